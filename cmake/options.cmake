@@ -1,0 +1,12 @@
+# Warnings and sanitizers as interface targets: every target of ours links runledger::options.
+add_library(runledger_options INTERFACE)
+add_library(runledger::options ALIAS runledger_options)
+target_include_directories(runledger_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_compile_options(runledger_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+if(RUNLEDGER_WERROR)
+  target_compile_options(runledger_options INTERFACE -Werror)
+endif()
+if(RUNLEDGER_SANITIZE)
+  target_compile_options(runledger_options INTERFACE -fsanitize=${RUNLEDGER_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(runledger_options INTERFACE -fsanitize=${RUNLEDGER_SANITIZE})
+endif()

@@ -1,0 +1,97 @@
+// The ledger: the log, the one writer, the views and the blobs. Bytes: docs/formats/event_log.md. Why: docs/adr/.
+#pragma once
+
+#include <capnp/message.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "ledger/rows.h"
+#include "schema/command.capnp.h"
+
+namespace ledger {
+
+/// Who stands behind a command; becomes the events' Actor.
+struct Identity {
+  schema::Actor::Kind kind = schema::Actor::Kind::UNKNOWN;
+  std::string name;
+  std::string proof;
+};
+
+/// What became of a command. `events` are the seqs appended, in order.
+struct Answer {
+  base::Status status;
+  std::vector<uint64_t> events;
+  bool repeated = false;  // the id was known: the first answer again
+};
+
+struct Health {
+  enum class State { kOk, kStorageLow, kReadOnly };
+  State state = State::kOk;
+  std::string detail;  // why, when not kOk
+};
+
+/// A consistent view of everything up to one seq. Cheap; keep it for one request, not longer.
+///
+/// Threads: any, one at a time. Errors: kCorruption through Status where bytes cannot be trusted.
+class Snapshot : public RowReader {
+ public:
+  virtual uint64_t head() const = 0;
+  /// The stored bytes of event `seq` (canonical message, 8-byte aligned copy), kNotFound beyond the head.
+  virtual base::Result<kj::Array<capnp::word>> event(uint64_t seq) const = 0;
+  /// Seqs of the events about a subject (ledger/subjects.h makes the key), from `from` on, at most `limit`.
+  virtual std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const = 0;
+  /// Last position a daemon stored with a command; 0 = none.
+  virtual uint64_t position(std::string_view daemon) const = 0;
+};
+
+/// Append-only record of everything that happened, and the views folded from it.
+///
+/// Owns:    the database folder (locked), the writer thread. Borrows the Clock.
+/// Threads: every method from any thread. `done` and `on_commit` run on the writer thread: hand over and return.
+/// Errors:  Status; after a storage fault every command is answered kUnavailable and reads go on.
+/// Units:   times UTC nanoseconds, sizes bytes.
+class Ledger {
+ public:
+  struct Options {
+    size_t queue_commands = 65536;             // more waiting commands than this are answered kUnavailable at once
+    size_t queue_bytes = 256u << 20;
+    bool create_if_missing = true;
+    bool sync = true;                          // false only in benchmarks: then an answer promises nothing
+  };
+
+  /// kCorruption: the folder holds less than its HEAD promised (the message says how much is missing), or cannot be read.
+  /// kUnsupportedVersion: written by a newer release. kConflict: another process has it open.
+  static base::Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options, const base::Clock& clock);
+  virtual ~Ledger() = default;
+
+  using Done = std::function<void(Answer)>;
+  /// Queues a command; `done` is called exactly once, after its events are synced (promise P1). `command` is copied.
+  virtual void submit(schema::Command::Reader command, const Identity& identity, Done done) = 0;
+  /// The same for several, decided in order; `done` gets one Answer each.
+  virtual void submit_all(capnp::List<schema::Command>::Reader commands, const Identity& identity,
+                          std::function<void(std::vector<Answer>)> done) = 0;
+  /// Waits for the answer; for programs without a loop, and tests.
+  Answer apply(schema::Command::Reader command, const Identity& identity);
+
+  virtual std::unique_ptr<Snapshot> snapshot() const = 0;
+  virtual uint64_t head() const = 0;  // last durable seq
+  virtual const std::string& id() const = 0;
+  virtual Health health() const = 0;
+  /// Called after each synced group with the new head. One observer; set before the first command.
+  virtual void on_commit(std::function<void(uint64_t head)> observer) = 0;
+
+  /// Rebuilds every view from the log beside the live rows and compares (promise P3). The message names the first difference.
+  virtual base::Status check_views() const = 0;
+  /// Folds every view again from the first event and replaces the rows.
+  virtual base::Status rebuild_views() = 0;
+};
+
+}  // namespace ledger

@@ -1,0 +1,147 @@
+# How people and daemons talk to ledgerd. The bootstrap capability is Gateway; what a Session hands out is exactly what its
+# caller may do. In-process callers hold the same capabilities as remote ones.
+#
+# Every expected "no" is a Refusal in the result (code ok = fine); an RPC exception means a fault.
+# Lists come in pages: `next` is empty at the end, else it goes into the next call's `after`.
+@0x936802a64a4c50aa;
+
+using Cxx = import "/capnp/c++.capnp";
+using Event = import "event.capnp";
+using Row = import "row.capnp";
+using Command = import "command.capnp";
+$Cxx.namespace("schema");
+
+interface Gateway {
+  info @0 () -> (info :ServerInfo);
+  login @1 () -> (session :Session, refusal :Command.Refusal);
+  # Over the Unix socket the identity is the kernel's peer credentials; in process it is the process itself.
+}
+
+struct ServerInfo {
+  version @0 :Text;        # "0.1.0"
+  schemaVersion @1 :UInt32;
+  facility @2 :Text;
+  ledgerId @3 :Text;
+  processId @4 :UInt32;
+}
+
+interface Session {
+  whoami @0 () -> (actor :Event.Actor);
+  runs @1 () -> (runs :Runs);
+  instrument @2 (name :Text) -> (instrument :Instrument, refusal :Command.Refusal);
+  operator @3 () -> (operator :Operator, refusal :Command.Refusal);
+  daemon @4 (role :DaemonRole, name :Text) -> (port :DaemonPort, refusal :Command.Refusal);
+}
+
+enum DaemonRole { monitor @0; coordinator @1; worker @2; }
+
+struct RunFilter {
+  # Fields that are set must all match.
+  instrument @0 :Text;     # Empty = all.
+  experiment @1 :Text;     # Empty = all.
+  firstRun @2 :UInt64;     # 0 = from the first.
+  lastRun @3 :UInt64;      # 0 = to the last.
+  states @4 :List(Row.RunState);    # Empty = all.
+}
+
+interface Runs {
+  list @0 (filter :RunFilter, limit :UInt32, after :Data) -> (runs :List(Row.RunRow), next :Data, refusal :Command.Refusal);
+  # Sorted by instrument, run number. limit 0 = 200, at most 1000.
+
+  show @1 (run :Event.RunKey) -> (run :Row.RunRow, versions :List(Row.JobRow), refusal :Command.Refusal);
+  history @2 (subject :Subject, limit :UInt32, after :UInt64) -> (events :List(Data), next :UInt64, refusal :Command.Refusal);
+  # The stored bytes of every event about a subject, oldest first. limit 0 = 500, at most 5000; next 0 = the end.
+
+  blob @3 (sha256 :Data, offset :UInt64, limit :UInt32) -> (bytes :Data, totalBytes :UInt64, refusal :Command.Refusal);
+  # At most 1 MiB a call.
+
+  watch @4 (from :UInt64, filter :EventFilter, sink :EventSink) -> (subscription :Subscription, head :UInt64, refusal :Command.Refusal);
+  # Every event with seq >= from that passes the filter, then live ones as they become durable. from 0 = only what comes.
+  # One push is in flight at a time, so a slow sink holds up nobody but itself.
+
+  rerun @5 (commandId :Text, request :Event.ReductionRequested) -> (answer :Command.Answer);
+  status @6 () -> (status :Status);
+  instruments @7 () -> (instruments :List(Row.InstrumentRow));
+  experiments @8 (limit :UInt32, after :Data) -> (experiments :List(Row.ExperimentRow), next :Data);
+}
+
+struct Subject {
+  union {
+    run @0 :Event.RunKey;
+    job @1 :UInt64;
+    instrument @2 :Text;
+    experiment @3 :Text;
+    worker @4 :Text;
+    actor @5 :Text;
+    seq @6 :UInt64;        # One event.
+  }
+}
+
+struct EventFilter {
+  instrument @0 :Text;     # Empty = all.
+  kinds @1 :List(UInt16);  # Ordinals of Event.body members; empty = all.
+}
+
+interface EventSink {
+  push @0 (events :List(Data), head :UInt64) -> ();    # Canonical Event bytes; `head` = the last seq when they were read.
+}
+interface Subscription {}  # Dropping it ends the watch.
+
+struct Status {
+  head @0 :UInt64;         # Last seq.
+  ledger @1 :Text;         # "ok", "read-only", "storage-low".
+  ledgerDetail @2 :Text;   # Why, when not ok.
+  counts @3 :List(StateCount);
+  instruments @4 :List(InstrumentStatus);
+  daemons @5 :List(DaemonStatus);
+  facility @6 :Text;
+  now @7 :Int64;
+  startedAt @8 :Int64;     # Of this ledgerd.
+}
+struct StateCount { state @0 :Row.RunState; runs @1 :UInt64; }
+struct InstrumentStatus { instrument @0 :Text; paused @1 :Bool; pauseReason @2 :Text; lastRun @3 :UInt64; runs @4 :UInt64; waiting @5 :UInt64; }
+struct DaemonStatus {
+  name @0 :Text;           # "monitord", "coordinatord", "workerd/NAME"
+  connected @1 :Bool;
+  lastSeenAt @2 :Int64;
+  detail @3 :Text;         # What it says of itself: "3 folders, 1 file waiting".
+}
+
+interface Instrument {
+  show @0 () -> (instrument :Row.InstrumentRow, refusal :Command.Refusal);
+  pause @1 (commandId :Text, comment :Text) -> (answer :Command.Answer);
+  resume @2 (commandId :Text, comment :Text) -> (answer :Command.Answer);
+  variableRules @3 () -> (rules :List(Row.VariableRule), refusal :Command.Refusal);
+  resolve @4 (runNumber :UInt64, experiment :Text) -> (set :Data, scriptSeq :UInt64, refusal :Command.Refusal);
+  # The VariableSet document a run would get if it were queued now. experiment empty = the run's own, if it is known.
+  setVariables @5 (commandId :Text, change :Event.VariablesSet) -> (answer :Command.Answer);
+  clearVariables @6 (commandId :Text, change :Event.VariablesCleared) -> (answer :Command.Answer);
+  scripts @7 () -> (scripts :List(Row.ScriptRow), refusal :Command.Refusal);      # Oldest first.
+}
+
+interface Operator {
+  queue @0 (limit :UInt32, after :Data) -> (waiting :List(Row.QueueRow), next :Data);
+  workers @1 () -> (workers :List(Row.WorkerRow));
+  cancel @2 (commandId :Text, job :UInt64, comment :Text) -> (answer :Command.Answer);
+}
+
+interface DaemonPort {
+  # What a daemon of one role may ask. Commands that are not its role's are refused.
+  submit @0 (commands :List(Command.Command)) -> (answers :List(Command.Answer));
+  # Decided in order, all durable when answered. A daemon may keep many calls in flight.
+
+  position @1 () -> (seq :UInt64);                      # As last stored with one of its commands; 0 = none.
+  files @2 (instrument :Text, limit :UInt32, after :Data) -> (files :List(Row.FileRow), next :Data, refusal :Command.Refusal);
+  job @3 (job :UInt64) -> (job :Row.JobRow, refusal :Command.Refusal);
+  nextJob @4 (commandId :Text, worker :Text, host :Text, environments :List(InterpreterEnvironment), leaseMs :UInt64)
+      -> (job :Row.JobRow, attempt :UInt16, fence :UInt64, refusal :Command.Refusal);
+  # Worker only. Returns once a waiting job is leased to the caller (attemptStarted is durable then); waits while there is none.
+  # Cancelling the call (dropping its promise) stops the waiting.
+  alive @5 (detail :Text) -> (cancelled :List(UInt64));
+  # Sign of life, at most leaseMs apart: extends the leases of the caller's attempts. Answers the jobs among them that no longer are its own.
+}
+
+struct InterpreterEnvironment {
+  interpreter @0 :Text;    # Path as in the instrument's configuration.
+  document @1 :Data;       # Environment document bytes, stored with the attempt.
+}

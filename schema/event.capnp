@@ -1,0 +1,330 @@
+# The log: everything that ever happened, one Event per entry. Bytes on disk: docs/formats/event_log.md.
+#
+# Rules that keep old logs readable for ever (promise P11):
+#  - ordinals, enumerant numbers and defaults never change and are never re-used; new fields get the next ordinal;
+#  - an Event is canonicalised once, when it is appended; those bytes are stored, hashed and handed out for ever;
+#  - an Event stays under 64 KiB: scripts, logs, variable sets, output lists and environments are documents
+#    (document.capnp) or plain text in the blob store, named here by their SHA-256;
+#  - no floating point in Event, Actor or Reason; measured numbers appear only inside RunMetadata, as they were given.
+#
+# Units: `...At` and `time` are UTC nanoseconds since 1970; `...Bytes` are bytes; a SHA-256 is 32 bytes of Data, empty = none.
+@0xd2f1a7c3b96e4801;
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("schema");
+
+struct Event {
+  seq @0 :UInt64;          # Position in the log, gapless from 1. Filled by the writer.
+  time @1 :Int64;          # When it was recorded (log time). Never goes back from one event to the next.
+  commandId @2 :Text;      # Id of the command that caused it, chosen by its sender; up to 128 bytes.
+  actor @3 :Actor;         # Who asked, and how they proved it.
+  cause @4 :UInt64;        # The event that led to this one; 0 = a person or the outside world did.
+
+  body :union {
+    unset @5 :Void;        # Never appended. A body this reader does not know also reads as an unknown `which`.
+    instrumentConfigured @6 :InstrumentConfigured;
+    instrumentPaused @7 :InstrumentPaused;
+    instrumentResumed @8 :InstrumentResumed;
+    scriptRegistered @9 :ScriptRegistered;
+    variablesSet @10 :VariablesSet;
+    variablesCleared @11 :VariablesCleared;
+    runDetected @12 :RunDetected;
+    runRevised @13 :RunDetected;          # The same file was written again with other bytes.
+    runAnnotated @14 :RunAnnotated;
+    rawFileRefused @15 :RawFileRefused;
+    runSkipped @16 :RunSkipped;
+    reductionRequested @17 :ReductionRequested;
+    jobQueued @18 :JobQueued;
+    jobHeld @19 :JobHeld;
+    jobReleased @20 :JobReleased;
+    attemptStarted @21 :AttemptStarted;
+    attemptLost @22 :AttemptLost;
+    attemptFailed @23 :AttemptFailed;
+    attemptSucceeded @24 :AttemptSucceeded;
+    resultRejected @25 :ResultRejected;
+    jobSucceeded @26 :JobSucceeded;
+    jobFailed @27 :JobFailed;
+    jobSkipped @28 :JobSkipped;
+    jobCancelled @29 :JobCancelled;
+    workerJoined @30 :WorkerJoined;
+    workerLeft @31 :WorkerLeft;
+  }
+}
+
+struct Actor {
+  kind @0 :Kind;
+  name @1 :Text;           # Account name of a person; "monitord", "coordinatord", "workerd/NAME" for a daemon.
+  proof @2 :Text;          # How the name was known: "peer uid 1000", "in process". Never a secret.
+  enum Kind {
+    unknown @0;
+    person @1;
+    daemon @2;             # A part of RunLedger acting on an event (promise: the event is in `cause`).
+  }
+}
+
+struct Reason {
+  # Why a decision was taken (promise P12). The event that led to it is the Event's `cause`.
+  code @0 :Text;           # Stable lower_snake_case word: docs/reasons.md lists them.
+  text @1 :Text;           # One sentence for people: subject, cause, next step.
+}
+
+struct RunKey {
+  instrument @0 :Text;     # Upper case, as in the site file.
+  runNumber @1 :UInt64;    # Unique only with its instrument.
+}
+
+# ---- instruments ----
+
+enum Contract {            # What a reduction script expects of its caller; docs/contracts/.
+  unset @0;
+  isis @1;                 # main(input_file, output_dir), reduce_vars.py
+  sns @2;                  # reduce_INST.py FILE OUTDIR/
+}
+
+struct InstrumentConfigured {
+  # One [[instrument]] table of the site file, as it stood when ledgerd read it. Paths are absolute.
+  instrument @0 :Text;
+  contract @1 :Contract;
+  rawFolders @2 :List(Text);
+  filePatterns @3 :List(Text);      # Shell patterns matched against the file's name, case-insensitively.
+  scriptPath @4 :Text;
+  outputPattern @5 :Text;           # With {instrument} {experiment} {run} {version}.
+  interpreter @6 :Text;
+  timeLimitMs @7 :UInt64;           # 0 = none.
+  memoryLimitBytes @8 :UInt64;      # 0 = none.
+  runNumberPattern @9 :Text;        # Regular expression with one group; empty = the last digits of the file's stem.
+  detect @10 :Text;                 # "directory" or "lastrun".
+}
+
+struct InstrumentPaused { instrument @0 :Text; reason @1 :Reason; }
+struct InstrumentResumed { instrument @0 :Text; reason @1 :Reason; }
+
+# ---- scripts and variables ----
+
+struct ScriptFile {
+  name @0 :Text;           # File name beside the script ("reduce.py", "reduce_vars.py").
+  sha256 @1 :Data;         # Its exact bytes, in the blob store.
+}
+
+struct ScriptRegistered {
+  # A script text seen for the first time (or again, after another) at an instrument's script path.
+  instrument @0 :Text;
+  contract @1 :Contract;
+  path @2 :Text;           # Where it was read from.
+  sha256 @3 :Data;         # Of the main script's bytes.
+  siblings @4 :List(ScriptFile);   # Files it needs from its folder: reduce_vars.py.
+  defaults @5 :Data;       # SHA-256 of the script's own variables as a VariableSet document; empty = it has none.
+  problem @6 :Text;        # Why the defaults could not be read (syntax error in reduce_vars.py, ...); empty = they could.
+}
+
+struct Variable {
+  group @0 :Group;
+  name @1 :Text;           # As in the script; may hold blanks.
+  value @2 :Text;          # JSON: keeps str, int, float, bool, None (null) and lists apart. {"python": "repr"} = has no JSON form; left to the script.
+  enum Group { standard @0; advanced @1; }
+}
+
+struct Scope {
+  # Which runs a setting is for. The most particular one wins: experiment, then the largest `fromRun` at or below the run, then default.
+  union {
+    default @0 :Void;
+    fromRun @1 :UInt64;    # This run number and all later ones ...
+    experiment @3 :Text;   # Experiment as written in the run's metadata.
+  }
+  toRun @2 :UInt64;        # ... up to and with this one; 0 = no end. Only with fromRun.
+}
+
+struct VariablesSet {
+  instrument @0 :Text;
+  scope @1 :Scope;
+  variables @2 :List(Variable);
+  comment @3 :Text;
+}
+
+struct VariablesCleared {
+  instrument @0 :Text;
+  scope @1 :Scope;
+  names @2 :List(Text);    # Empty = every variable set for that scope.
+  comment @3 :Text;
+}
+
+# ---- runs ----
+
+struct RawFile {
+  path @0 :Text;           # Absolute, as opened. Bytes that are not UTF-8 are written \xHH.
+  sizeBytes @1 :UInt64;
+  sha256 @2 :Data;         # Of all bytes.
+  modifiedAt @3 :Int64;    # The file's own clock; identity hint only, never used for order.
+}
+
+# A field as the file gave it: `raw` is the text or number as stored, `path` the HDF5 path it was read from.
+# Unknown stays unknown, with the raw text kept; it is never 0 or guessed.
+struct TextField { known @0 :Bool; value @1 :Text; raw @2 :Text; path @3 :Text; }
+struct IntegerField { known @0 :Bool; value @1 :Int64; raw @2 :Text; path @3 :Text; }
+struct RealField { known @0 :Bool; value @1 :Float64; unit @2 :Text; raw @3 :Text; path @4 :Text; }
+struct TimeField {
+  known @0 :Bool;          # The text is a time.
+  zoned @1 :Bool;          # The text says its zone. If not, `value` is the clock face read as if it were UTC: show it without Z.
+  value @2 :Int64;         # UTC nanoseconds since 1970 when zoned.
+  raw @3 :Text;
+  path @4 :Text;
+}
+
+struct RunMetadata {
+  # What a data file says of its run. docs/formats/nexus_inputs.md has each field's source, unit and shape per layout.
+  entryPath @0 :Text;      # The NXentry read.
+  entryCount @1 :UInt32;   # NXentry groups in the file; above 1 a problem says which one was taken.
+  definition @2 :TextField;
+  runNumber @3 :IntegerField;
+  experiment @4 :TextField;         # RB number, IPTS, visit, proposal: text as received.
+  title @5 :TextField;
+  instrument @6 :TextField;
+  startTime @7 :TimeField;
+  endTime @8 :TimeField;
+  protonCharge @9 :RealField;       # As stored; the unit is the file's own (uAh, picoCoulomb).
+  rawFrames @10 :IntegerField;
+  goodFrames @11 :IntegerField;
+  totalCounts @12 :IntegerField;    # Detector events or the file's own total; unknown where only histograms would have to be summed.
+  duration @13 :RealField;
+  users @14 :List(Text);
+}
+
+struct RunDetected {
+  run @0 :RunKey;
+  files @1 :List(RawFile);
+  metadata @2 :RunMetadata;
+  source @3 :Text;         # What noticed it: "inotify", "scan", "lastrun".
+  problems @4 :List(Text); # What is odd about it, one sentence each; the run is reduced all the same.
+}
+
+struct RunAnnotated {
+  run @0 :RunKey;
+  kind @1 :Kind;
+  text @2 :Text;
+  file @3 :RawFile;        # The file it is about; path empty = none.
+  enum Kind { note @0; problem @1; }
+}
+
+struct RawFileRefused {
+  # A file in a watched folder that is not taken as a run, and why. Looked at again when it changes.
+  instrument @0 :Text;
+  file @1 :RawFile;        # sha256 empty where the bytes could not be read to the end.
+  runNumber @2 :UInt64;    # From the file's name; 0 = it has none.
+  reason @3 :Reason;
+}
+
+struct RunSkipped { run @0 :RunKey; reason @1 :Reason; }   # No job is made for it.
+
+struct ReductionRequested {
+  # A person asks for one more version of a run.
+  run @0 :RunKey;
+  script @1 :ScriptChoice;
+  basis @2 :UInt16;        # Version whose script (when stored) and variables are taken; 0 = the latest.
+  variables @3 :List(Variable);     # Values given with the request; they win over everything.
+  freshVariables @4 :Bool; # True: resolve again from what is set now; false: those of `basis`.
+  comment @5 :Text;
+  enum ScriptChoice { stored @0; current @1; }
+}
+
+# ---- jobs and attempts ----
+
+struct JobQueued {
+  # The job's id is the seq of this event.
+  runs @0 :List(RunKey);
+  version @1 :UInt16;      # Counts the reductions asked of the (first) run, from 1.
+  contract @2 :Contract;
+  scriptPath @3 :Text;
+  scriptSha256 @4 :Data;
+  siblings @5 :List(ScriptFile);
+  variables @6 :Data;      # SHA-256 of the full resolved VariableSet document; empty = the contract has none.
+  inputs @7 :List(RawFile);
+  outputDirectory @8 :Text;         # Where the version's output will appear whole.
+  interpreter @9 :Text;
+  timeLimitMs @10 :UInt64;
+  memoryLimitBytes @11 :UInt64;
+  priority @12 :UInt8;     # Smaller is sooner. 10 new run, 20 re-run.
+  reason @13 :Reason;
+  experiment @14 :Text;
+}
+
+struct JobHeld { job @0 :UInt64; reason @1 :Reason; }
+struct JobReleased { job @0 :UInt64; reason @1 :Reason; }
+
+struct AttemptStarted {
+  # One execution begins. The fencing token is the seq of this event: a result bearing an older one changes nothing.
+  job @0 :UInt64;
+  attempt @1 :UInt16;      # From 1.
+  worker @2 :Text;
+  host @3 :Text;
+  environment @4 :Data;    # SHA-256 of an Environment document.
+  leaseMs @5 :UInt64;      # Silence after which the attempt counts as lost.
+}
+
+struct AttemptLost { job @0 :UInt64; attempt @1 :UInt16; worker @2 :Text; reason @3 :Reason; }
+
+enum FailureKind {
+  unset @0;
+  scriptSyntax @1;         # The script (or reduce_vars.py) is not valid for its interpreter.
+  scriptException @2;
+  scriptExit @3;           # Ended with an exit status other than 0.
+  scriptSignal @4;         # Killed by a signal it did not get from us.
+  contract @5;             # No main(), missing script, ... : not what the contract asks for.
+  timeLimit @6;
+  memoryLimit @7;
+  interpreter @8;          # The interpreter could not be started.
+  input @9;                # A raw file is gone or is no longer the bytes recorded.
+  output @10;              # The output could not be published.
+  worker @11;              # The worker's own trouble.
+}
+
+struct OutputSummary {
+  # What an attempt wrote. The list itself (path, size, SHA-256 each) is an OutputManifest document.
+  manifest @0 :Data;
+  files @1 :UInt32;
+  totalBytes @2 :UInt64;
+  directory @3 :Text;      # Where they lie (or will, once published).
+}
+
+struct AttemptFailed {
+  job @0 :UInt64;
+  attempt @1 :UInt16;
+  fence @2 :UInt64;
+  kind @3 :FailureKind;
+  message @4 :Text;        # Last line of the traceback, or what we say of it.
+  traceback @5 :Data;      # Blob; empty = none.
+  log @6 :Data;            # The reduction log (stdout and stderr), blob; empty = nothing was printed.
+  outputs @7 :OutputSummary;        # What it wrote before it failed.
+  willRetry @8 :Bool;
+  exitStatus @9 :Int32;    # As waitpid gave it; 0 if it never ran.
+}
+
+struct AttemptSucceeded {
+  # The result is accepted; its directory is published next (rename), then jobSucceeded follows.
+  job @0 :UInt64;
+  attempt @1 :UInt16;
+  fence @2 :UInt64;
+  outputs @3 :OutputSummary;
+  log @4 :Data;
+  staging @5 :Text;        # The directory that will be renamed to outputs.directory.
+  message @6 :Text;        # What the script returned, if it said anything.
+}
+
+struct ResultRejected {
+  # A result came with a stale fencing token: recorded, and nothing else changes (promise P5).
+  job @0 :UInt64; attempt @1 :UInt16; fence @2 :UInt64; worker @3 :Text; reason @4 :Reason;
+}
+
+struct JobSucceeded { job @0 :UInt64; attempt @1 :UInt16; }        # Output is in place.
+struct JobFailed { job @0 :UInt64; attempt @1 :UInt16; kind @2 :FailureKind; reason @3 :Reason; }
+struct JobSkipped { job @0 :UInt64; attempt @1 :UInt16; reason @2 :Reason; log @3 :Data; }   # The script said "Skip: ...".
+struct JobCancelled { job @0 :UInt64; reason @1 :Reason; }
+
+# ---- workers ----
+
+struct WorkerJoined {
+  worker @0 :Text;         # Name, unique in the facility; joining again under it ends what the former bearer left open.
+  host @1 :Text;
+  processId @2 :UInt32;
+  slots @3 :UInt16;        # Jobs it runs at once.
+}
+struct WorkerLeft { worker @0 :Text; reason @1 :Reason; }

@@ -1,0 +1,142 @@
+# What is shown: the rows of the views, and the answers of the RPC. A row is a fold of the log and nothing else (promise P3):
+# dropped and rebuilt from the events it has the same bytes. Rows may change shape between releases; views are then rebuilt.
+@0x85b4056b11b57dd8;
+
+using Cxx = import "/capnp/c++.capnp";
+using Event = import "event.capnp";
+$Cxx.namespace("schema");
+
+enum RunState {            # Also the state of one version. Stored in keys: never renumber.
+  detected @0;             # Seen, no decision yet.
+  refused @1;              # Its file cannot be taken as a run; `reason` says why.
+  held @2;
+  queued @3;
+  running @4;
+  succeeded @5;
+  failed @6;
+  skipped @7;
+  cancelled @8;
+}
+
+struct Decision {          # A Reason with the event that carries it.
+  code @0 :Text;
+  text @1 :Text;
+  event @2 :UInt64;
+}
+
+struct RunRow {
+  run @0 :Event.RunKey;
+  experiment @1 :Text;     # Empty = unknown.
+  title @2 :Text;          # Empty = unknown.
+  state @3 :RunState;      # Of the latest version; detected, refused or skipped while there is none.
+  version @4 :UInt16;      # Latest; 0 = none yet.
+  job @5 :UInt64;          # Of the latest version; 0 = none.
+  detectedAt @6 :Int64;
+  startedAt @7 :Int64;     # Latest attempt; 0 = not started.
+  finishedAt @8 :Int64;    # 0 = not finished.
+  rawFiles @9 :List(Event.RawFile);
+  problems @10 :List(Text);
+  reason @11 :Decision;
+  metadata @12 :Event.RunMetadata;
+  jobs @13 :List(UInt64);  # Every version's job, version 1 first.
+  detectedSeq @14 :UInt64; # The runDetected (or rawFileRefused) event that made the row.
+  revisedSeq @15 :UInt64;  # The latest runDetected / runRevised: what a job's inputs come from.
+  pendingRequest @16 :UInt64;       # A reductionRequested that has no job yet; 0 = none.
+}
+
+struct AttemptRow {
+  number @0 :UInt16;
+  fence @1 :UInt64;
+  worker @2 :Text;
+  host @3 :Text;
+  startedAt @4 :Int64;
+  finishedAt @5 :Int64;
+  outcome @6 :Outcome;
+  kind @7 :Event.FailureKind;
+  message @8 :Text;
+  traceback @9 :Data;
+  log @10 :Data;
+  outputs @11 :Event.OutputSummary;
+  environment @12 :Data;
+  exitStatus @13 :Int32;
+  staging @14 :Text;
+  enum Outcome { running @0; publishing @1; succeeded @2; failed @3; lost @4; skipped @5; }
+}
+
+struct JobRow {
+  job @0 :UInt64;
+  queued @1 :Event.JobQueued;       # The request, word for word.
+  state @2 :RunState;
+  reason @3 :Decision;
+  requestedBy @4 :Event.Actor;      # The person who asked, else the daemon that reacted to the detection.
+  queuedAt @5 :Int64;
+  startedAt @6 :Int64;
+  finishedAt @7 :Int64;
+  attempts @8 :List(AttemptRow);
+  queueSeq @9 :UInt64;     # Event by which it last entered the queue.
+}
+
+struct QueueRow {          # One waiting job.
+  job @0 :UInt64;
+  run @1 :Event.RunKey;
+  version @2 :UInt16;
+  experiment @3 :Text;
+  priority @4 :UInt8;
+  queuedAt @5 :Int64;
+  reason @6 :Decision;
+  held @7 :Bool;
+}
+
+struct InstrumentRow {
+  config @0 :Event.InstrumentConfigured;
+  paused @1 :Bool;
+  pauseReason @2 :Decision;
+  pausedBy @3 :Text;
+  pausedAt @4 :Int64;
+  script @5 :Event.ScriptRegistered;        # The latest registered.
+  scriptSeq @6 :UInt64;
+  configuredSeq @7 :UInt64;
+  lastRun @8 :UInt64;      # Largest run number detected.
+  runs @9 :UInt64;         # Runs in the runs view.
+}
+
+struct ScriptRow {
+  seq @0 :UInt64;
+  registeredAt @1 :Int64;
+  script @2 :Event.ScriptRegistered;
+}
+
+struct VariableRule {
+  # One live setting: the latest value of a name in a scope.
+  scope @0 :Event.Scope;
+  variable @1 :Event.Variable;
+  setBy @2 :Text;
+  setAt @3 :Int64;
+  seq @4 :UInt64;
+  comment @5 :Text;
+}
+struct VariableRules { rules @0 :List(VariableRule); }      # One row an instrument, sorted by scope kind, scope value, group, name.
+
+struct FileRow {
+  # What was last decided about a file of a watched folder.
+  file @0 :Event.RawFile;
+  runNumber @1 :UInt64;    # 0 = refused and no number in its name.
+  refused @2 :Bool;
+  seq @3 :UInt64;
+}
+
+struct ExperimentRow {
+  experiment @0 :Text;
+  runs @1 :UInt64;
+  firstSeenAt @2 :Int64;
+  lastSeenAt @3 :Int64;
+  instruments @4 :List(Text);       # Sorted.
+}
+
+struct WorkerRow {
+  worker @0 :Event.WorkerJoined;
+  joinedAt @1 :Int64;
+  joinedSeq @2 :UInt64;
+  left @3 :Bool;
+  jobs @4 :List(UInt64);   # Attempts it has open.
+}
