@@ -1,0 +1,258 @@
+#include "site/site.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <regex>
+#include <set>
+#include <toml++/toml.h>
+
+#include "base/text.h"
+
+namespace site {
+namespace {
+
+using base::Code;
+using base::Status;
+
+/// One table of the file, read key by key; remembers the first mistake and which keys were asked for.
+class Table {
+ public:
+  Table(const toml::table& table, std::string name, std::filesystem::path folder)
+      : table_(table), name_(std::move(name)), folder_(std::move(folder)) {}
+
+  std::string text(std::string_view key, std::optional<std::string> otherwise) {
+    const toml::node* node = find(key);
+    if (!node) return take_default(key, std::move(otherwise));
+    if (auto value = node->value_exact<std::string>(); value && !value->empty()) return *value;
+    fail(node, key, "a text in quotes that is not empty");
+    return {};
+  }
+
+  std::vector<std::string> texts(std::string_view key, std::optional<std::vector<std::string>> otherwise) {
+    const toml::node* node = find(key);
+    if (!node) return take_default(key, std::move(otherwise));
+    std::vector<std::string> values;
+    if (const toml::array* array = node->as_array(); array && !array->empty()) {
+      for (const toml::node& item : *array) {
+        auto value = item.value_exact<std::string>();
+        if (!value || value->empty()) break;
+        values.push_back(*value);
+      }
+      if (values.size() == array->size()) return values;
+    }
+    fail(node, key, "a list of texts, [\"...\"]");
+    return {};
+  }
+
+  uint64_t duration_ms(std::string_view key, uint64_t otherwise) {
+    return with_unit(key, otherwise, parse_duration_ms, "a duration such as \"60m\" or \"250ms\"");
+  }
+  uint64_t size_bytes(std::string_view key, uint64_t otherwise) {
+    return with_unit(key, otherwise, parse_size_bytes, "a size such as \"8GiB\"");
+  }
+
+  uint64_t count(std::string_view key, uint64_t otherwise, uint64_t most) {
+    const toml::node* node = find(key);
+    if (!node) return otherwise;
+    if (auto value = node->value_exact<int64_t>(); value && *value >= 0 && static_cast<uint64_t>(*value) <= most) return static_cast<uint64_t>(*value);
+    fail(node, key, fmt::format("a number from 0 to {}", most));
+    return 0;
+  }
+
+  std::string one_of(std::string_view key, std::optional<std::string> otherwise, const std::vector<std::string>& words) {
+    std::string value = text(key, std::move(otherwise));
+    if (problem_.is_ok() && std::find(words.begin(), words.end(), value) == words.end()) {
+      fail(find(key), key, fmt::format("one of {} (it says \"{}\")", fmt::join(words, ", "), value));
+    }
+    return value;
+  }
+
+  std::string absolute(const std::string& path) const { return (folder_ / path).lexically_normal().string(); }
+
+  void fail(const toml::node* node, std::string_view key, std::string_view wanted) {
+    if (!problem_.is_ok()) return;
+    std::string line = node ? fmt::format("line {}: ", node->source().begin.line) : "";
+    problem_ = Status(Code::kInvalidArgument, fmt::format("{}{}: {} must be {}", line, name_, key, wanted));
+  }
+
+  /// kOk, or the first mistake; a key nobody asked for is one.
+  Status finish() {
+    for (const auto& [key, node] : table_) {
+      if (!problem_.is_ok()) break;
+      if (!asked_.contains(std::string(key.str()))) {
+        problem_ = Status(Code::kInvalidArgument, fmt::format("line {}: {} has no setting \"{}\"; it knows {}", node.source().begin.line,
+                                                              name_, key.str(), fmt::join(asked_, ", ")));
+      }
+    }
+    return problem_;
+  }
+
+ private:
+  const toml::node* find(std::string_view key) {
+    asked_.insert(std::string(key));
+    return table_.get(key);
+  }
+  template <typename T>
+  T take_default(std::string_view key, std::optional<T> otherwise) {
+    if (otherwise) return *std::move(otherwise);
+    if (problem_.is_ok()) problem_ = Status(Code::kInvalidArgument, fmt::format("{}: {} is missing", name_, key));
+    return {};
+  }
+  uint64_t with_unit(std::string_view key, uint64_t otherwise, std::optional<uint64_t> (*parse)(std::string_view), std::string_view wanted) {
+    const toml::node* node = find(key);
+    if (!node) return otherwise;
+    if (auto value = node->value_exact<std::string>()) {
+      if (auto number = parse(*value)) return *number;
+    }
+    fail(node, key, wanted);
+    return 0;
+  }
+
+  const toml::table& table_;
+  std::string name_;
+  std::filesystem::path folder_;
+  std::set<std::string> asked_;
+  Status problem_;
+};
+
+/// Empty when `pattern` is a sound output pattern, else what is wrong with it.
+std::string output_pattern_problem(const std::string& pattern) {
+  static const std::set<std::string> kFields = {"instrument", "experiment", "run", "version"};
+  for (size_t open = pattern.find('{'); open != std::string::npos; open = pattern.find('{', open + 1)) {
+    size_t close = pattern.find('}', open);
+    std::string field = pattern.substr(open + 1, close == std::string::npos ? std::string::npos : close - open - 1);
+    if (!kFields.contains(field)) return fmt::format("a path with {{instrument}}, {{experiment}}, {{run}} and {{version}} (it has {{{}}})", field);
+  }
+  if (pattern.find("{version}") == std::string::npos) return "a path that holds {version}, since no version overwrites another";
+  if (pattern.find("{run}") == std::string::npos) return "a path that holds {run}, since no run overwrites another";
+  return {};
+}
+
+Status read_instrument(const toml::table& source, size_t position, const std::filesystem::path& folder, Instrument& instrument) {
+  std::string shown = source["name"].value_or(fmt::format("number {}", position + 1));
+  Table table(source, "[[instrument]] " + shown, folder);
+  instrument.name = base::ascii_upper(table.text("name", std::nullopt));
+  if (!std::regex_match(instrument.name, std::regex("[A-Z0-9_-]{1,32}"))) {
+    table.fail(source.get("name"), "name", "1 to 32 letters, digits, _ or -");
+  }
+  instrument.contract = table.one_of("contract", std::nullopt, {"isis", "sns"});
+  for (const std::string& path : table.texts("raw", std::nullopt)) instrument.raw_folders.push_back(table.absolute(path));
+  using Patterns = std::vector<std::string>;
+  instrument.file_patterns = table.texts("files", instrument.contract == "sns" ? Patterns{"*.nxs.h5", "*.nxs"} : Patterns{"*.nxs", "*.raw"});
+  instrument.detect = table.one_of("detect", "directory", {"directory", "lastrun"});
+  std::string script = table.text("script", "");
+  instrument.script_path = script.empty() ? "" : table.absolute(script);
+  std::string output = table.text("output", "output/{instrument}/{experiment}/{run}/run-version-{version}");
+  if (std::string problem = output_pattern_problem(output); !problem.empty()) table.fail(source.get("output"), "output", problem);
+  instrument.output_pattern = table.absolute(output);
+  instrument.interpreter = table.text("python", "/usr/bin/python3");
+  if (instrument.interpreter.find('/') != std::string::npos) instrument.interpreter = table.absolute(instrument.interpreter);
+  instrument.time_limit_ms = table.duration_ms("time_limit", 60 * 60'000);
+  instrument.memory_limit_bytes = table.size_bytes("memory_limit", 0);
+  instrument.run_number_pattern = table.text("run_number", "");
+  if (!instrument.run_number_pattern.empty()) {
+    try {
+      if (std::regex(instrument.run_number_pattern).mark_count() != 1) throw std::regex_error(std::regex_constants::error_paren);
+    } catch (const std::regex_error&) {
+      table.fail(source.get("run_number"), "run_number", "a regular expression with one group round the digits, such as \"^MAR0*([0-9]+)\"");
+    }
+  }
+  return table.finish();
+}
+
+base::Result<Site> read(const toml::table& root, const std::filesystem::path& folder) {
+  Site site;
+  site.folder = folder;
+  for (const auto& [key, node] : root) {
+    static const std::set<std::string> kTables = {"facility", "instrument", "monitor", "worker"};
+    if (!kTables.contains(std::string(key.str()))) {
+      return Status(Code::kInvalidArgument, fmt::format("line {}: there is no table \"{}\"; known are {}", node.source().begin.line, key.str(),
+                                                        fmt::join(kTables, ", ")));
+    }
+    bool is_list = key == "instrument";
+    if (is_list ? !node.is_array_of_tables() : !node.is_table()) {
+      return Status(Code::kInvalidArgument, fmt::format("line {}: write {}{}{}", node.source().begin.line, is_list ? "[[" : "[", key.str(),
+                                                        is_list ? "]]" : "]"));
+    }
+  }
+  static const toml::table kEmpty;
+  auto table_of = [&](std::string_view name) -> const toml::table& {
+    const toml::table* table = root[name].as_table();
+    return table ? *table : kEmpty;
+  };
+
+  Table facility(table_of("facility"), "[facility]", folder);
+  site.facility = facility.text("name", std::nullopt);
+  site.ledger = facility.absolute(facility.text("ledger", "ledger"));
+  for (const std::string& address : facility.texts("listen", std::vector<std::string>{"unix:run/ledger.sock"})) {
+    if (!address.starts_with("unix:") || address.size() <= 5) {
+      facility.fail(table_of("facility").get("listen"), "listen", fmt::format("\"unix:PATH\" (it has \"{}\")", address));
+      continue;
+    }
+    site.listen.push_back("unix:" + facility.absolute(address.substr(5)));
+  }
+  if (Status status = facility.finish(); !status.is_ok()) return status;
+
+  Table monitor(table_of("monitor"), "[monitor]", folder);
+  site.monitor.settle_ms = monitor.duration_ms("settle", site.monitor.settle_ms);
+  site.monitor.give_up_after_ms = monitor.duration_ms("give_up_after", site.monitor.give_up_after_ms);
+  site.monitor.sweep_ms = monitor.duration_ms("sweep", site.monitor.sweep_ms);
+  if (Status status = monitor.finish(); !status.is_ok()) return status;
+
+  Table worker(table_of("worker"), "[worker]", folder);
+  site.worker.slots = static_cast<uint16_t>(worker.count("slots", 0, 1024));
+  site.worker.scratch = worker.absolute(worker.text("scratch", "scratch"));
+  site.worker.lease_ms = worker.duration_ms("lease", site.worker.lease_ms);
+  if (Status status = worker.finish(); !status.is_ok()) return status;
+
+  if (const toml::array* instruments = root["instrument"].as_array()) {
+    for (size_t i = 0; i < instruments->size(); ++i) {
+      Instrument instrument;
+      if (Status status = read_instrument(*(*instruments)[i].as_table(), i, folder, instrument); !status.is_ok()) return status;
+      for (const Instrument& other : site.instruments) {
+        if (other.name == instrument.name) {
+          return Status(Code::kInvalidArgument, fmt::format("[[instrument]] {} stands twice; give each instrument one table", other.name));
+        }
+      }
+      site.instruments.push_back(std::move(instrument));
+    }
+  }
+  return site;
+}
+
+}  // namespace
+
+base::Result<Site> load(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::path absolute = std::filesystem::absolute(folder, error).lexically_normal();
+  if (!absolute.has_filename()) absolute = absolute.parent_path();
+  std::filesystem::path file = absolute / "site.toml";
+  if (!std::filesystem::exists(file, error)) {
+    return Status(Code::kNotFound, fmt::format("{}: no such file; make a site with: runledger init {}", file.string(), folder.string()));
+  }
+  toml::table root;
+  try {
+    root = toml::parse_file(file.string());
+  } catch (const toml::parse_error& problem) {
+    return Status(Code::kInvalidArgument, fmt::format("{}: line {}: {}", file.string(), problem.source().begin.line, problem.description()));
+  }
+  base::Result<Site> site = read(root, absolute);
+  if (!site.is_ok()) return site.status().in(file.string());
+  return site;
+}
+
+base::Result<std::filesystem::path> find(const std::optional<std::string>& given, const std::filesystem::path& from) {
+  if (given) return std::filesystem::path(*given);
+  if (const char* variable = std::getenv("RUNLEDGER_SITE"); variable && *variable) return std::filesystem::path(variable);
+  std::error_code error;
+  for (std::filesystem::path folder = std::filesystem::absolute(from, error);; folder = folder.parent_path()) {
+    if (std::filesystem::exists(folder / "site.toml", error)) return folder;
+    if (folder == folder.parent_path()) break;
+  }
+  return Status(Code::kNotFound, "no site here: go into a site folder, set RUNLEDGER_SITE, or give --site DIR or --connect ADDRESS");
+}
+
+}  // namespace site

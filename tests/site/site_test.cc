@@ -1,0 +1,100 @@
+#include "site/site.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class SiteTest : public testing::Test {
+ protected:
+  SiteTest() {
+    char pattern[] = "/tmp/site_test.XXXXXX";
+    folder_ = mkdtemp(pattern);
+  }
+  ~SiteTest() override { std::filesystem::remove_all(folder_); }
+
+  base::Result<site::Site> load(const std::string& toml) {
+    std::ofstream(folder_ / "site.toml") << toml;
+    return site::load(folder_);
+  }
+  std::string problem(const std::string& toml) {
+    auto site = load(toml);
+    return site.is_ok() ? "no problem" : site.status().message();
+  }
+
+  std::filesystem::path folder_;
+  static constexpr const char* kMari = R"(
+[facility]
+name = "ISIS"
+[[instrument]]
+name = "mari"
+contract = "isis"
+raw = ["archive/NDXMARI/Instrument/data"]
+)";
+};
+
+TEST_F(SiteTest, DefaultsAreTheOnesOfTheContractAndPathsAreAbsolute) {
+  auto site = load(kMari);
+  ASSERT_TRUE(site.is_ok()) << site.status().message();
+  const site::Instrument& mari = site->instruments.at(0);
+  EXPECT_EQ(mari.name, "MARI");
+  EXPECT_THAT(mari.raw_folders, ElementsAre((folder_ / "archive/NDXMARI/Instrument/data").string()));
+  EXPECT_THAT(mari.file_patterns, ElementsAre("*.nxs", "*.raw"));
+  EXPECT_EQ(mari.interpreter, "/usr/bin/python3");
+  EXPECT_EQ(mari.time_limit_ms, 3'600'000u);
+  EXPECT_THAT(site->listen, ElementsAre("unix:" + (folder_ / "run/ledger.sock").string()));
+}
+
+TEST_F(SiteTest, MisspeltSettingIsNamedWithItsLine) {
+  std::string text = problem(std::string(kMari) + "time_limits = \"5m\"\n");
+  EXPECT_THAT(text, HasSubstr("site.toml: line 8"));
+  EXPECT_THAT(text, HasSubstr("[[instrument]] mari has no setting \"time_limits\""));
+  EXPECT_THAT(text, HasSubstr("time_limit"));
+}
+
+TEST_F(SiteTest, OutputThatWouldOverwriteIsRefused) {
+  EXPECT_THAT(problem(std::string(kMari) + "output = \"out/{run}\"\n"), HasSubstr("{version}"));
+  EXPECT_THAT(problem(std::string(kMari) + "output = \"out/{run}/{version}/{rb}\"\n"), HasSubstr("it has {rb}"));
+}
+
+TEST_F(SiteTest, WrongTypesContractsAndDoublesAreNamed) {
+  EXPECT_THAT(problem(std::string(kMari) + "time_limit = 60\n"), HasSubstr("a duration such as"));
+  EXPECT_THAT(problem("[facility]\nname = \"X\"\n[[instrument]]\nname = \"A\"\ncontract = \"fia\"\nraw = [\"a\"]\n"), HasSubstr("isis, sns"));
+  EXPECT_THAT(problem(std::string(kMari) + "[[instrument]]\nname = \"MARI\"\ncontract = \"sns\"\nraw = [\"b\"]\n"), HasSubstr("stands twice"));
+  EXPECT_THAT(problem("[facility]\nname = \n"), HasSubstr("line 2"));
+  EXPECT_THAT(problem("[facility]\n"), HasSubstr("name is missing"));
+  EXPECT_THAT(problem(std::string(kMari) + "run_number = \"([0-9]+\"\n"), HasSubstr("regular expression"));
+}
+
+TEST_F(SiteTest, NewSiteLoadsAndIsNotMadeTwice) {
+  ASSERT_TRUE(site::create(folder_ / "new").is_ok());
+  EXPECT_TRUE(site::load(folder_ / "new").is_ok());
+  EXPECT_EQ(site::create(folder_ / "new").code(), base::Code::kAlreadyExists);
+}
+
+TEST_F(SiteTest, SiteIsFoundFromAFolderBelow) {
+  std::ofstream(folder_ / "site.toml") << kMari;
+  std::filesystem::create_directories(folder_ / "archive/deep");
+  unsetenv("RUNLEDGER_SITE");
+  auto found = site::find(std::nullopt, folder_ / "archive/deep");
+  ASSERT_TRUE(found.is_ok());
+  EXPECT_EQ(*found, folder_);
+  EXPECT_THAT(site::find(std::nullopt, "/").status().message(), HasSubstr("--site"));
+}
+
+TEST(UnitsTest, DurationsAndSizes) {
+  EXPECT_EQ(site::parse_duration_ms("60m"), 3'600'000u);
+  EXPECT_EQ(site::parse_duration_ms("250ms"), 250u);
+  EXPECT_FALSE(site::parse_duration_ms("60"));
+  EXPECT_FALSE(site::parse_duration_ms("99999999999999999999h"));
+  EXPECT_EQ(site::parse_size_bytes("8GiB"), uint64_t{8} << 30);
+  EXPECT_FALSE(site::parse_size_bytes("8 parsecs"));
+}
+
+}  // namespace
