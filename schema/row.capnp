@@ -42,6 +42,7 @@ struct RunRow {
   detectedSeq @14 :UInt64; # The runDetected (or rawFileRefused) event that made the row.
   revisedSeq @15 :UInt64;  # The latest runDetected / runRevised: what a job's inputs come from.
   pendingRequest @16 :UInt64;       # A reductionRequested that has no job yet; 0 = none.
+  fileProblems @17 :UInt32;         # How many of `problems`, from the first, come from reading the file; a revision replaces these.
 }
 
 struct AttemptRow {
@@ -123,6 +124,7 @@ struct FileRow {
   runNumber @1 :UInt64;    # 0 = refused and no number in its name.
   refused @2 :Bool;
   seq @3 :UInt64;
+  reason @4 :Decision;     # Why, when refused.
 }
 
 struct ExperimentRow {
