@@ -18,6 +18,8 @@
 
 namespace ledger {
 
+struct Rules;
+
 /// Who stands behind a command; becomes the events' Actor.
 struct Identity {
   schema::Actor::Kind kind = schema::Actor::Kind::UNKNOWN;
@@ -40,11 +42,14 @@ struct Health {
 
 /// A consistent view of everything up to one seq. Cheap; keep it for one request, not longer.
 ///
-/// Threads: any, one at a time. Errors: kCorruption through Status where bytes cannot be trusted.
+/// Threads: any, one at a time. May outlive the ledger, whose folder then stays locked.
+/// Errors:  a read that fails returns nothing and stays visible in status(); the ledger stops taking commands.
 class Snapshot : public RowReader {
  public:
+  /// kOk, or why a read failed: whatever was read from then on is incomplete. Look once, before using what was read.
+  virtual base::Status status() const = 0;
   virtual uint64_t head() const = 0;
-  /// The stored bytes of event `seq` (canonical message, 8-byte aligned copy), kNotFound beyond the head.
+  /// The stored bytes of event `seq`, kNotFound beyond the head. Read them with StoredEvent (ledger/event_bytes.h).
   virtual base::Result<kj::Array<capnp::word>> event(uint64_t seq) const = 0;
   /// Seqs of the events about a subject (ledger/subjects.h makes the key), from `from` on, at most `limit`.
   virtual std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const = 0;
@@ -55,7 +60,7 @@ class Snapshot : public RowReader {
 /// Append-only record of everything that happened, and the views folded from it.
 ///
 /// Owns:    the database folder (locked), the writer thread. Borrows the Clock.
-/// Threads: every method from any thread. `done` and `on_commit` run on the writer thread: hand over and return.
+/// Threads: every method from any thread. `done` and `on_commit` run on the writer thread: hand over and return, never throw.
 /// Errors:  Status; after a storage fault every command is answered kUnavailable and reads go on.
 /// Units:   times UTC nanoseconds, sizes bytes.
 class Ledger {
@@ -65,15 +70,21 @@ class Ledger {
     size_t queue_bytes = 256u << 20;
     bool create_if_missing = true;
     bool sync = true;                          // false only in benchmarks: then an answer promises nothing
+    int storage_probe_ms = 1000;               // how often a full disk is tried again
   };
 
   /// kCorruption: the folder holds less than its HEAD promised (the message says how much is missing), or cannot be read.
-  /// kUnsupportedVersion: written by a newer release. kConflict: another process has it open.
+  /// kUnsupportedVersion: written by a newer release. kConflict: another process has it open. A refused folder is left as it was.
   static base::Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options, const base::Clock& clock);
+  /// The same with other rules than the standard ones.
+  static base::Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options, const base::Clock& clock,
+                                                    Rules rules);
   virtual ~Ledger() = default;
 
   using Done = std::function<void(Answer)>;
   /// Queues a command; `done` is called exactly once, after its events are synced (promise P1). `command` is copied.
+  /// A command id counts for its sender (kind and name). Answers to try again (kUnavailable, kTimedOut) and kInternal are not
+  /// remembered; every other answer is what the same id gets for ever. When the queue is full `done` runs within submit().
   virtual void submit(schema::Command::Reader command, const Identity& identity, Done done) = 0;
   /// The same for several, decided in order; `done` gets one Answer each.
   virtual void submit_all(capnp::List<schema::Command>::Reader commands, const Identity& identity,
