@@ -1,0 +1,201 @@
+#include "ledger/view_rows.h"
+
+#include <algorithm>
+
+#include "ledger/keys.h"
+#include "ledger/views/edit.h"
+#include "ledger/views/experiments.h"
+#include "ledger/views/files.h"
+#include "ledger/views/instruments.h"
+#include "ledger/views/jobs.h"
+#include "ledger/views/queue.h"
+#include "ledger/views/runs.h"
+#include "ledger/views/variables.h"
+#include "ledger/views/workers.h"
+
+namespace ledger {
+namespace {
+
+template <typename T>
+std::optional<Row<T>> find(const RowReader& rows, ViewId view, std::string_view key) {
+  auto bytes = rows.get(view, key);
+  if (!bytes) return std::nullopt;
+  return Row<T>(*bytes);
+}
+
+/// Rows whose key starts with `prefix`, from `from` (or the first), until `visit` returns false.
+void scan_prefix(const RowReader& rows, ViewId view, std::string_view prefix, std::string_view from, const RowReader::Visit& visit) {
+  rows.scan(view, std::max(prefix, from), [&](std::string_view key, std::string_view row) {
+    return key.starts_with(prefix) && visit(key, row);
+  });
+}
+
+template <typename T>
+Page<T> page(const RowReader& rows, ViewId view, std::string_view prefix, size_t limit, std::string_view after) {
+  Page<T> result;
+  scan_prefix(rows, view, prefix, after, [&](std::string_view key, std::string_view row) {
+    if (result.rows.size() == limit) {
+      result.next = key;
+      return false;
+    }
+    result.rows.emplace_back(row);
+    return true;
+  });
+  return result;
+}
+
+template <typename T>
+std::vector<Row<T>> all(const RowReader& rows, ViewId view, std::string_view prefix) {
+  return page<T>(rows, view, prefix, SIZE_MAX, {}).rows;
+}
+
+void visit_queue(const RowReader& rows, QueueView::Place place, const VisitQueue& visit) {
+  scan_prefix(rows, ViewId::kQueue, std::string(1, static_cast<char>(place)), {},
+              [&](std::string_view, std::string_view row) { return visit(Row<schema::QueueRow>(row).get()); });
+}
+
+/// Where run keys (instrument 00 run) come from: a table of them, sorted, under a prefix.
+struct KeySource {
+  ViewId view;
+  std::string prefix;
+};
+
+std::vector<KeySource> sources_of(const RunSelection& selection) {
+  if (!selection.experiment.empty()) return {{ViewId::kExperiments, ExperimentsView::run_mark(selection.experiment, {})}};
+  if (selection.states.empty()) return {{ViewId::kRuns, RunsView::row_key({})}};
+  std::vector<KeySource> sources;
+  for (auto state : selection.states) sources.push_back({ViewId::kRuns, RunsView::state_key(state, {})});
+  return sources;
+}
+
+bool state_matches(const RunSelection& selection, schema::RunState state) {
+  return selection.states.empty() || std::find(selection.states.begin(), selection.states.end(), state) != selection.states.end();
+}
+
+/// Run keys of one source at or after `from` that fit the selection, at most `limit`.
+void collect(const RowReader& rows, const RunSelection& selection, const KeySource& source, std::string_view from, size_t limit,
+             std::vector<std::string>& keys) {
+  std::string instrument = selection.instrument.empty() ? std::string() : text_key(selection.instrument);
+  std::string start = source.prefix + std::string(std::max<std::string_view>(from, instrument));
+  if (!instrument.empty() && from.empty()) append_u64(start, selection.first_run);
+  size_t taken = 0;
+  scan_prefix(rows, source.view, source.prefix, start, [&](std::string_view key, std::string_view) {
+    key.remove_prefix(source.prefix.size());
+    if (!key.starts_with(instrument)) return false;
+    uint64_t run_number = read_u64(key, key.size() - 8);
+    if (selection.last_run != 0 && run_number > selection.last_run) return instrument.empty();
+    if (run_number >= selection.first_run) {
+      keys.emplace_back(key);
+      ++taken;
+    }
+    return taken < limit;
+  });
+}
+
+}  // namespace
+
+std::optional<Row<schema::RunRow>> find_run(const RowReader& rows, std::string_view instrument, uint64_t run_number) {
+  return find<schema::RunRow>(rows, ViewId::kRuns, RunsView::row_key(run_key(instrument, run_number)));
+}
+std::optional<Row<schema::JobRow>> find_job(const RowReader& rows, uint64_t job) {
+  return find<schema::JobRow>(rows, ViewId::kJobs, JobsView::row_key(job));
+}
+std::optional<Row<schema::InstrumentRow>> find_instrument(const RowReader& rows, std::string_view instrument) {
+  return find<schema::InstrumentRow>(rows, ViewId::kInstruments, InstrumentsView::row_key(instrument));
+}
+std::optional<Row<schema::FileRow>> find_file(const RowReader& rows, std::string_view instrument, std::string_view path) {
+  return find<schema::FileRow>(rows, ViewId::kFiles, FilesView::row_key(instrument, path));
+}
+std::optional<Row<schema::WorkerRow>> find_worker(const RowReader& rows, std::string_view worker) {
+  return find<schema::WorkerRow>(rows, ViewId::kWorkers, WorkersView::row_key(worker));
+}
+std::optional<Row<schema::ExperimentRow>> find_experiment(const RowReader& rows, std::string_view experiment) {
+  return find<schema::ExperimentRow>(rows, ViewId::kExperiments, ExperimentsView::row_key(experiment));
+}
+std::optional<Row<schema::VariableRules>> variable_rules(const RowReader& rows, std::string_view instrument) {
+  return find<schema::VariableRules>(rows, ViewId::kVariables, VariablesView::row_key(instrument));
+}
+uint64_t job_for_cause(const RowReader& rows, uint64_t event) {
+  return read_count(rows, ViewId::kJobs, JobsView::answer_key(event));
+}
+
+Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& selection, size_t limit, std::string_view after) {
+  Page<schema::RunRow> result;
+  std::string from(after);
+  auto sources = sources_of(selection);
+  for (;;) {
+    size_t wanted = limit - result.rows.size() + 1;  // one more tells where the next page starts
+    std::vector<std::string> keys;
+    for (const auto& source : sources) collect(rows, selection, source, from, wanted, keys);
+    std::sort(keys.begin(), keys.end());
+    bool more = keys.size() >= wanted;
+    if (more) keys.resize(wanted);
+    for (const auto& key : keys) {
+      auto row = find<schema::RunRow>(rows, ViewId::kRuns, RunsView::row_key(key));
+      if (!row || !state_matches(selection, row->get().getState())) continue;
+      if (result.rows.size() == limit) {
+        result.next = key;
+        return result;
+      }
+      result.rows.push_back(std::move(*row));
+    }
+    if (!more) return result;
+    from = keys.back() + '\0';
+  }
+}
+
+Page<schema::FileRow> list_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after) {
+  return page<schema::FileRow>(rows, ViewId::kFiles, text_key(instrument), limit, after);
+}
+Page<schema::ExperimentRow> list_experiments(const RowReader& rows, size_t limit, std::string_view after) {
+  return page<schema::ExperimentRow>(rows, ViewId::kExperiments, "e", limit, after);
+}
+
+Page<schema::QueueRow> list_queue(const RowReader& rows, size_t limit, std::string_view after) {
+  Page<schema::QueueRow> result;
+  if (after.empty() || after[0] == static_cast<char>(QueueView::Place::kWaiting)) {
+    result = page<schema::QueueRow>(rows, ViewId::kQueue, "w", limit, after);
+    if (!result.next.empty()) return result;
+    after = {};
+  }
+  auto held = page<schema::QueueRow>(rows, ViewId::kQueue, "h", limit - result.rows.size(), after);
+  for (auto& row : held.rows) result.rows.push_back(std::move(row));
+  result.next = std::move(held.next);
+  return result;
+}
+
+std::vector<Row<schema::InstrumentRow>> list_instruments(const RowReader& rows) {
+  return all<schema::InstrumentRow>(rows, ViewId::kInstruments, "i");
+}
+std::vector<Row<schema::WorkerRow>> list_workers(const RowReader& rows) {
+  return all<schema::WorkerRow>(rows, ViewId::kWorkers, "w");
+}
+std::vector<Row<schema::ScriptRow>> scripts(const RowReader& rows, std::string_view instrument) {
+  return all<schema::ScriptRow>(rows, ViewId::kInstruments, kind_key('s', text_key(instrument)));
+}
+
+void list_waiting(const RowReader& rows, const VisitQueue& visit) { visit_queue(rows, QueueView::Place::kWaiting, visit); }
+void list_held(const RowReader& rows, const VisitQueue& visit) { visit_queue(rows, QueueView::Place::kHeld, visit); }
+
+uint64_t next_waiting_job(const RowReader& rows) {
+  uint64_t job = 0;
+  list_waiting(rows, [&](schema::QueueRow::Reader row) {
+    job = row.getJob();
+    return false;
+  });
+  return job;
+}
+
+uint64_t waiting_jobs(const RowReader& rows, std::string_view instrument) {
+  return read_count(rows, ViewId::kQueue, QueueView::count_key(instrument));
+}
+
+StateCounts run_counts(const RowReader& rows, std::string_view instrument) {
+  StateCounts counts{};
+  for (size_t state = 0; state < kRunStates; ++state) {
+    counts[state] = read_count(rows, ViewId::kRuns, RunsView::count_key(instrument, static_cast<schema::RunState>(state)));
+  }
+  return counts;
+}
+
+}  // namespace ledger

@@ -1,0 +1,71 @@
+// Typed reading of the views: what deciding, the RPC service and the tests ask of the rows. Keys: ledger/views/*.h.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/canonical.h"
+#include "ledger/rows.h"
+#include "schema/row.capnp.h"
+
+namespace ledger {
+
+inline constexpr size_t kRunStates = 9;  // enumerants of schema::RunState
+using StateCounts = std::array<uint64_t, kRunStates>;
+
+/// One row each; nullopt = there is none.
+std::optional<Row<schema::RunRow>> find_run(const RowReader& rows, std::string_view instrument, uint64_t run_number);
+std::optional<Row<schema::JobRow>> find_job(const RowReader& rows, uint64_t job);
+std::optional<Row<schema::InstrumentRow>> find_instrument(const RowReader& rows, std::string_view instrument);
+std::optional<Row<schema::FileRow>> find_file(const RowReader& rows, std::string_view instrument, std::string_view path);
+std::optional<Row<schema::WorkerRow>> find_worker(const RowReader& rows, std::string_view worker);
+std::optional<Row<schema::ExperimentRow>> find_experiment(const RowReader& rows, std::string_view experiment);
+/// The instrument's live settings; nullopt = none.
+std::optional<Row<schema::VariableRules>> variable_rules(const RowReader& rows, std::string_view instrument);
+/// The job that answered a runDetected, runRevised or reductionRequested event; 0 = none.
+uint64_t job_for_cause(const RowReader& rows, uint64_t event);
+
+/// Some rows of a list, and where the next page starts; `next` empty = that was the end. `after` takes a `next` as it is.
+template <typename T>
+struct Page {
+  std::vector<Row<T>> rows;
+  std::string next;
+};
+
+/// Fields that are set must all match.
+struct RunSelection {
+  std::string instrument;  // empty = all
+  std::string experiment;  // empty = all
+  uint64_t first_run = 0;
+  uint64_t last_run = 0;  // 0 = no end
+  std::vector<schema::RunState> states;  // empty = all
+};
+/// Sorted by instrument, run number. Reads no more rows than it answers, but for runs outside first_run .. last_run.
+Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& selection, size_t limit, std::string_view after = {});
+Page<schema::FileRow> list_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after = {});
+Page<schema::ExperimentRow> list_experiments(const RowReader& rows, size_t limit, std::string_view after = {});
+/// Waiting jobs, the next one first, then the held ones.
+Page<schema::QueueRow> list_queue(const RowReader& rows, size_t limit, std::string_view after = {});
+
+std::vector<Row<schema::InstrumentRow>> list_instruments(const RowReader& rows);
+std::vector<Row<schema::WorkerRow>> list_workers(const RowReader& rows);
+/// Every script seen at the instrument, oldest first.
+std::vector<Row<schema::ScriptRow>> scripts(const RowReader& rows, std::string_view instrument);
+
+/// Waiting (or held) jobs by priority, then job, until `visit` returns false.
+using VisitQueue = std::function<bool(schema::QueueRow::Reader row)>;
+void list_waiting(const RowReader& rows, const VisitQueue& visit);
+void list_held(const RowReader& rows, const VisitQueue& visit);
+/// The job to be taken next; 0 = none waits.
+uint64_t next_waiting_job(const RowReader& rows);
+/// Jobs of an instrument that wait or are held.
+uint64_t waiting_jobs(const RowReader& rows, std::string_view instrument);
+
+/// Runs by state, kept by the view; instrument empty = of the facility.
+StateCounts run_counts(const RowReader& rows, std::string_view instrument = {});
+
+}  // namespace ledger

@@ -1,0 +1,97 @@
+#include "ledger/views/queue.h"
+
+#include "ledger/views/edit.h"
+
+namespace ledger {
+namespace {
+
+using Place = QueueView::Place;
+
+bool counts(char place) { return place != static_cast<char>(Place::kTaken); }
+
+void count(Rows& rows, schema::QueueRow::Reader row, int64_t change) {
+  add_to_count(rows, ViewId::kQueue, QueueView::count_key(view(row.getRun().getInstrument())), change);
+}
+
+/// Takes the job's row from where it is to `place`, changed by `change`.
+template <typename Change>
+void move(Rows& rows, uint64_t job, Place place, Change&& change) {
+  auto key = rows.get(ViewId::kQueue, QueueView::job_key(job));
+  if (!key) return;
+  auto bytes = rows.get(ViewId::kQueue, *key);
+  if (!bytes) return;
+  capnp::MallocMessageBuilder message;
+  message.setRoot(Row<schema::QueueRow>(*bytes).get());
+  auto row = message.getRoot<schema::QueueRow>();
+  row.setHeld(place == Place::kHeld);
+  change(row);
+  rows.erase(ViewId::kQueue, *key);
+  std::string to = QueueView::row_key(place, row.getPriority(), job);
+  rows.put(ViewId::kQueue, to, canonical_bytes(row.asReader()));
+  rows.put(ViewId::kQueue, QueueView::job_key(job), to);
+  count(rows, row.asReader(), static_cast<int64_t>(counts(to[0])) - static_cast<int64_t>(counts((*key)[0])));
+}
+
+void leave(Rows& rows, uint64_t job) {
+  auto key = rows.get(ViewId::kQueue, QueueView::job_key(job));
+  if (!key) return;
+  if (auto bytes = rows.get(ViewId::kQueue, *key); bytes && counts((*key)[0])) {
+    count(rows, Row<schema::QueueRow>(*bytes).get(), -1);
+  }
+  rows.erase(ViewId::kQueue, *key);
+  rows.erase(ViewId::kQueue, QueueView::job_key(job));
+}
+
+void enter(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& rows) {
+  if (queued.getRuns().size() == 0) return;
+  capnp::MallocMessageBuilder message;
+  auto row = message.initRoot<schema::QueueRow>();
+  row.setJob(event.getSeq());
+  row.setRun(queued.getRuns()[0]);
+  row.setVersion(queued.getVersion());
+  row.setExperiment(queued.getExperiment());
+  row.setPriority(queued.getPriority());
+  row.setQueuedAt(event.getTime());
+  set_decision(row.initReason(), queued.getReason(), event.getSeq());
+  std::string key = QueueView::row_key(Place::kWaiting, queued.getPriority(), event.getSeq());
+  rows.put(ViewId::kQueue, key, canonical_bytes(row.asReader()));
+  rows.put(ViewId::kQueue, QueueView::job_key(event.getSeq()), key);
+  count(rows, row.asReader(), 1);
+}
+
+}  // namespace
+
+std::string QueueView::count_key(std::string_view instrument) { return kind_key('c', text_key(instrument)); }
+
+void QueueView::fold(schema::Event::Reader event, Rows& rows) const {
+  using Waiting = schema::QueueRow::Builder;
+  auto body = event.getBody();
+  auto decided = [&](schema::Reason::Reader reason) {
+    return [reason, seq = event.getSeq()](Waiting row) { set_decision(row.initReason(), reason, seq); };
+  };
+  switch (body.which()) {
+    case schema::Event::Body::JOB_QUEUED: return enter(event, body.getJobQueued(), rows);
+    case schema::Event::Body::JOB_HELD:
+      return move(rows, body.getJobHeld().getJob(), Place::kHeld, decided(body.getJobHeld().getReason()));
+    case schema::Event::Body::JOB_RELEASED:
+      return move(rows, body.getJobReleased().getJob(), Place::kWaiting, decided(body.getJobReleased().getReason()));
+    case schema::Event::Body::ATTEMPT_STARTED:
+      return move(rows, body.getAttemptStarted().getJob(), Place::kTaken, [](Waiting) {});
+    case schema::Event::Body::ATTEMPT_LOST:
+      return move(rows, body.getAttemptLost().getJob(), Place::kWaiting, decided(body.getAttemptLost().getReason()));
+    case schema::Event::Body::ATTEMPT_FAILED: {
+      auto failed = body.getAttemptFailed();
+      if (!failed.getWillRetry()) return;
+      return move(rows, failed.getJob(), Place::kWaiting, [&](Waiting row) {
+        set_decision(row.initReason(), "attempt_failed", retry_sentence(failed), event.getSeq());
+      });
+    }
+    case schema::Event::Body::JOB_SUCCEEDED: return leave(rows, body.getJobSucceeded().getJob());
+    case schema::Event::Body::JOB_FAILED: return leave(rows, body.getJobFailed().getJob());
+    case schema::Event::Body::JOB_SKIPPED: return leave(rows, body.getJobSkipped().getJob());
+    case schema::Event::Body::JOB_CANCELLED: return leave(rows, body.getJobCancelled().getJob());
+    default: return;
+  }
+}
+
+}  // namespace ledger

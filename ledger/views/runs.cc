@@ -1,0 +1,326 @@
+#include "ledger/views/runs.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "ledger/views/edit.h"
+
+namespace ledger {
+namespace {
+
+using schema::RunState;
+
+/// One run's row being changed; keeps the state index and the counters with it.
+class RunEdit {
+ public:
+  RunEdit(Rows& rows, std::string run_key)
+      : rows_(rows), run_key_(std::move(run_key)), edit_(rows, ViewId::kRuns, RunsView::row_key(run_key_)) {
+    if (edit_.found()) before_ = edit_->getState();
+  }
+  bool found() const { return edit_.found(); }
+  schema::RunRow::Builder* operator->() { return edit_.operator->(); }
+
+  std::vector<std::string> problems() { return texts(edit_->asReader().getProblems()); }
+  void set_problems(const std::vector<std::string>& problems) {
+    set_texts(edit_->initProblems(static_cast<uint32_t>(problems.size())), problems);
+  }
+  void add_problem(const std::string& text) {
+    auto known = problems();
+    if (std::find(known.begin(), known.end(), text) != known.end()) return;
+    known.push_back(text);
+    set_problems(known);
+  }
+
+  void save() {
+    RunState after = edit_->getState();
+    if (before_ != after) {
+      std::string instrument(view(edit_->asReader().getRun().getInstrument()));
+      if (before_) {
+        rows_.erase(ViewId::kRuns, RunsView::state_key(*before_, run_key_));
+        count(instrument, *before_, -1);
+      }
+      rows_.put(ViewId::kRuns, RunsView::state_key(after, run_key_), "");
+      count(instrument, after, 1);
+    }
+    edit_.save();
+  }
+
+ private:
+  void count(const std::string& instrument, RunState state, int64_t change) {
+    add_to_count(rows_, ViewId::kRuns, RunsView::count_key(instrument, state), change);
+    add_to_count(rows_, ViewId::kRuns, RunsView::count_key("", state), change);
+  }
+
+  Rows& rows_;
+  const std::string run_key_;
+  RowEdit<schema::RunRow> edit_;
+  std::optional<RunState> before_;
+};
+
+std::string key_of(schema::RunKey::Reader run) { return run_key(view(run.getInstrument()), run.getRunNumber()); }
+
+void take_files(schema::RunRow::Builder run, schema::RunDetected::Reader detected) {
+  run.setRawFiles(detected.getFiles());
+  auto metadata = detected.getMetadata();
+  run.setMetadata(metadata);
+  run.setExperiment(std::string(experiment_of(metadata)));
+  if (metadata.getTitle().getKnown()) {
+    run.setTitle(metadata.getTitle().getValue());
+  } else {
+    run.setTitle("");
+  }
+}
+
+/// Problems of the latest reading first, then whatever was found out otherwise.
+void replace_file_problems(RunEdit& run, capnp::List<capnp::Text>::Reader fresh) {
+  auto known = run.problems();
+  known.erase(known.begin(), known.begin() + std::min<size_t>(run->getFileProblems(), known.size()));
+  auto all = texts(fresh);
+  for (auto& text : known) {
+    if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(std::move(text));
+  }
+  run.set_problems(all);
+  run->setFileProblems(fresh.size());
+}
+
+/// Files that were refused under this number before a good one came stay on record as problems.
+void keep_refused_companions(RunEdit& run, schema::RunDetected::Reader detected) {
+  auto is_taken = [&](std::string_view path) {
+    for (auto file : detected.getFiles()) {
+      if (view(file.getPath()) == path) return true;
+    }
+    return false;
+  };
+  auto row = run->asReader();
+  auto known = run.problems();
+  for (auto file : row.getRawFiles()) {
+    std::string text = not_used(view(file.getPath()), view(row.getReason().getText()));
+    std::string start = std::string(file_name(view(file.getPath())));
+    if (is_taken(view(file.getPath()))) {
+      std::erase_if(known, [&](const std::string& problem) { return problem.starts_with(start); });
+    } else if (std::none_of(known.begin(), known.end(), [&](const std::string& problem) { return problem.starts_with(start); })) {
+      known.push_back(text);
+    }
+  }
+  run.set_problems(known);
+}
+
+void fold_detected(schema::Event::Reader event, schema::RunDetected::Reader detected, Rows& rows) {
+  RunEdit run(rows, key_of(detected.getRun()));
+  run->setRun(detected.getRun());
+  if (run.found() && run->getState() == RunState::REFUSED) keep_refused_companions(run, detected);
+  run->setState(RunState::DETECTED);
+  run->initReason();
+  run->setDetectedAt(event.getTime());
+  run->setDetectedSeq(event.getSeq());
+  run->setRevisedSeq(event.getSeq());
+  take_files(*run.operator->(), detected);
+  replace_file_problems(run, detected.getProblems());
+  run.save();
+}
+
+void fold_revised(schema::Event::Reader event, schema::RunDetected::Reader revised, Rows& rows) {
+  RunEdit run(rows, key_of(revised.getRun()));
+  if (!run.found()) return;
+  run->setRevisedSeq(event.getSeq());
+  if (run->getVersion() == 0) {
+    run->setState(RunState::DETECTED);
+    run->initReason();
+  }
+  take_files(*run.operator->(), revised);
+  replace_file_problems(run, revised.getProblems());
+  run.save();
+}
+
+void add_refused_file(RunEdit& run, schema::RawFile::Reader file) {
+  capnp::MallocMessageBuilder scratch;
+  auto before = scratch.initRoot<schema::RunRow>();
+  before.setRawFiles(run->asReader().getRawFiles());
+  std::vector<schema::RawFile::Reader> files;
+  for (auto known : before.asReader().getRawFiles()) {
+    if (view(known.getPath()) != view(file.getPath())) files.push_back(known);
+  }
+  files.push_back(file);
+  auto list = run->initRawFiles(static_cast<uint32_t>(files.size()));
+  for (uint32_t i = 0; i < files.size(); ++i) list.setWithCaveats(i, files[i]);
+}
+
+void fold_refused(schema::Event::Reader event, schema::RawFileRefused::Reader refused, Rows& rows) {
+  if (refused.getRunNumber() == 0) return;
+  RunEdit run(rows, run_key(view(refused.getInstrument()), refused.getRunNumber()));
+  std::string_view path = view(refused.getFile().getPath());
+  std::string_view why = view(refused.getReason().getText());
+  if (!run.found()) {
+    run->initRun().setInstrument(refused.getInstrument());
+    run->getRun().setRunNumber(refused.getRunNumber());
+    run->setState(RunState::REFUSED);
+    run->setDetectedAt(event.getTime());
+    run->setDetectedSeq(event.getSeq());
+  } else if (run->getState() == RunState::REFUSED) {
+    // The reason shown is the latest file's; what was said of the others goes to the problems.
+    auto row = run->asReader();
+    auto files = row.getRawFiles();
+    std::string_view latest = files.size() > 0 ? view(files[files.size() - 1].getPath()) : std::string_view();
+    if (!latest.empty() && latest != path) run.add_problem(not_used(latest, view(row.getReason().getText())));
+    auto known = run.problems();
+    std::erase_if(known, [&](const std::string& problem) { return problem.starts_with(file_name(path)); });
+    run.set_problems(known);
+  } else {
+    bool own = false;
+    for (auto file : run->asReader().getRawFiles()) own = own || view(file.getPath()) == path;
+    std::string name(file_name(path));
+    std::string sentence = why.starts_with(name) || why.starts_with(path) ? std::string(why) : name + ": " + std::string(why);
+    run.add_problem(own ? sentence + "; it was taken as this run's raw file before" : not_used(path, why));
+    run.save();
+    return;
+  }
+  set_decision(run->initReason(), refused.getReason(), event.getSeq());
+  add_refused_file(run, refused.getFile());
+  run.save();
+}
+
+void fold_skipped(schema::Event::Reader event, schema::RunSkipped::Reader skipped, Rows& rows) {
+  RunEdit run(rows, key_of(skipped.getRun()));
+  if (!run.found()) return;
+  bool asked = run->getPendingRequest() != 0 && event.getCause() == run->getPendingRequest();
+  if (asked) run->setPendingRequest(0);
+  if (run->getVersion() == 0) {
+    run->setState(RunState::SKIPPED);
+    set_decision(run->initReason(), skipped.getReason(), event.getSeq());
+  } else if (asked) {
+    run.add_problem("the reduction asked for by event " + std::to_string(event.getCause()) + " was not queued: " +
+                    std::string(view(skipped.getReason().getText())));
+  }
+  run.save();
+}
+
+void fold_queued(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& rows) {
+  if (queued.getRuns().size() == 0) return;
+  std::string key = key_of(queued.getRuns()[0]);
+  RunEdit run(rows, key);
+  if (!run.found()) return;
+  run->setState(RunState::QUEUED);
+  run->setVersion(queued.getVersion());
+  run->setJob(event.getSeq());
+  run->setStartedAt(0);
+  run->setFinishedAt(0);
+  set_decision(run->initReason(), queued.getReason(), event.getSeq());
+  auto jobs = numbers(run->asReader().getJobs());
+  jobs.push_back(event.getSeq());
+  set_numbers(run->initJobs(static_cast<uint32_t>(jobs.size())), jobs);
+  if (event.getCause() != 0 && run->getPendingRequest() == event.getCause()) run->setPendingRequest(0);
+  run.save();
+  rows.put(ViewId::kRuns, RunsView::job_key(event.getSeq()), key);
+}
+
+/// Calls `change` on the run whose latest version is `job`; an older version's job no longer speaks for its run.
+template <typename Change>
+void for_run_of(Rows& rows, uint64_t job, Change&& change) {
+  auto key = rows.get(ViewId::kRuns, RunsView::job_key(job));
+  if (!key) return;
+  RunEdit run(rows, *key);
+  if (!run.found() || run->getJob() != job) return;
+  change(run);
+  run.save();
+}
+
+void end(RunEdit& run, RunState state, schema::Event::Reader event, schema::Reason::Reader reason) {
+  run->setState(state);
+  run->setFinishedAt(event.getTime());
+  set_decision(run->initReason(), reason, event.getSeq());
+}
+
+}  // namespace
+
+std::string RunsView::count_key(std::string_view instrument, RunState state) {
+  return kind_key('c', text_key(instrument)).append(1, static_cast<char>(state));
+}
+
+std::string_view file_name(std::string_view path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string not_used(std::string_view path, std::string_view why) {
+  std::string name(file_name(path));
+  if (why.starts_with(path)) return name + std::string(why.substr(path.size())) + "; not used";
+  if (why.starts_with(name)) return std::string(why) + "; not used";
+  return name + ": " + std::string(why) + "; not used";
+}
+
+std::string_view experiment_of(schema::RunMetadata::Reader metadata) {
+  auto experiment = metadata.getExperiment();
+  return experiment.getKnown() ? view(experiment.getValue()) : std::string_view();
+}
+
+void RunsView::fold(schema::Event::Reader event, Rows& rows) const {
+  auto body = event.getBody();
+  switch (body.which()) {
+    case schema::Event::Body::RUN_DETECTED: return fold_detected(event, body.getRunDetected(), rows);
+    case schema::Event::Body::RUN_REVISED: return fold_revised(event, body.getRunRevised(), rows);
+    case schema::Event::Body::RAW_FILE_REFUSED: return fold_refused(event, body.getRawFileRefused(), rows);
+    case schema::Event::Body::RUN_SKIPPED: return fold_skipped(event, body.getRunSkipped(), rows);
+    case schema::Event::Body::JOB_QUEUED: return fold_queued(event, body.getJobQueued(), rows);
+    case schema::Event::Body::RUN_ANNOTATED: {
+      auto annotated = body.getRunAnnotated();
+      if (annotated.getKind() != schema::RunAnnotated::Kind::PROBLEM) return;
+      RunEdit run(rows, key_of(annotated.getRun()));
+      if (!run.found()) return;
+      run.add_problem(std::string(view(annotated.getText())));
+      return run.save();
+    }
+    case schema::Event::Body::REDUCTION_REQUESTED: {
+      RunEdit run(rows, key_of(body.getReductionRequested().getRun()));
+      if (!run.found()) return;
+      run->setPendingRequest(event.getSeq());
+      return run.save();
+    }
+    case schema::Event::Body::JOB_HELD:
+      return for_run_of(rows, body.getJobHeld().getJob(), [&](RunEdit& run) {
+        run->setState(RunState::HELD);
+        set_decision(run->initReason(), body.getJobHeld().getReason(), event.getSeq());
+      });
+    case schema::Event::Body::JOB_RELEASED:
+      return for_run_of(rows, body.getJobReleased().getJob(), [&](RunEdit& run) {
+        run->setState(RunState::QUEUED);
+        set_decision(run->initReason(), body.getJobReleased().getReason(), event.getSeq());
+      });
+    case schema::Event::Body::ATTEMPT_STARTED:
+      return for_run_of(rows, body.getAttemptStarted().getJob(), [&](RunEdit& run) {
+        run->setState(RunState::RUNNING);
+        run->setStartedAt(event.getTime());
+        run->setFinishedAt(0);
+      });
+    case schema::Event::Body::ATTEMPT_LOST:
+      return for_run_of(rows, body.getAttemptLost().getJob(), [&](RunEdit& run) {
+        run->setState(RunState::QUEUED);
+        set_decision(run->initReason(), body.getAttemptLost().getReason(), event.getSeq());
+      });
+    case schema::Event::Body::ATTEMPT_FAILED: {
+      auto failed = body.getAttemptFailed();
+      if (!failed.getWillRetry()) return;
+      return for_run_of(rows, failed.getJob(), [&](RunEdit& run) {
+        run->setState(RunState::QUEUED);
+        set_decision(run->initReason(), "attempt_failed", retry_sentence(failed), event.getSeq());
+      });
+    }
+    case schema::Event::Body::JOB_SUCCEEDED:
+      return for_run_of(rows, body.getJobSucceeded().getJob(), [&](RunEdit& run) {
+        run->setState(RunState::SUCCEEDED);
+        run->setFinishedAt(event.getTime());
+        set_decision(run->initReason(), "succeeded", succeeded_sentence(body.getJobSucceeded()), event.getSeq());
+      });
+    case schema::Event::Body::JOB_FAILED:
+      return for_run_of(rows, body.getJobFailed().getJob(),
+                        [&](RunEdit& run) { end(run, RunState::FAILED, event, body.getJobFailed().getReason()); });
+    case schema::Event::Body::JOB_SKIPPED:
+      return for_run_of(rows, body.getJobSkipped().getJob(),
+                        [&](RunEdit& run) { end(run, RunState::SKIPPED, event, body.getJobSkipped().getReason()); });
+    case schema::Event::Body::JOB_CANCELLED:
+      return for_run_of(rows, body.getJobCancelled().getJob(),
+                        [&](RunEdit& run) { end(run, RunState::CANCELLED, event, body.getJobCancelled().getReason()); });
+    default: return;
+  }
+}
+
+}  // namespace ledger
