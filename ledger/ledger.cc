@@ -1,0 +1,202 @@
+#include "ledger/ledger.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <future>
+
+#include "base/text.h"
+#include "ledger/head_file.h"
+#include "ledger/health_board.h"
+#include "ledger/log_state.h"
+#include "ledger/rules.h"
+#include "ledger/snapshot.h"
+#include "ledger/store.h"
+#include "ledger/view_check.h"
+#include "ledger/writer.h"
+
+namespace ledger {
+namespace {
+
+constexpr std::string_view kIdKey = "id";
+
+/// Keeps a second process out of the folder.
+class FolderLock {
+ public:
+  ~FolderLock() {
+    if (file_ >= 0) ::close(file_);
+  }
+  base::Status lock(const std::filesystem::path& folder) {
+    const std::filesystem::path path = folder / "LOCK";
+    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (file_ < 0) return {base::Code::kUnavailable, fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno))};
+    if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return {};
+    if (errno != EWOULDBLOCK) return {base::Code::kUnavailable, fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
+    return {base::Code::kConflict, fmt::format("{}: another process has this ledger open; stop it, or connect to it", folder.string())};
+  }
+
+ private:
+  int file_ = -1;
+};
+
+std::string new_id() {
+  std::string bytes(16, '\0');
+  size_t got = 0;
+  while (got < bytes.size()) {
+    const ssize_t size = ::getrandom(bytes.data() + got, bytes.size() - got, 0);
+    if (size > 0) got += size;
+  }
+  return base::hex(bytes);
+}
+
+/// What was promised against what is there. `cut` null: there is no database.
+base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& promised, const Cut* cut) {
+  LogState held;
+  if (cut) {
+    auto loaded = load_log_state(*cut);
+    if (!loaded.is_ok()) return loaded.status().in(folder.string());
+    held = *loaded;
+    std::string id;
+    if (const auto found = cut->get(Table::kMeta, kIdKey, id); !found.is_ok()) return found.status();
+    if (!id.empty() && id != promised.id) {
+      return {base::Code::kCorruption, fmt::format("{}: HEAD is that of ledger {}, the database that of ledger {}; put back the HEAD that belongs here",
+                                                   folder.string(), promised.id, id)};
+    }
+  }
+  if (held.head() < promised.size) {
+    const uint64_t missing = promised.size - held.head();
+    return {base::Code::kCorruption,
+            fmt::format("{}: {} {} missing, from event {} on: HEAD promises {} events as of {}, the database holds {}; "
+                        "nothing was changed, restore the folder from a copy",
+                        folder.string(), missing, missing == 1 ? "event is" : "events are", held.head() + 1, promised.size,
+                        base::iso_time(promised.time_ns), held.head())};
+  }
+  if (!cut || promised.size == 0) return {};
+  auto edge = load_edge(*cut, promised.size);
+  if (!edge.is_ok()) return edge.status().in(folder.string());
+  if (edge->root() != promised.root) {
+    return {base::Code::kCorruption,
+            fmt::format("{}: the first {} events are not those HEAD promises (root {}, not {}); nothing was changed, restore the folder from a copy",
+                        folder.string(), promised.size, base::hex(edge->root()), base::hex(promised.root))};
+  }
+  return {};
+}
+
+class StoredLedger final : public Ledger {
+ public:
+  StoredLedger(std::unique_ptr<FolderLock> lock, std::string id, std::shared_ptr<HealthBoard> health, Rules rules)
+      : lock_(std::move(lock)), id_(std::move(id)), health_(std::move(health)), rules_(std::move(rules)) {}
+
+  void begin(std::shared_ptr<Store> store, LogState state, std::unique_ptr<HeadFile> head_file, const Options& options,
+             const base::Clock& clock) {
+    head_file_ = std::move(head_file);
+    store_ = std::move(store);
+    writer_ = std::make_unique<Writer>(store_, std::move(state), rules_, options, clock, *head_file_, health_);
+  }
+
+  void submit(schema::Command::Reader command, const Identity& identity, Done done) override {
+    writer_->submit(command, identity, [done = std::move(done)](std::vector<Answer> answers) { done(std::move(answers.front())); });
+  }
+  void submit_all(capnp::List<schema::Command>::Reader commands, const Identity& identity,
+                  std::function<void(std::vector<Answer>)> done) override {
+    writer_->submit_all(commands, identity, std::move(done));
+  }
+  std::unique_ptr<Snapshot> snapshot() const override {
+    Published now = writer_->published();
+    return std::make_unique<StoreSnapshot>(std::move(now.cut), now.head, health_);
+  }
+  uint64_t head() const override { return writer_->published().head; }
+  const std::string& id() const override { return id_; }
+  Health health() const override { return health_->get(); }
+  void on_commit(std::function<void(uint64_t)> observer) override { writer_->on_commit(std::move(observer)); }
+  base::Status check_views() const override {
+    const Published now = writer_->published();
+    return ledger::check_views(*now.cut, now.head, rules_.views);
+  }
+  base::Status rebuild_views() override { return writer_->rebuild({rules_.views.begin(), rules_.views.end()}); }
+
+ private:
+  const std::unique_ptr<FolderLock> lock_;  // given back last
+  const std::string id_;
+  const std::shared_ptr<HealthBoard> health_;
+  const Rules rules_;
+  std::shared_ptr<Store> store_;
+  std::unique_ptr<HeadFile> head_file_;
+  std::unique_ptr<Writer> writer_;  // ends first; HEAD is written after it
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& folder, const Options& options, const base::Clock& clock,
+                                                   Rules rules) {
+  const std::filesystem::path database = folder / "db", head_path = folder / "HEAD";
+  std::error_code error;
+  if (options.create_if_missing) std::filesystem::create_directories(folder, error);
+  if (!std::filesystem::is_directory(folder)) {
+    return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there{}{}", folder.string(), error ? ": " : "", error ? error.message() : ""));
+  }
+  auto lock = std::make_unique<FolderLock>();
+  if (base::Status locked = lock->lock(folder); !locked.is_ok()) return locked;
+
+  // Look first, without a trace: opening for writing would throw away the very bytes that could still be saved.
+  auto promised = read_head_file(head_path);
+  if (!promised.is_ok() && promised.status().code() != base::Code::kNotFound) return promised.status();
+  auto looked = Store::open(database, {.read_only = true, .views = rules.views});
+  if (!looked.is_ok() && looked.status().code() != base::Code::kNotFound) return looked.status();
+  std::string id;
+  bool known = false;  // something has been promised here before
+  if (looked.is_ok()) {
+    const auto cut = (*looked)->live();
+    if (const auto found = cut->get(Table::kMeta, kIdKey, id); !found.is_ok()) return found.status();
+    const auto state = load_log_state(*cut);
+    if (!state.is_ok()) return state.status().in(folder.string());
+    known = state->head() > 0;
+  }
+  if (promised.is_ok()) {
+    const auto cut = looked.is_ok() ? (*looked)->live() : nullptr;
+    if (base::Status kept = keeps_promise(folder, *promised, cut.get()); !kept.is_ok()) return kept;
+    id = promised->id;
+  } else if (known) {
+    return base::Status(base::Code::kCorruption,
+                        fmt::format("{}: HEAD is missing, so nobody can tell whether the database is whole; put it back from a copy of the folder", folder.string()));
+  } else if (!looked.is_ok() && !options.create_if_missing) {
+    return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there", folder.string()));
+  }
+  looked = base::Status(base::Code::kNotFound, "closed");
+
+  auto health = std::make_shared<HealthBoard>();
+  if (id.empty()) id = new_id();
+  auto head_file = HeadFile::open(head_path, {.number = 0, .id = id, .size = 0, .root = TreeEdge().root(), .time_ns = clock.now_ns()},
+                                  [health](base::Status status) { health->read_only(status); });
+  if (!head_file.is_ok()) return head_file.status();
+  std::filesystem::create_directories(database, error);
+  const auto fault = [health](const base::Status& status, bool no_space) { no_space ? health->storage_low(status) : health->read_only(status); };
+  auto store = Store::open(database, {.create = true, .views = rules.views, .on_background_error = fault});
+  if (!store.is_ok()) return store.status();
+
+  Store::Batch batch;
+  batch.put(*(*store)->live(), Table::kMeta, kIdKey, id);
+  if (const auto written = (*store)->write(batch, true); !written.status.is_ok()) return written.status;
+  auto state = load_log_state(*(*store)->live());
+  if (!state.is_ok()) return state.status().in(folder.string());
+  if (const auto stale = (*store)->stale_views(); !stale.empty()) {
+    if (base::Status rebuilt = ledger::rebuild_views(**store, state->head(), stale); !rebuilt.is_ok()) return rebuilt.in(folder.string());
+  }
+
+  auto opened = std::make_unique<StoredLedger>(std::move(lock), id, health, std::move(rules));
+  opened->begin(std::move(store).value(), *state, std::move(head_file).value(), options, clock);
+  return std::unique_ptr<Ledger>(std::move(opened));
+}
+
+Answer Ledger::apply(schema::Command::Reader command, const Identity& identity) {
+  std::promise<Answer> answered;
+  submit(command, identity, [&](Answer answer) { answered.set_value(std::move(answer)); });
+  return answered.get_future().get();
+}
+
+}  // namespace ledger

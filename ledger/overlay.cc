@@ -1,0 +1,176 @@
+#include "ledger/overlay.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "ledger/keys.h"
+
+namespace ledger {
+namespace {
+
+constexpr char kLinkKind = '\x01';  // below every subject kind, which are letters
+
+bool found(const base::Result<bool>& result) {
+  if (!result.is_ok()) throw StoreFault{result.status()};
+  return *result;
+}
+
+std::string link_key(std::string_view subject) { return kLinkKind + std::string(subject); }
+
+}  // namespace
+
+std::string subject_index_key(std::string_view subject, uint64_t seq) {
+  std::string key;
+  key.reserve(subject.size() + 8);
+  key += subject;
+  append_u64(key, seq);
+  return key;
+}
+
+void Overlay::begin(std::shared_ptr<const Cut> base) {
+  base_ = std::move(base);
+  for (Written& rows : rows_) rows.clear();
+  links_.clear();
+  subjects_.clear();
+  blobs_.clear();
+  blob_index_.clear();
+  mark();
+}
+
+Overlay::Written& Overlay::of(ViewId view) {
+  const auto index = static_cast<size_t>(view);
+  if (index >= rows_.size()) throw std::logic_error(fmt::format("view {} is beyond the {} there can be", index, rows_.size()));
+  return rows_[index];
+}
+const Overlay::Written& Overlay::of(ViewId view) const { return const_cast<Overlay*>(this)->of(view); }
+
+std::optional<std::string> Overlay::get(ViewId view, std::string_view key) const {
+  const Written& rows = of(view);
+  if (const auto written = rows.find(key); written != rows.end()) return written->second;
+  std::string row;
+  if (!found(base_->get(view_table(view), key, row))) return std::nullopt;
+  return row;
+}
+
+void Overlay::scan(ViewId view, std::string_view from, const Visit& visit) const {
+  const Written& rows = of(view);
+  auto written = rows.lower_bound(from);
+  bool more = true;
+  const auto visit_written = [&] {
+    if (written->second) more = visit(written->first, *written->second);
+    ++written;
+  };
+  const base::Status status = base_->scan(view_table(view), from, {}, [&](std::string_view key, std::string_view row) {
+    while (more && written != rows.end() && written->first < key) visit_written();
+    if (!more) return false;
+    if (written != rows.end() && written->first == key) {
+      visit_written();
+    } else {
+      more = visit(key, row);
+    }
+    return more;
+  });
+  if (!status.is_ok()) throw StoreFault{status};
+  while (more && written != rows.end()) visit_written();
+}
+
+bool Overlay::has_blob(std::string_view sha256) const {
+  return blob_index_.contains(std::string(sha256)) || found(base_->has(Table::kBlobs, sha256));
+}
+
+std::optional<std::string> Overlay::blob(std::string_view sha256) const {
+  if (const auto put = blob_index_.find(std::string(sha256)); put != blob_index_.end()) return std::string(put->second);
+  std::string bytes;
+  if (!found(base_->get(Table::kBlobs, sha256, bytes))) return std::nullopt;
+  return bytes;
+}
+
+void Overlay::write(Written& rows, std::string_view key, std::optional<std::string> row) {
+  auto [at, fresh] = rows.try_emplace(std::string(key));
+  undo_.push_back({&rows, at->first, !fresh, std::move(at->second)});
+  at->second = std::move(row);
+}
+void Overlay::put(ViewId view, std::string_view key, std::string_view row) {
+  if (!base_->holds(view_table(view))) {
+    throw std::logic_error(fmt::format("view {} has no table; is it among the ledger's views?", static_cast<int>(view)));
+  }
+  write(of(view), key, std::string(row));
+}
+void Overlay::erase(ViewId view, std::string_view key) {
+  if (base_->holds(view_table(view))) write(of(view), key, std::nullopt);
+}
+
+void Overlay::put_blob(const std::string& sha256, std::string_view bytes) {
+  if (has_blob(sha256)) return;
+  blobs_.emplace_back(sha256, bytes);
+  blob_index_.emplace(sha256, bytes);
+}
+
+void Overlay::put_subject(std::string_view subject, uint64_t seq) { subjects_.push_back(subject_index_key(subject, seq)); }
+
+void Overlay::put_link(std::string_view subject, const std::vector<std::string>& to) {
+  std::string ends;
+  for (const std::string& end : to) {
+    append_u64(ends, end.size());
+    ends += end;
+  }
+  write(links_, link_key(subject), std::move(ends));
+}
+
+std::vector<std::string> Overlay::link(std::string_view subject) const {
+  std::string stored;
+  std::string_view ends;
+  const std::string key = link_key(subject);
+  if (const auto written = links_.find(key); written != links_.end()) {
+    ends = *written->second;
+  } else if (found(base_->get(Table::kSubjects, key, stored))) {
+    ends = stored;
+  }
+  std::vector<std::string> to;
+  while (ends.size() >= 8) {
+    const uint64_t size = read_u64(ends);
+    if (size > ends.size() - 8) throw StoreFault{{base::Code::kCorruption, "a link of the subject index is cut short"}};
+    to.emplace_back(ends.substr(8, size));
+    ends.remove_prefix(8 + size);
+  }
+  return to;
+}
+
+void Overlay::mark() {
+  undo_.clear();
+  subjects_mark_ = subjects_.size();
+  blobs_mark_ = blobs_.size();
+}
+
+void Overlay::rollback() {
+  for (; !undo_.empty(); undo_.pop_back()) {
+    Undo& last = undo_.back();
+    const auto at = last.rows->find(last.key);
+    if (last.was_written) {
+      at->second = std::move(last.row);
+    } else {
+      last.rows->erase(at);
+    }
+  }
+  subjects_.resize(subjects_mark_);
+  for (; blobs_.size() > blobs_mark_; blobs_.pop_back()) blob_index_.erase(blobs_.back().first);
+}
+
+void Overlay::emit(Store::Batch& batch) const {
+  for (size_t view = 0; view < rows_.size(); ++view) {
+    const Table table = view_table(static_cast<ViewId>(view));
+    for (const auto& [key, row] : rows_[view]) {
+      if (row) {
+        batch.put(*base_, table, key, *row);
+      } else {
+        batch.erase(*base_, table, key);
+      }
+    }
+  }
+  for (const auto& [key, ends] : links_) batch.put(*base_, Table::kSubjects, key, *ends);
+  for (const std::string& key : subjects_) batch.put(*base_, Table::kSubjects, key, {});
+  for (const auto& [sha256, bytes] : blobs_) batch.put(*base_, Table::kBlobs, sha256, bytes);
+}
+
+}  // namespace ledger

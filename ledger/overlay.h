@@ -1,0 +1,80 @@
+// The rows as they stand after the commands of a group so far, before the group is written.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ledger/rows.h"
+#include "ledger/store.h"
+
+namespace ledger {
+
+/// A read below failed. Thrown by Overlay only, caught by those that made it; leaves no folder.
+struct StoreFault {
+  base::Status status;
+};
+
+/// The live tables under what the current group writes.
+///
+/// Owns:    what was put; of blobs only the names: their bytes must stay until emit().
+/// Threads: the writer's. Errors: throws StoreFault; std::logic_error for a view that is not there.
+class Overlay final : public Rows {
+ public:
+  Overlay() = default;
+  /// Empty again, over `base`.
+  void begin(std::shared_ptr<const Cut> base);
+
+  std::optional<std::string> get(ViewId view, std::string_view key) const override;
+  void scan(ViewId view, std::string_view from, const Visit& visit) const override;
+  bool has_blob(std::string_view sha256) const override;
+  std::optional<std::string> blob(std::string_view sha256) const override;
+  void put(ViewId view, std::string_view key, std::string_view row) override;
+  void erase(ViewId view, std::string_view key) override;
+
+  /// Nothing happens when it is stored already.
+  void put_blob(const std::string& sha256, std::string_view bytes);
+  /// Entry of the subject index: this subject, this seq; and where a subject leads to.
+  void put_subject(std::string_view subject, uint64_t seq);
+  void put_link(std::string_view subject, const std::vector<std::string>& to);
+  std::vector<std::string> link(std::string_view subject) const;
+
+  /// All that is put from here on can be taken back.
+  void mark();
+  void rollback();
+  void emit(Store::Batch& batch) const;
+
+ private:
+  using Written = std::map<std::string, std::optional<std::string>, std::less<>>;
+  struct Undo {
+    Written* rows;
+    std::string key;
+    bool was_written;
+    std::optional<std::string> row;
+  };
+  static constexpr size_t kViews = 32;
+
+  Written& of(ViewId view);
+  const Written& of(ViewId view) const;
+  void write(Written& rows, std::string_view key, std::optional<std::string> row);
+
+  std::shared_ptr<const Cut> base_;
+  std::array<Written, kViews> rows_;
+  Written links_;
+  std::vector<std::string> subjects_;
+  std::vector<std::pair<std::string, std::string_view>> blobs_;
+  std::unordered_map<std::string, std::string_view> blob_index_;
+
+  std::vector<Undo> undo_;
+  size_t subjects_mark_ = 0;
+  size_t blobs_mark_ = 0;
+};
+
+/// Key of the subject index.
+std::string subject_index_key(std::string_view subject, uint64_t seq);
+
+}  // namespace ledger

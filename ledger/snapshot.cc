@@ -1,0 +1,66 @@
+#include "ledger/snapshot.h"
+
+#include <fmt/format.h>
+
+#include "ledger/keys.h"
+#include "ledger/log_state.h"
+#include "ledger/overlay.h"
+
+namespace ledger {
+
+StoreSnapshot::StoreSnapshot(std::shared_ptr<const Cut> cut, uint64_t head, std::shared_ptr<HealthBoard> health)
+    : cut_(std::move(cut)), head_(head), health_(std::move(health)) {}
+
+void StoreSnapshot::note(const base::Status& status) const {
+  if (status.is_ok()) return;
+  if (status_.is_ok()) status_ = status;
+  health_->read_only(status);
+}
+
+std::optional<std::string> StoreSnapshot::read(Table table, std::string_view key) const {
+  std::string value;
+  const auto found = cut_->get(table, key, value);
+  note(found.status());
+  if (!found.is_ok() || !*found) return std::nullopt;
+  return value;
+}
+
+std::optional<std::string> StoreSnapshot::get(ViewId view, std::string_view key) const { return read(view_table(view), key); }
+std::optional<std::string> StoreSnapshot::blob(std::string_view sha256) const { return read(Table::kBlobs, sha256); }
+
+void StoreSnapshot::scan(ViewId view, std::string_view from, const Visit& visit) const {
+  note(cut_->scan(view_table(view), from, {}, visit));
+}
+
+bool StoreSnapshot::has_blob(std::string_view sha256) const {
+  const auto found = cut_->has(Table::kBlobs, sha256);
+  note(found.status());
+  return found.is_ok() && *found;
+}
+
+base::Result<kj::Array<capnp::word>> StoreSnapshot::event(uint64_t seq) const {
+  if (seq == 0 || seq > head_) {
+    return base::Status(base::Code::kNotFound, fmt::format("event {}: the log has events 1 to {}", seq, head_));
+  }
+  auto words = load_event(*cut_, seq);
+  note(words.status());
+  return words;
+}
+
+std::vector<uint64_t> StoreSnapshot::subject(std::string_view key, uint64_t from, size_t limit) const {
+  std::vector<uint64_t> seqs;
+  if (limit == 0) return seqs;
+  note(cut_->scan(Table::kSubjects, subject_index_key(key, from), {}, [&](std::string_view row, std::string_view) {
+    if (row.size() != key.size() + 8 || !row.starts_with(key)) return false;
+    seqs.push_back(read_u64(row, key.size()));
+    return seqs.size() < limit;
+  }));
+  return seqs;
+}
+
+uint64_t StoreSnapshot::position(std::string_view daemon) const {
+  const auto stored = read(Table::kPositions, daemon);
+  return stored && stored->size() == 8 ? read_u64(*stored) : 0;
+}
+
+}  // namespace ledger

@@ -1,0 +1,39 @@
+// Reading the ledger as it stood at one seq.
+#pragma once
+
+#include <memory>
+
+#include "ledger/health_board.h"
+#include "ledger/ledger.h"
+#include "ledger/store.h"
+
+namespace ledger {
+
+/// Owns:    its share of a cut of the store. Threads: one at a time.
+/// Errors:  as Snapshot says.
+class StoreSnapshot final : public Snapshot {
+ public:
+  StoreSnapshot(std::shared_ptr<const Cut> cut, uint64_t head, std::shared_ptr<HealthBoard> health);
+
+  std::optional<std::string> get(ViewId view, std::string_view key) const override;
+  void scan(ViewId view, std::string_view from, const Visit& visit) const override;
+  bool has_blob(std::string_view sha256) const override;
+  std::optional<std::string> blob(std::string_view sha256) const override;
+
+  base::Status status() const override { return status_; }
+  uint64_t head() const override { return head_; }
+  base::Result<kj::Array<capnp::word>> event(uint64_t seq) const override;
+  std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override;
+  uint64_t position(std::string_view daemon) const override;
+
+ private:
+  std::optional<std::string> read(Table table, std::string_view key) const;
+  void note(const base::Status& status) const;
+
+  const std::shared_ptr<const Cut> cut_;
+  const uint64_t head_;
+  const std::shared_ptr<HealthBoard> health_;
+  mutable base::Status status_;
+};
+
+}  // namespace ledger

@@ -1,0 +1,155 @@
+#include "ledger/subjects.h"
+
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "ledger/keys.h"
+#include "ledger/limits.h"
+
+namespace ledger {
+namespace {
+
+std::string_view view(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+
+std::string text_subject(char kind, std::string_view text) {
+  std::string key(1, kind);
+  if (text.size() > kMaxSubjectTextBytes) {
+    append_text(key, "#" + base::hex(base::sha256(text)));
+  } else {
+    append_text(key, text);
+  }
+  return key;
+}
+
+class Collector {
+ public:
+  Collector(Subjects& subjects, const std::function<std::vector<std::string>(std::string_view)>& find_link)
+      : subjects_(subjects), find_link_(find_link) {}
+
+  void about(std::string key) { subjects_.keys.push_back(std::move(key)); }
+  void about_linked(std::string key) {
+    for (std::string& linked : find_link_(key)) about(std::move(linked));
+    about(std::move(key));
+  }
+  void about_run(schema::RunKey::Reader run) {
+    about_instrument(view(run.getInstrument()));
+    about_linked(run_subject(view(run.getInstrument()), run.getRunNumber()));
+  }
+  void about_job(uint64_t job) { about_linked(job_subject(job)); }
+  void about_instrument(std::string_view instrument) { about(instrument_subject(instrument)); }
+  void about_worker(capnp::Text::Reader worker) { about(worker_subject(view(worker))); }
+  void about_scope(schema::Scope::Reader scope) {
+    if (scope.isExperiment()) about(experiment_subject(view(scope.getExperiment())));
+  }
+  void about_detection(schema::RunDetected::Reader detected) {
+    about_run(detected.getRun());
+    const auto experiment = detected.getMetadata().getExperiment();
+    if (!experiment.getKnown()) return;
+    about(experiment_subject(view(experiment.getValue())));
+    link(run_subject(view(detected.getRun().getInstrument()), detected.getRun().getRunNumber()),
+         {experiment_subject(view(experiment.getValue()))});
+  }
+  void about_new_job(uint64_t job, schema::JobQueued::Reader queued) {
+    std::vector<std::string> ends;
+    for (auto run : queued.getRuns()) {
+      ends.push_back(run_subject(view(run.getInstrument()), run.getRunNumber()));
+      ends.push_back(instrument_subject(view(run.getInstrument())));
+    }
+    if (queued.getExperiment().size() > 0) ends.push_back(experiment_subject(view(queued.getExperiment())));
+    std::sort(ends.begin(), ends.end());
+    ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+    for (const std::string& end : ends) about(end);
+    about(job_subject(job));
+    link(job_subject(job), std::move(ends));
+  }
+
+ private:
+  void link(std::string from, std::vector<std::string> to) {
+    subjects_.link_from = std::move(from);
+    subjects_.link_to = std::move(to);
+  }
+
+  Subjects& subjects_;
+  const std::function<std::vector<std::string>(std::string_view)>& find_link_;
+};
+
+}  // namespace
+
+std::string run_subject(std::string_view instrument, uint64_t run_number) {
+  std::string key = text_subject('r', instrument);
+  append_u64(key, run_number);
+  return key;
+}
+std::string job_subject(uint64_t job) {
+  std::string key = "j";
+  append_u64(key, job);
+  return key;
+}
+std::string instrument_subject(std::string_view instrument) { return text_subject('i', instrument); }
+std::string experiment_subject(std::string_view experiment) { return text_subject('e', experiment); }
+std::string worker_subject(std::string_view worker) { return text_subject('w', worker); }
+std::string actor_subject(std::string_view actor) { return text_subject('a', actor); }
+
+Subjects subjects_of(schema::Event::Reader event,
+                     const std::function<std::vector<std::string>(std::string_view subject)>& find_link) {
+  Subjects subjects;
+  Collector collect(subjects, find_link);
+  if (event.getActor().getName().size() > 0) collect.about(actor_subject(view(event.getActor().getName())));
+
+  using Body = schema::Event::Body;
+  const auto body = event.getBody();
+  switch (body.which()) {
+    case Body::UNSET: break;
+    case Body::INSTRUMENT_CONFIGURED: collect.about_instrument(view(body.getInstrumentConfigured().getInstrument())); break;
+    case Body::INSTRUMENT_PAUSED: collect.about_instrument(view(body.getInstrumentPaused().getInstrument())); break;
+    case Body::INSTRUMENT_RESUMED: collect.about_instrument(view(body.getInstrumentResumed().getInstrument())); break;
+    case Body::SCRIPT_REGISTERED: collect.about_instrument(view(body.getScriptRegistered().getInstrument())); break;
+    case Body::VARIABLES_SET:
+      collect.about_instrument(view(body.getVariablesSet().getInstrument()));
+      collect.about_scope(body.getVariablesSet().getScope());
+      break;
+    case Body::VARIABLES_CLEARED:
+      collect.about_instrument(view(body.getVariablesCleared().getInstrument()));
+      collect.about_scope(body.getVariablesCleared().getScope());
+      break;
+    case Body::RUN_DETECTED: collect.about_detection(body.getRunDetected()); break;
+    case Body::RUN_REVISED: collect.about_detection(body.getRunRevised()); break;
+    case Body::RUN_ANNOTATED: collect.about_run(body.getRunAnnotated().getRun()); break;
+    case Body::RAW_FILE_REFUSED: {
+      const auto refused = body.getRawFileRefused();
+      collect.about_instrument(view(refused.getInstrument()));
+      if (refused.getRunNumber() != 0) collect.about_linked(run_subject(view(refused.getInstrument()), refused.getRunNumber()));
+      break;
+    }
+    case Body::RUN_SKIPPED: collect.about_run(body.getRunSkipped().getRun()); break;
+    case Body::REDUCTION_REQUESTED: collect.about_run(body.getReductionRequested().getRun()); break;
+    case Body::JOB_QUEUED: collect.about_new_job(event.getSeq(), body.getJobQueued()); break;
+    case Body::JOB_HELD: collect.about_job(body.getJobHeld().getJob()); break;
+    case Body::JOB_RELEASED: collect.about_job(body.getJobReleased().getJob()); break;
+    case Body::ATTEMPT_STARTED:
+      collect.about_job(body.getAttemptStarted().getJob());
+      collect.about_worker(body.getAttemptStarted().getWorker());
+      break;
+    case Body::ATTEMPT_LOST:
+      collect.about_job(body.getAttemptLost().getJob());
+      collect.about_worker(body.getAttemptLost().getWorker());
+      break;
+    case Body::ATTEMPT_FAILED: collect.about_job(body.getAttemptFailed().getJob()); break;
+    case Body::ATTEMPT_SUCCEEDED: collect.about_job(body.getAttemptSucceeded().getJob()); break;
+    case Body::RESULT_REJECTED:
+      collect.about_job(body.getResultRejected().getJob());
+      collect.about_worker(body.getResultRejected().getWorker());
+      break;
+    case Body::JOB_SUCCEEDED: collect.about_job(body.getJobSucceeded().getJob()); break;
+    case Body::JOB_FAILED: collect.about_job(body.getJobFailed().getJob()); break;
+    case Body::JOB_SKIPPED: collect.about_job(body.getJobSkipped().getJob()); break;
+    case Body::JOB_CANCELLED: collect.about_job(body.getJobCancelled().getJob()); break;
+    case Body::WORKER_JOINED: collect.about_worker(body.getWorkerJoined().getWorker()); break;
+    case Body::WORKER_LEFT: collect.about_worker(body.getWorkerLeft().getWorker()); break;
+  }
+  std::sort(subjects.keys.begin(), subjects.keys.end());
+  subjects.keys.erase(std::unique(subjects.keys.begin(), subjects.keys.end()), subjects.keys.end());
+  return subjects;
+}
+
+}  // namespace ledger

@@ -1,0 +1,455 @@
+#include "ledger/writer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <future>
+
+#include "base/text.h"
+#include "ledger/event_bytes.h"
+#include "ledger/keys.h"
+#include "ledger/limits.h"
+#include "ledger/subjects.h"
+#include "ledger/view_check.h"
+
+namespace ledger {
+namespace {
+
+std::string_view view(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+std::string_view view(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
+
+base::Status invalid(std::string message) { return {base::Code::kInvalidArgument, std::move(message)}; }
+
+/// Whether the same id gets this answer for ever, or may try again.
+bool is_final(const base::Status& status) {
+  return status.code() != base::Code::kUnavailable && status.code() != base::Code::kTimedOut && status.code() != base::Code::kInternal;
+}
+
+std::string command_key(const Identity& identity, std::string_view id) {
+  std::string key(1, static_cast<char>(identity.kind));
+  append_text(key, identity.name);
+  key += id;
+  return key;
+}
+
+/// code (2 bytes), first seq (8), number of events (4), message.
+std::string encode_answer(const Answer& answer) {
+  std::string bytes;
+  const auto code = static_cast<uint16_t>(answer.status.code());
+  bytes += static_cast<char>(code >> 8);
+  bytes += static_cast<char>(code & 0xFF);
+  append_u64(bytes, answer.events.empty() ? 0 : answer.events.front());
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(answer.events.size() >> shift & 0xFF);
+  bytes += answer.status.message();
+  return bytes;
+}
+Answer decode_answer(std::string_view bytes) {
+  Answer answer;
+  if (bytes.size() < 14) throw StoreFault{{base::Code::kCorruption, "a record of a command is cut short"}};
+  const auto code = static_cast<base::Code>(static_cast<uint8_t>(bytes[0]) << 8 | static_cast<uint8_t>(bytes[1]));
+  const uint64_t first = read_u64(bytes, 2);
+  uint32_t count = 0;
+  for (size_t i = 10; i < 14; ++i) count = count << 8 | static_cast<uint8_t>(bytes[i]);
+  for (uint32_t i = 0; i < count; ++i) answer.events.push_back(first + i);
+  answer.status = {code, std::string(bytes.substr(14))};
+  return answer;
+}
+
+}  // namespace
+
+struct Writer::Submission {
+  explicit Submission(size_t words) : message(static_cast<capnp::uint>(words)) {}
+
+  capnp::MallocMessageBuilder message;  // the sender's may go
+  std::vector<schema::Command::Reader> commands;
+  Identity identity;
+  Done done;
+  size_t bytes = 0;
+  size_t taken = 0;  // commands of it that are in this or an earlier group
+  std::vector<Answer> answers;
+
+  void answer_rest(const base::Status& status) {
+    while (answers.size() < commands.size()) answers.push_back({.status = status, .events = {}});
+    done(std::move(answers));
+  }
+};
+
+Writer::Writer(std::shared_ptr<Store> store, LogState state, Rules rules, Ledger::Options options, const base::Clock& clock,
+               HeadFile& head_file, std::shared_ptr<HealthBoard> health)
+    : store_(std::move(store)),
+      rules_(std::move(rules)),
+      options_(options),
+      clock_(clock),
+      head_file_(head_file),
+      health_(std::move(health)),
+      durable_(state),
+      next_(state),
+      published_{store_->cut(), state.head()},
+      thread_([this] { run(); }) {}
+
+Writer::~Writer() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Writer::submit(schema::Command::Reader command, const Identity& identity, Done done) {
+  std::unique_ptr<Submission> submission;
+  try {
+    const size_t words = command.totalSize().wordCount + 1;
+    submission = std::make_unique<Submission>(words);
+    submission->message.setRoot(command);
+    submission->commands.push_back(submission->message.getRoot<schema::Command>().asReader());
+    submission->bytes = words * sizeof(capnp::word);
+  } catch (const kj::Exception& error) {
+    done({{.status = invalid(fmt::format("the command cannot be read: {}", error.getDescription().cStr())), .events = {}}});
+    return;
+  }
+  submission->identity = identity;
+  submission->done = std::move(done);
+  enqueue(std::move(submission));
+}
+
+void Writer::submit_all(capnp::List<schema::Command>::Reader commands, const Identity& identity, Done done) {
+  if (commands.size() == 0) return done({});
+  std::unique_ptr<Submission> submission;
+  try {
+    size_t words = 2;
+    for (auto command : commands) words += command.totalSize().wordCount;
+    submission = std::make_unique<Submission>(words);
+    submission->message.setRoot(commands);
+    for (auto command : submission->message.getRoot<capnp::List<schema::Command>>().asReader()) submission->commands.push_back(command);
+    submission->bytes = words * sizeof(capnp::word);
+  } catch (const kj::Exception& error) {
+    const Answer refused{.status = invalid(fmt::format("the commands cannot be read: {}", error.getDescription().cStr())), .events = {}};
+    done(std::vector<Answer>(commands.size(), refused));
+    return;
+  }
+  submission->identity = identity;
+  submission->done = std::move(done);
+  enqueue(std::move(submission));
+}
+
+void Writer::enqueue(std::unique_ptr<Submission> submission) {
+  base::Status refused;
+  {
+    std::lock_guard lock(mutex_);
+    if (stop_) {
+      refused = {base::Code::kUnavailable, "the ledger is closing; send the command again with the same id"};
+    } else if (waiting_commands_ > 0 && (waiting_commands_ + submission->commands.size() > options_.queue_commands ||
+                                         waiting_bytes_ + submission->bytes > options_.queue_bytes)) {
+      refused = {base::Code::kUnavailable, fmt::format("busy: {} commands wait; try again", waiting_commands_)};
+    } else {
+      waiting_commands_ += submission->commands.size();
+      waiting_bytes_ += submission->bytes;
+      queue_.push_back(std::move(submission));
+    }
+  }
+  if (submission) return submission->answer_rest(refused);
+  wake_.notify_one();
+}
+
+Published Writer::published() const {
+  std::lock_guard lock(published_mutex_);
+  return published_;
+}
+
+void Writer::on_commit(std::function<void(uint64_t)> observer) {
+  std::lock_guard lock(mutex_);
+  observer_ = std::move(observer);
+}
+
+base::Status Writer::rebuild(std::vector<const View*> views) {
+  std::promise<base::Status> rebuilt;
+  {
+    std::lock_guard lock(mutex_);
+    if (stop_) return {base::Code::kUnavailable, "the ledger is closing; rebuild its views after the next start"};
+    tasks_.push_back([this, &rebuilt, &views] {
+      base::Status status = rebuild_views(*store_, durable_.head(), views);
+      publish();
+      rebuilt.set_value(std::move(status));
+    });
+  }
+  wake_.notify_one();
+  return rebuilt.get_future().get();
+}
+
+void Writer::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto has_work = [this] { return stop_ || !queue_.empty() || !tasks_.empty(); };
+    if (health_->get().state == Health::State::kStorageLow) {
+      wake_.wait_for(lock, std::chrono::milliseconds(options_.storage_probe_ms), has_work);
+      lock.unlock();
+      try_storage();
+      lock.lock();
+    } else {
+      wake_.wait(lock, has_work);
+    }
+    if (!tasks_.empty()) {
+      const auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+      lock.lock();
+      continue;
+    }
+    if (stop_) break;
+    if (queue_.empty()) continue;
+    const std::vector<Share> group = take_group();
+    lock.unlock();
+    process(group);
+    lock.lock();
+  }
+  std::deque<std::unique_ptr<Submission>> rest = std::move(queue_);
+  lock.unlock();
+  for (const auto& submission : rest) {
+    submission->answer_rest({base::Code::kUnavailable, "the ledger is closing; send the command again with the same id"});
+  }
+}
+
+std::vector<Writer::Share> Writer::take_group() {
+  std::vector<Share> group;
+  size_t commands = 0, bytes = 0;
+  while (!queue_.empty() && commands < kMaxGroupCommands && bytes < kMaxGroupBytes) {
+    Submission& submission = *queue_.front();
+    const bool fresh = submission.taken == 0;
+    if (commands > 0 && fresh && bytes + submission.bytes > kMaxGroupBytes) break;
+    const size_t count = std::min(kMaxGroupCommands - commands, submission.commands.size() - submission.taken);
+    group.push_back({&submission, submission.taken, submission.taken + count});
+    submission.taken += count;
+    commands += count;
+    bytes += submission.bytes;
+    waiting_commands_ -= count;
+    if (submission.taken < submission.commands.size()) break;
+    waiting_bytes_ -= submission.bytes;
+    finished_.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return group;
+}
+
+void Writer::process(const std::vector<Share>& group) {
+  if (const Health health = health_->get(); health.state != Health::State::kOk) {
+    const base::Status stopped(base::Code::kUnavailable,
+                               fmt::format("the ledger takes no commands: {}; {}", health.detail,
+                                           health.state == Health::State::kStorageLow ? "free some space, it goes on by itself"
+                                                                                      : "reads go on; mend the storage and restart"));
+    refuse_group(group, stopped);
+    return;
+  }
+  live_ = store_->live();
+  overlay_.begin(live_);
+  batch_.clear();
+  answers_.clear();
+  positions_.clear();
+  next_ = durable_;
+  try {
+    for (const Share& share : group) {
+      Submission& submission = *share.submission;
+      for (size_t i = submission.answers.size(); i < share.end; ++i) {
+        submission.answers.push_back(handle(submission.commands[i], submission.identity));
+      }
+    }
+    overlay_.emit(batch_);
+  } catch (const StoreFault& fault) {
+    health_->read_only(fault.status);
+    const base::Status stopped(base::Code::kUnavailable,
+                               fmt::format("the ledger cannot be read and takes no commands: {}; restore it from a copy", fault.status.message()));
+    refuse_group(group, stopped);
+    return;
+  }
+  const bool grown = next_.head() > durable_.head();
+  if (!batch_.empty()) {
+    const auto written = store_->write(batch_, grown && options_.sync);
+    if (!written.status.is_ok()) {
+      storage_fault(written);
+      const base::Status lost(base::Code::kUnavailable,
+                              fmt::format("not recorded, the storage failed: {}; send the command again with the same id", written.status.message()));
+      refuse_group(group, lost);
+      return;
+    }
+    durable_ = next_;
+    publish();
+  }
+  answer_group();
+  if (!grown) return;
+  head_file_.publish(durable_.edge, durable_.time_ns);
+  std::function<void(uint64_t)> observer;
+  {
+    std::lock_guard lock(mutex_);
+    observer = observer_;
+  }
+  if (observer) observer(durable_.head());
+}
+
+void Writer::refuse_group(const std::vector<Share>& group, const base::Status& status) {
+  for (const Share& share : group) {
+    auto& answers = share.submission->answers;
+    answers.resize(share.begin);  // those of earlier groups stand
+    answers.resize(share.end, {.status = status, .events = {}});
+  }
+  answer_group();
+}
+
+void Writer::answer_group() {
+  for (const auto& submission : finished_) submission->done(std::move(submission->answers));
+  finished_.clear();
+}
+
+Answer Writer::handle(schema::Command::Reader command, const Identity& identity) {
+  Answer answer;
+  try {
+    const std::string_view id = view(command.getId());
+    if (id.empty() || id.size() > kMaxCommandIdBytes) {
+      answer.status = invalid(fmt::format("the command's id has {} bytes; give it 1 to {}, unique for its sender", id.size(), kMaxCommandIdBytes));
+      return answer;
+    }
+    const std::string key = command_key(identity, id);
+    if (auto first = first_answer(key)) {
+      first->repeated = true;
+      return *std::move(first);
+    }
+    overlay_.mark();
+    auto decided = decide(command, identity);
+    if (decided.is_ok()) {
+      answer.events = std::move(*decided);
+    } else {
+      overlay_.rollback();
+      answer.status = decided.status();
+    }
+    if (is_final(answer.status)) remember(key, answer);
+  } catch (const kj::Exception& error) {
+    overlay_.rollback();
+    answer.status = {base::Code::kInternal, fmt::format("command {}: {}", base::printable(view(command.getId())), error.getDescription().cStr())};
+  } catch (const std::exception& error) {
+    overlay_.rollback();
+    answer.status = {base::Code::kInternal, fmt::format("command {}: {}", base::printable(view(command.getId())), error.what())};
+  }
+  return answer;
+}
+
+base::Result<std::vector<uint64_t>> Writer::decide(schema::Command::Reader command, const Identity& identity) {
+  const uint64_t head = next_.head();
+  if (command.getCause() > head) {
+    return invalid(fmt::format("the command's cause is event {}, the log ends at {}", command.getCause(), head));
+  }
+  for (auto blob : command.getBlobs()) {
+    if (blob.size() > kMaxBlobBytes) {
+      return invalid(fmt::format("a blob of {} bytes is too large; {} are allowed, cut it", blob.size(), kMaxBlobBytes));
+    }
+    overlay_.put_blob(std::string(base::as_bytes(base::sha256(view(blob)))), view(blob));
+  }
+
+  capnp::MallocMessageBuilder actor_message;
+  auto actor = actor_message.initRoot<schema::Actor>();
+  actor.setKind(identity.kind);
+  actor.setName(identity.name);
+  actor.setProof(identity.proof);
+  const int64_t now_ns = std::max(clock_.now_ns(), next_.time_ns);
+  auto drafts = rules_.decide(overlay_, {.now_ns = now_ns, .next_seq = head + 1, .actor = actor.asReader()}, command);
+  if (!drafts.is_ok()) return drafts.status();
+
+  std::vector<uint64_t> seqs;
+  std::vector<kj::Array<capnp::word>> events;
+  for (EventDraft& draft : *drafts) {
+    const uint64_t seq = head + 1 + seqs.size();
+    auto event = draft.event();
+    event.setSeq(seq);
+    event.setTime(now_ns);
+    event.setCommandId(command.getId());
+    event.setActor(actor.asReader());
+    if (event.getCause() == 0) event.setCause(command.getCause());
+    if (event.getCause() >= seq) throw std::logic_error(fmt::format("event {} names event {} as its cause", seq, event.getCause()));
+    auto words = canonical_event(event.asReader());
+    if (!words.is_ok()) return words.status();
+    // Views and index get what is stored, not what was meant.
+    StoredEvent stored(*words);
+    const Subjects subjects = subjects_of(stored.get(), [this](std::string_view subject) { return overlay_.link(subject); });
+    for (const std::string& key : subjects.keys) overlay_.put_subject(key, seq);
+    if (!subjects.link_from.empty()) overlay_.put_link(subjects.link_from, subjects.link_to);
+    for (const View* each : rules_.views) each->fold(stored.get(), overlay_);
+    events.push_back(std::move(*words));
+    seqs.push_back(seq);
+  }
+  if (base::Status status = put_position(command.getPosition()); !status.is_ok()) return status;
+
+  // Nothing fails from here on.
+  for (const auto& words : events) put_event(words);
+  next_.time_ns = seqs.empty() ? next_.time_ns : now_ns;
+  return seqs;
+}
+
+base::Status Writer::put_position(schema::Position::Reader position) {
+  const std::string daemon(view(position.getDaemon()));
+  if (daemon.empty()) return {};
+  if (daemon.size() > kMaxDaemonNameBytes) {
+    return invalid(fmt::format("the position's daemon has a name of {} bytes; {} are allowed", daemon.size(), kMaxDaemonNameBytes));
+  }
+  if (position.getSeq() > next_.head()) {
+    return invalid(fmt::format("{} cannot have reacted to event {}, the log ends at {}", base::printable(daemon), position.getSeq(), next_.head()));
+  }
+  auto [known, fresh] = positions_.try_emplace(daemon, 0);
+  if (fresh) {
+    std::string stored;
+    const auto found = live_->get(Table::kPositions, daemon, stored);
+    if (!found.is_ok()) throw StoreFault{found.status()};
+    if (*found && stored.size() == 8) known->second = read_u64(stored);
+  }
+  if (position.getSeq() <= known->second) return {};  // overtaken by a later command of the same daemon
+  known->second = position.getSeq();
+  batch_.put(*live_, Table::kPositions, daemon, u64_key(position.getSeq()));
+  return {};
+}
+
+void Writer::put_event(const kj::Array<capnp::word>& words) {
+  const std::string_view bytes = as_bytes(words);
+  batch_.put(*live_, Table::kEvents, u64_key(next_.head() + 1), bytes);
+  next_.edge.append(leaf_hash(bytes), [this](int level, uint64_t index, const base::Sha256& hash) {
+    batch_.put(*live_, Table::kTree, tree_key(level, index), base::as_bytes(hash));
+  });
+}
+
+void Writer::remember(const std::string& key, const Answer& answer) {
+  batch_.put(*live_, Table::kCommands, key, encode_answer(answer));
+  answers_.emplace(key, answer);
+}
+
+std::optional<Answer> Writer::first_answer(const std::string& key) {
+  if (const auto known = answers_.find(key); known != answers_.end()) return known->second;
+  std::string stored;
+  const auto found = live_->get(Table::kCommands, key, stored);
+  if (!found.is_ok()) throw StoreFault{found.status()};
+  if (!*found) return std::nullopt;
+  return decode_answer(stored);
+}
+
+void Writer::publish() {
+  Published fresh{store_->cut(), durable_.head()};
+  std::lock_guard lock(published_mutex_);
+  std::swap(published_, fresh);
+}
+
+void Writer::storage_fault(const Store::Written& written) {
+  if (written.no_space) {
+    health_->storage_low(written.status);
+  } else {
+    health_->read_only(written.status);
+  }
+}
+
+void Writer::try_storage() {
+  if (!store_->resume().is_ok()) return;  // still no room
+  const auto reread = load_log_state(*store_->live());
+  if (!reread.is_ok()) return health_->read_only(reread.status());
+  if (reread->head() != durable_.head() || reread->edge.root() != durable_.edge.root()) {
+    return health_->read_only({base::Code::kCorruption, fmt::format("after the storage failed the log ends at event {}, {} were answered", reread->head(),
+                                                                    durable_.head())});
+  }
+  health_->storage_back();
+}
+
+}  // namespace ledger
