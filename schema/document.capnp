@@ -22,7 +22,6 @@ struct ResolvedVariable {
     fromRun @2;
     experiment @3;
     given @4;              # Given with the request.
-    previousVersion @5;    # Taken over from the version that is repeated.
   }
 }
 

@@ -61,6 +61,7 @@ struct AttemptRow {
   environment @12 :Data;
   exitStatus @13 :Int32;
   staging @14 :Text;
+  leaseMs @15 :UInt64;
   enum Outcome { running @0; publishing @1; succeeded @2; failed @3; lost @4; skipped @5; }
 }
 

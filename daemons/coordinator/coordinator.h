@@ -1,0 +1,40 @@
+// Chooses script and variables for every run that asks for a reduction, and queues the job; ends the leases of silent workers.
+#pragma once
+
+#include <kj/async.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "base/time.h"
+#include "daemons/process/process.h"
+#include "rpc/loop.h"
+#include "schema/api.capnp.h"
+
+namespace daemons {
+
+/// Reacts to runDetected, runRevised and reductionRequested, in the order of the log, each with one command whose id derives
+/// from the event: after a restart, or told twice, it changes nothing.
+///
+/// Owns:    its subscription and its position (stored by the ledger with each command). Borrows loop, launcher and clock.
+/// Threads: loop thread; files are read on the pool; reduce_vars.py is read by its own interpreter in a child.
+/// Errors:  what is wrong with a script becomes a runSkipped with its reason; run() rejects when the connection breaks: make a new one.
+class Coordinator {
+ public:
+  struct Settings {
+    std::filesystem::path run_script;      // tools/runner/run_script.py
+    std::filesystem::path scratch;         // for the children that read script variables
+    uint64_t sign_of_life_ms = 5'000;
+  };
+  Coordinator(rpc::Loop& loop, schema::Session::Client session, Settings settings, ProcessLauncher& launcher, const base::Clock& clock);
+  ~Coordinator();
+
+  /// Works until dropped or until the connection breaks.
+  kj::Promise<void> run();
+
+ private:
+  class Impl;
+  kj::Own<Impl> impl_;
+};
+
+}  // namespace daemons

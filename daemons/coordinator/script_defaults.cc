@@ -1,0 +1,94 @@
+#include "daemons/coordinator/script_defaults.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "ledger/canonical.h"
+#include "schema/document.capnp.h"
+
+namespace daemons {
+namespace {
+
+constexpr size_t kLargestAnswerBytes = 8 << 20;
+
+std::string read_answer(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text(kLargestAnswerBytes, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  return text;
+}
+
+}  // namespace
+
+ScriptDefaults parse_defaults(const std::string& json) {
+  auto answer = nlohmann::json::parse(json, nullptr, false);
+  if (!answer.is_object() || !answer.contains("variables") || !answer["variables"].is_array()) {
+    return {"", "the interpreter gave no list of the script's variables"};
+  }
+  if (answer.contains("problem") && answer["problem"].is_string()) return {"", answer["problem"].get<std::string>()};
+  struct Entry {
+    schema::Variable::Group group;
+    std::string name, value, help;
+  };
+  std::vector<Entry> entries;
+  for (const auto& variable : answer["variables"]) {
+    entries.push_back({variable.value("group", "standard") == "advanced" ? schema::Variable::Group::ADVANCED : schema::Variable::Group::STANDARD,
+                       variable.value("name", ""), variable.contains("value") ? variable["value"].dump() : "null", variable.value("help", "")});
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return std::tie(a.group, a.name) < std::tie(b.group, b.name); });
+  capnp::MallocMessageBuilder message;
+  auto list = message.initRoot<schema::VariableSet>().initVariables(entries.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    list[i].setGroup(entries[i].group);
+    list[i].setName(entries[i].name);
+    list[i].setValue(entries[i].value);
+    list[i].setHelp(entries[i].help);
+  }
+  return {ledger::canonical_bytes(message.getRoot<schema::VariableSet>().asReader()), ""};
+}
+
+kj::Promise<ScriptDefaults> ScriptDefaultsReader::read(std::string interpreter, std::filesystem::path script_path, CapturedFile variables) {
+  std::string key = base::hex(variables.sha256) + interpreter;
+  if (auto found = known_.find(key); found != known_.end()) return ScriptDefaults(found->second);
+  std::filesystem::path stem = scratch_ / fmt::format("script-variables-{}-{}", getpid(), next_file_++);
+  std::filesystem::path source = stem.string() + ".py", answer = stem.string() + ".json";
+  ProcessRequest request;
+  request.program = interpreter;
+  request.arguments = {run_script_.string(), "--defaults", source.string(), "--script", script_path.parent_path().string(), answer.string()};
+  request.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", "HOME=" + scratch_.string()};
+  request.error = ProcessRequest::Stream::kOutput;
+  return loop_.on_pool([source, bytes = std::move(variables.bytes), folder = scratch_] {
+        std::error_code error;
+        std::filesystem::create_directories(folder, error);
+        std::ofstream(source, std::ios::binary) << bytes;
+        return 0;
+      })
+      .then([this, request = std::move(request)](int) { return run_program(launcher_, loop_.timer(), request); })
+      .then([this, key, source, answer, interpreter](base::Result<ProgramOutput>&& output) {
+        ScriptDefaults defaults;
+        bool settled = false;  // the same bytes would give the same answer again
+        if (!output.is_ok()) {
+          defaults.problem = output.status().message();
+        } else if (output->timed_out) {
+          defaults.problem = "reduce_vars.py did not come to an end within 30 s";
+        } else if (!output->exit.clean()) {
+          defaults.problem = fmt::format("reading reduce_vars.py with {} {}: {}", interpreter, output->exit.text(), output->text);
+        } else {
+          defaults = parse_defaults(read_answer(answer));
+          settled = true;
+        }
+        std::error_code error;
+        std::filesystem::remove(source, error);
+        std::filesystem::remove(answer, error);
+        if (settled) known_.emplace(key, defaults);
+        return defaults;
+      });
+}
+
+}  // namespace daemons

@@ -1,0 +1,34 @@
+// What every daemon's main shares: options, logging, the site, and going on after a broken connection.
+#pragma once
+
+#include <kj/async.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+#include "rpc/loop.h"
+#include "schema/api.capnp.h"
+#include "site/site.h"
+
+namespace daemons {
+
+struct HostOptions {
+  site::Site site;
+  std::string connect;  // address of the ledger
+  std::string name;     // of a worker
+};
+
+/// Reads --site, --connect, --name, --log-level; starts logging to stderr. Ends the process with 0 or 2 for --help and mistakes.
+HostOptions parse_host_options(int argc, char** argv, const char* program, const char* purpose);
+
+/// Keeps `work` going until the process is asked to end: connects, logs in, runs it; when the connection breaks or work fails, tries
+/// again with pauses of 0.1 to 5 s. `work` keeps its daemon alive as long as its promise.
+int run_daemon(rpc::Loop& loop, const HostOptions& options, std::function<kj::Promise<void>(schema::Session::Client)> work);
+
+/// The same against a Gateway at hand (in process); never fulfilled.
+kj::Promise<void> keep_running(rpc::Loop& loop, std::string name, std::function<kj::Promise<schema::Gateway::Client>()> connect,
+                               std::function<kj::Promise<void>(schema::Session::Client)> work);
+
+}  // namespace daemons

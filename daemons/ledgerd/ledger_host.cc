@@ -1,0 +1,83 @@
+#include "daemons/ledgerd/ledger_host.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/sha256.h"
+#include "ledger/canonical.h"
+
+namespace daemons {
+namespace {
+
+template <typename Builder>
+void write_texts(const std::vector<std::string>& texts, Builder list) {
+  for (size_t i = 0; i < texts.size(); ++i) list.set(i, texts[i]);
+}
+
+void write_config(const site::Instrument& instrument, schema::InstrumentConfigured::Builder config) {
+  config.setInstrument(instrument.name);
+  config.setContract(instrument.contract == "sns" ? schema::Contract::SNS : schema::Contract::ISIS);
+  write_texts(instrument.raw_folders, config.initRawFolders(instrument.raw_folders.size()));
+  write_texts(instrument.file_patterns, config.initFilePatterns(instrument.file_patterns.size()));
+  config.setScriptPath(instrument.script_path);
+  config.setOutputPattern(instrument.output_pattern);
+  config.setInterpreter(instrument.interpreter);
+  config.setTimeLimitMs(instrument.time_limit_ms);
+  config.setMemoryLimitBytes(instrument.memory_limit_bytes);
+  config.setRunNumberPattern(instrument.run_number_pattern);
+  config.setDetect(instrument.detect);
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<LedgerHost>> LedgerHost::open(rpc::Loop& loop, const site::Site& site, const base::Clock& clock) {
+  auto ledger = ledger::Ledger::open(site.ledger, {}, clock);
+  if (!ledger.is_ok()) return ledger.status();
+  return std::unique_ptr<LedgerHost>(new LedgerHost(loop, site, clock, std::move(*ledger)));
+}
+
+LedgerHost::LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger)
+    : loop_(loop), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)) {}
+
+LedgerHost::~LedgerHost() {
+  listeners_.clear();
+  ledger_.reset();  // ends the writer, which reports to the service
+}
+
+kj::Promise<base::Status> LedgerHost::start() {
+  return configure(0).then([this](base::Status status) -> base::Status {
+    if (!status.is_ok()) return status;
+    for (const std::string& address : site_.listen) {
+      auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
+        return service_->gateway({schema::Actor::Kind::PERSON, peer.account_name, fmt::format("peer uid {}", peer.uid)});
+      });
+      if (!listener.is_ok()) return listener.status();
+      listeners_.push_back(std::move(*listener));
+      spdlog::info("{}: listening at {}", site_.facility, address);
+    }
+    return base::Status::ok();
+  });
+}
+
+kj::Promise<base::Status> LedgerHost::configure(size_t index) {
+  if (index == site_.instruments.size()) return base::Status::ok();
+  rpc::CommandMessage body("");
+  write_config(site_.instruments[index], body.get().getBody().initConfigureInstrument());
+  // The same table configures nothing twice; a table that comes back after another is a change again.
+  rpc::CommandMessage command(fmt::format("ledgerd/configure/{}/{}", base::hex(base::sha256(ledger::canonical_bytes(body.reader()))).substr(0, 32),
+                                          ledger_->head()));
+  command.get().getBody().setConfigureInstrument(body.reader().getBody().getConfigureInstrument());
+  return service_->submit(command.reader(), {schema::Actor::Kind::DAEMON, "ledgerd", "site file"})
+      .then([this, index](ledger::Answer answer) -> kj::Promise<base::Status> {
+        if (!answer.status.is_ok()) return answer.status;
+        return configure(index + 1);
+      });
+}
+
+kj::Promise<void> LedgerHost::close() {
+  kj::Vector<kj::Promise<void>> closing;
+  for (auto& listener : listeners_) closing.add(listener->close());
+  return kj::joinPromises(closing.releaseAsArray());
+}
+
+}  // namespace daemons

@@ -1,0 +1,48 @@
+// ledgerd as an object: the open ledger, its capabilities, and the addresses it listens on.
+#pragma once
+
+#include <kj/async.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "ledger/ledger.h"
+#include "rpc/loop.h"
+#include "rpc/service/service.h"
+#include "rpc/transport.h"
+#include "site/site.h"
+
+namespace daemons {
+
+/// Opens the site's ledger, puts the site file's instruments on record, and serves.
+///
+/// Owns:    ledger, service, listeners; ends them in order. Borrows loop and clock.
+/// Threads: loop thread.
+/// Errors:  open() says why the ledger cannot serve; nothing listens before the instruments are on record.
+class LedgerHost {
+ public:
+  static base::Result<std::unique_ptr<LedgerHost>> open(rpc::Loop& loop, const site::Site& site, const base::Clock& clock);
+  ~LedgerHost();
+
+  /// Appends instrumentConfigured for every instrument whose table differs from the record, then listens.
+  kj::Promise<base::Status> start();
+  /// Refuses new connections, lets what is under way end.
+  kj::Promise<void> close();
+
+  schema::Gateway::Client gateway(ledger::Identity identity) { return service_->gateway(std::move(identity)); }
+
+ private:
+  LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger);
+  kj::Promise<base::Status> configure(size_t index);
+
+  rpc::Loop& loop_;
+  const site::Site site_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::unique_ptr<rpc::LedgerService> service_;
+  std::vector<std::unique_ptr<rpc::Listener>> listeners_;
+};
+
+}  // namespace daemons

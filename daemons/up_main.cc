@@ -1,0 +1,52 @@
+// runledger-up: every daemon of a site in one process, on one loop. `runledger up SITE` starts it.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "daemons/host.h"
+#include "daemons/ledgerd/ledger_host.h"
+#include "daemons/wiring.h"
+
+namespace {
+
+int fail(const base::Status& status) {
+  fmt::print(stderr, "runledger up: {}\n", status.message());
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto options = daemons::parse_host_options(argc, argv, "up", "Runs a site: ledger, monitor, coordinator and worker in one process.");
+  const site::Site& site = options.site;
+  const base::Clock& clock = base::system_clock();
+  rpc::Loop loop;
+  auto launcher = daemons::make_process_launcher(loop);
+  auto opened = daemons::LedgerHost::open(loop, site, clock);
+  if (!opened.is_ok()) return fail(opened.status());
+  auto ledger = std::move(*opened);
+  auto termination = loop.termination();
+  base::Status started = loop.wait(ledger->start());
+  if (!started.is_ok()) return fail(started);
+
+  auto connect = [&]() -> kj::Promise<schema::Gateway::Client> {
+    return ledger->gateway({schema::Actor::Kind::DAEMON, "up", fmt::format("in process {}", getpid())});
+  };
+  auto keep = [&](const char* name, std::function<kj::Promise<void>(schema::Session::Client)> work) {
+    return daemons::keep_running(loop, name, connect, std::move(work)).eagerlyEvaluate(nullptr);
+  };
+  {
+    auto worker = keep("workerd", [&](schema::Session::Client session) {
+      return daemons::run_worker(loop, site, clock, *launcher, options.name, session);
+    });
+    auto coordinator = keep("coordinatord", [&](schema::Session::Client session) {
+      return daemons::run_coordinator(loop, site, clock, *launcher, session);
+    });
+    auto monitor = keep("monitord", [&](schema::Session::Client session) { return daemons::run_monitor(loop, site, clock, session); });
+    fmt::print("{} is up: {} instruments, {}. End it with Ctrl-C.\n", site.facility, site.instruments.size(), site.listen.front());
+    std::fflush(stdout);
+    loop.wait(kj::mv(termination));
+    spdlog::info("ending");
+  }
+  loop.wait(ledger->close());
+  return 0;
+}

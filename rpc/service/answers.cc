@@ -1,0 +1,17 @@
+#include "rpc/service/answers.h"
+
+namespace rpc {
+
+void write_refusal(const base::Status& status, schema::Refusal::Builder refusal) {
+  refusal.setCode(static_cast<schema::Refusal::Code>(status.code()));
+  refusal.setText(status.message());
+}
+
+void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder) {
+  auto events = builder.initEvents(answer.events.size());
+  for (size_t i = 0; i < answer.events.size(); ++i) events.set(i, answer.events[i]);
+  builder.setRepeated(answer.repeated);
+  write_refusal(answer.status, builder.initRefusal());
+}
+
+}  // namespace rpc

@@ -1,0 +1,125 @@
+#include <fmt/format.h>
+
+#include "ledger/variables.h"
+#include "ledger/view_rows.h"
+#include "rpc/service/answers.h"
+#include "rpc/service/gateway.h"
+#include "rpc/service/service.h"
+
+namespace rpc {
+namespace {
+
+class InstrumentServer final : public schema::Instrument::Server {
+ public:
+  InstrumentServer(LedgerService& service, ledger::Identity identity, std::string name)
+      : service_(service), identity_(std::move(identity)), name_(std::move(name)) {}
+
+  kj::Promise<void> show(ShowContext context) override {
+    if (auto row = ledger::find_instrument(*service_.snapshot(), name_)) {
+      context.getResults().setInstrument(row->get());
+    } else {
+      write_refusal(gone(), context.getResults().initRefusal());
+    }
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> pause(PauseContext context) override {
+    auto params = context.getParams();
+    CommandMessage command(view(params.getCommandId()));
+    auto paused = command.get().getBody().initPauseInstrument();
+    paused.setInstrument(name_);
+    set_reason(paused.initReason(), "paused", "paused", params.getComment());
+    return answer(command, context);
+  }
+
+  kj::Promise<void> resume(ResumeContext context) override {
+    auto params = context.getParams();
+    CommandMessage command(view(params.getCommandId()));
+    auto resumed = command.get().getBody().initResumeInstrument();
+    resumed.setInstrument(name_);
+    set_reason(resumed.initReason(), "resumed", "resumed", params.getComment());
+    return answer(command, context);
+  }
+
+  kj::Promise<void> variableRules(VariableRulesContext context) override {
+    auto rules = ledger::variable_rules(*service_.snapshot(), name_);
+    if (rules) context.getResults().setRules(rules->get().getRules());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> resolve(ResolveContext context) override {
+    auto params = context.getParams();
+    auto snapshot = service_.snapshot();
+    auto results = context.getResults();
+    auto instrument = ledger::find_instrument(*snapshot, name_);
+    if (!instrument) {
+      write_refusal(gone(), results.initRefusal());
+      return kj::READY_NOW;
+    }
+    std::string experiment(view(params.getExperiment()));
+    if (experiment.empty()) {
+      if (auto run = ledger::find_run(*snapshot, name_, params.getRunNumber())) experiment = view(run->get().getExperiment());
+    }
+    auto script = instrument->get().getScript();
+    auto defaults = snapshot->blob(view(script.getDefaults()));
+    ledger::Row<schema::VariableSet> own(defaults ? *defaults : std::string_view());
+    auto rules = ledger::variable_rules(*snapshot, name_);
+    auto resolved = ledger::resolve(own.get(), rules ? rules->get().getRules() : capnp::List<schema::VariableRule>::Reader(), experiment,
+                                    params.getRunNumber(), instrument->get().getScriptSeq());
+    results.setSet(ledger::data(resolved.document));
+    results.setScriptSeq(instrument->get().getScriptSeq());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> setVariables(SetVariablesContext context) override {
+    auto params = context.getParams();
+    CommandMessage command(view(params.getCommandId()));
+    command.get().getBody().setSetVariables(params.getChange());
+    command.get().getBody().getSetVariables().setInstrument(name_);
+    return answer(command, context);
+  }
+
+  kj::Promise<void> clearVariables(ClearVariablesContext context) override {
+    auto params = context.getParams();
+    CommandMessage command(view(params.getCommandId()));
+    command.get().getBody().setClearVariables(params.getChange());
+    command.get().getBody().getClearVariables().setInstrument(name_);
+    return answer(command, context);
+  }
+
+  kj::Promise<void> scripts(ScriptsContext context) override {
+    auto rows = ledger::scripts(*service_.snapshot(), name_);
+    auto scripts = context.getResults().initScripts(rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) scripts.setWithCaveats(i, rows[i].get());
+    return kj::READY_NOW;
+  }
+
+ private:
+  base::Status gone() const { return {base::Code::kNotFound, name_ + ": no such instrument here; `runledger status` lists them"}; }
+
+  void set_reason(schema::Reason::Builder reason, const char* code, const char* verb, capnp::Text::Reader comment) const {
+    reason.setCode(code);
+    std::string text = fmt::format("{} {} by {}", name_, verb, identity_.name);
+    if (comment.size() > 0) text += fmt::format(": {}", view(comment));
+    reason.setText(text);
+  }
+
+  template <typename Context>
+  kj::Promise<void> answer(CommandMessage& command, Context context) {
+    return service_.submit(command.reader(), identity_).then([context](ledger::Answer decided) mutable {
+      write_answer(decided, context.getResults().initAnswer());
+    });
+  }
+
+  LedgerService& service_;
+  ledger::Identity identity_;
+  std::string name_;
+};
+
+}  // namespace
+
+schema::Instrument::Client make_instrument(LedgerService& service, ledger::Identity identity, std::string instrument) {
+  return kj::heap<InstrumentServer>(service, std::move(identity), std::move(instrument));
+}
+
+}  // namespace rpc

@@ -1,0 +1,228 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "ledger/subjects.h"
+#include "ledger/view_rows.h"
+#include "rpc/service/answers.h"
+#include "rpc/service/gateway.h"
+#include "rpc/service/presence.h"
+#include "rpc/service/service.h"
+
+namespace rpc {
+namespace {
+
+constexpr size_t kBlobBytesACall = 1u << 20;
+
+size_t page_size(uint32_t asked, size_t usual, size_t most) { return asked == 0 ? usual : std::min<size_t>(asked, most); }
+
+std::string subject_key(schema::Subject::Reader subject) {
+  switch (subject.which()) {
+    case schema::Subject::RUN: return ledger::run_subject(view(subject.getRun().getInstrument()), subject.getRun().getRunNumber());
+    case schema::Subject::JOB: return ledger::job_subject(subject.getJob());
+    case schema::Subject::INSTRUMENT: return ledger::instrument_subject(view(subject.getInstrument()));
+    case schema::Subject::EXPERIMENT: return ledger::experiment_subject(view(subject.getExperiment()));
+    case schema::Subject::WORKER: return ledger::worker_subject(view(subject.getWorker()));
+    case schema::Subject::ACTOR: return ledger::actor_subject(view(subject.getActor()));
+    case schema::Subject::SEQ: return {};
+  }
+  return {};
+}
+
+const char* health_word(ledger::Health::State state) {
+  switch (state) {
+    case ledger::Health::State::kOk: return "ok";
+    case ledger::Health::State::kStorageLow: return "storage-low";
+    case ledger::Health::State::kReadOnly: return "read-only";
+  }
+  return "unknown";
+}
+
+class RunsServer final : public schema::Runs::Server {
+ public:
+  RunsServer(LedgerService& service, ledger::Identity identity) : service_(service), identity_(std::move(identity)) {}
+
+  kj::Promise<void> list(ListContext context) override {
+    auto params = context.getParams();
+    auto filter = params.getFilter();
+    ledger::RunSelection selection{std::string(view(filter.getInstrument())), std::string(view(filter.getExperiment())), filter.getFirstRun(),
+                                   filter.getLastRun(), {}};
+    for (auto state : filter.getStates()) selection.states.push_back(state);
+    auto page = ledger::list_runs(*service_.snapshot(), selection, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+    auto results = context.getResults();
+    auto runs = results.initRuns(page.rows.size());
+    for (size_t i = 0; i < page.rows.size(); ++i) runs.setWithCaveats(i, page.rows[i].get());
+    results.setNext(ledger::data(page.next));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> show(ShowContext context) override {
+    auto key = context.getParams().getRun();
+    auto snapshot = service_.snapshot();
+    auto results = context.getResults();
+    auto run = ledger::find_run(*snapshot, view(key.getInstrument()), key.getRunNumber());
+    if (!run) {
+      write_refusal(unknown_run(key), results.initRefusal());
+      return kj::READY_NOW;
+    }
+    results.setRun(run->get());
+    auto ids = run->get().getJobs();
+    auto versions = results.initVersions(ids.size());
+    for (uint i = 0; i < ids.size(); ++i) {
+      if (auto job = ledger::find_job(*snapshot, ids[i])) versions.setWithCaveats(i, job->get());
+    }
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> history(HistoryContext context) override {
+    auto params = context.getParams();
+    auto snapshot = service_.snapshot();
+    auto results = context.getResults();
+    size_t limit = page_size(params.getLimit(), 500, 5000);
+    std::vector<uint64_t> seqs;
+    if (params.getSubject().isSeq()) {
+      seqs.push_back(params.getSubject().getSeq());
+    } else {
+      seqs = snapshot->subject(subject_key(params.getSubject()), params.getAfter() + 1, limit);
+    }
+    auto events = results.initEvents(seqs.size());
+    for (size_t i = 0; i < seqs.size(); ++i) {
+      auto event = snapshot->event(seqs[i]);
+      if (!event.is_ok()) {
+        write_refusal(event.status(), results.initRefusal());
+        return kj::READY_NOW;
+      }
+      events.set(i, event->asBytes());
+    }
+    if (seqs.size() == limit) results.setNext(seqs.back());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> blob(BlobContext context) override {
+    auto params = context.getParams();
+    auto results = context.getResults();
+    auto bytes = service_.snapshot()->blob(view(params.getSha256()));
+    if (!bytes) {
+      write_refusal({base::Code::kNotFound, fmt::format("blob {}: not in this ledger", base::hex(view(params.getSha256())))},
+                    results.initRefusal());
+      return kj::READY_NOW;
+    }
+    size_t offset = std::min<uint64_t>(params.getOffset(), bytes->size());
+    size_t limit = page_size(params.getLimit(), kBlobBytesACall, kBlobBytesACall);
+    results.setBytes(ledger::data(std::string_view(*bytes).substr(offset, limit)));
+    results.setTotalBytes(bytes->size());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> watch(WatchContext context) override {
+    auto params = context.getParams();
+    uint64_t head = service_.head();
+    uint64_t from = params.getFrom() == 0 ? head + 1 : params.getFrom();
+    auto results = context.getResults();
+    if (from > head + 1) {
+      write_refusal({base::Code::kInvalidArgument, fmt::format("event {} is not there yet: the last one is {}; watch from at most {}", from, head,
+                                                               head + 1)},
+                    results.initRefusal());
+      return kj::READY_NOW;
+    }
+    results.setSubscription(make_subscription(service_, from, params.getFilter(), params.getSink()));
+    results.setHead(head);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> rerun(RerunContext context) override {
+    auto params = context.getParams();
+    CommandMessage command(view(params.getCommandId()));
+    command.get().getBody().setRequestReduction(params.getRequest());
+    return service_.submit(command.reader(), identity_).then([context](ledger::Answer answer) mutable {
+      write_answer(answer, context.getResults().initAnswer());
+    });
+  }
+
+  kj::Promise<void> status(StatusContext context) override {
+    auto snapshot = service_.snapshot();
+    auto status = context.getResults().initStatus();
+    ledger::Health health = service_.ledger().health();
+    status.setHead(service_.head());
+    status.setLedger(health_word(health.state));
+    status.setLedgerDetail(health.detail);
+    status.setFacility(service_.facility());
+    status.setNow(service_.clock().now_ns());
+    status.setStartedAt(service_.started_at());
+
+    auto totals = ledger::run_counts(*snapshot);
+    auto counts = status.initCounts(totals.size());
+    uint next = 0;
+    for (uint64_t runs : totals) {
+      counts[next].setState(static_cast<schema::RunState>(next));
+      counts[next++].setRuns(runs);
+    }
+    auto rows = ledger::list_instruments(*snapshot);
+    auto instruments = status.initInstruments(rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      auto row = rows[i].get();
+      std::string name(view(row.getConfig().getInstrument()));
+      instruments[i].setInstrument(name);
+      instruments[i].setPaused(row.getPaused());
+      instruments[i].setPauseReason(row.getPauseReason().getText());
+      instruments[i].setLastRun(row.getLastRun());
+      instruments[i].setRuns(row.getRuns());
+      instruments[i].setWaiting(ledger::waiting_jobs(*snapshot, name));
+    }
+    write_daemons(*snapshot, status);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> instruments(InstrumentsContext context) override {
+    auto rows = ledger::list_instruments(*service_.snapshot());
+    auto instruments = context.getResults().initInstruments(rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) instruments.setWithCaveats(i, rows[i].get());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> experiments(ExperimentsContext context) override {
+    auto params = context.getParams();
+    auto page = ledger::list_experiments(*service_.snapshot(), page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+    auto results = context.getResults();
+    auto experiments = results.initExperiments(page.rows.size());
+    for (size_t i = 0; i < page.rows.size(); ++i) experiments.setWithCaveats(i, page.rows[i].get());
+    results.setNext(ledger::data(page.next));
+    return kj::READY_NOW;
+  }
+
+ private:
+  static base::Status unknown_run(schema::RunKey::Reader key) {
+    return {base::Code::kNotFound, fmt::format("{} {}: no such run in the ledger; `runledger runs {}` lists those there are",
+                                               view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
+  }
+
+  /// Every daemon seen since this ledgerd started, and every worker that has joined and not left.
+  void write_daemons(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
+    std::map<std::string, Presence::Entry> entries = service_.presence().entries();
+    for (const auto& row : ledger::list_workers(snapshot)) {
+      if (row.get().getLeft()) continue;
+      Presence::Entry& entry = entries["workerd/" + std::string(view(row.get().getWorker().getWorker()))];
+      if (entry.last_seen_ns == 0) entry.last_seen_ns = service_.started_at();
+    }
+    auto daemons = status.initDaemons(entries.size());
+    uint next = 0;
+    for (const auto& [name, entry] : entries) {
+      daemons[next].setName(name);
+      daemons[next].setConnected(entry.connections > 0);
+      daemons[next].setLastSeenAt(entry.last_seen_ns);
+      daemons[next++].setDetail(entry.detail);
+    }
+  }
+
+  LedgerService& service_;
+  ledger::Identity identity_;
+};
+
+}  // namespace
+
+schema::Runs::Client make_runs(LedgerService& service, ledger::Identity identity) {
+  return kj::heap<RunsServer>(service, std::move(identity));
+}
+
+}  // namespace rpc

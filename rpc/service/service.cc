@@ -1,0 +1,70 @@
+#include "rpc/service/service.h"
+
+#include "rpc/service/dispatcher.h"
+#include "rpc/service/gateway.h"
+#include "rpc/service/presence.h"
+
+namespace rpc {
+
+CommandMessage::CommandMessage(std::string_view id) : command_(message_.initRoot<schema::Command>()) {
+  command_.setId(kj::StringPtr(std::string(id).c_str()));
+}
+
+LedgerService::LedgerService(Loop& loop, ledger::Ledger& ledger, const base::Clock& clock, std::string facility)
+    : loop_(loop),
+      ledger_(ledger),
+      clock_(clock),
+      facility_(std::move(facility)),
+      started_at_(clock.now_ns()),
+      head_(ledger.head()),
+      dispatcher_(std::make_unique<Dispatcher>(*this)),
+      presence_(std::make_unique<Presence>(clock)) {
+  ledger_.on_commit([this](uint64_t head) { loop_.post([this, head] { committed(head); }); });
+}
+
+LedgerService::~LedgerService() = default;
+
+schema::Gateway::Client LedgerService::gateway(ledger::Identity identity) { return make_gateway(*this, std::move(identity)); }
+
+kj::Promise<ledger::Answer> LedgerService::submit(schema::Command::Reader command, const ledger::Identity& identity) {
+  auto paf = kj::newPromiseAndFulfiller<ledger::Answer>();
+  uint64_t ticket = answers_.next++;
+  answers_.waiting.emplace(ticket, kj::mv(paf.fulfiller));
+  ledger_.submit(command, identity, [this, ticket](ledger::Answer answer) {
+    loop_.post([this, ticket, answer = std::move(answer)]() mutable {
+      answers_.waiting.extract(ticket).mapped()->fulfill(std::move(answer));
+    });
+  });
+  return kj::mv(paf.promise);
+}
+
+kj::Promise<std::vector<ledger::Answer>> LedgerService::submit_all(capnp::List<schema::Command>::Reader commands,
+                                                                   const ledger::Identity& identity) {
+  auto paf = kj::newPromiseAndFulfiller<std::vector<ledger::Answer>>();
+  uint64_t ticket = batches_.next++;
+  batches_.waiting.emplace(ticket, kj::mv(paf.fulfiller));
+  ledger_.submit_all(commands, identity, [this, ticket](std::vector<ledger::Answer> answers) {
+    loop_.post([this, ticket, answers = std::move(answers)]() mutable {
+      batches_.waiting.extract(ticket).mapped()->fulfill(std::move(answers));
+    });
+  });
+  return kj::mv(paf.promise);
+}
+
+kj::Promise<void> LedgerService::when_committed(uint64_t seq) {
+  if (seq <= head_) return kj::READY_NOW;
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  commit_waiters_.emplace(seq, kj::mv(paf.fulfiller));
+  return kj::mv(paf.promise);
+}
+
+void LedgerService::committed(uint64_t head) {
+  if (head <= head_) return;
+  head_ = head;
+  while (!commit_waiters_.empty() && commit_waiters_.begin()->first <= head_) {
+    commit_waiters_.extract(commit_waiters_.begin()).mapped()->fulfill();
+  }
+  dispatcher_->dispatch();
+}
+
+}  // namespace rpc

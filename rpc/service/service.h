@@ -1,0 +1,83 @@
+// The ledger as the capabilities see it: commands as promises, commits as wake-ups, who is there, which job goes to whom.
+#pragma once
+
+#include <kj/async.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ledger/ledger.h"
+#include "rpc/loop.h"
+#include "schema/api.capnp.h"
+
+namespace rpc {
+
+class Dispatcher;
+class Presence;
+
+/// Command under construction.
+class CommandMessage {
+ public:
+  explicit CommandMessage(std::string_view id);
+  schema::Command::Builder get() { return command_; }
+  schema::Command::Reader reader() { return command_.asReader(); }
+
+ private:
+  capnp::MallocMessageBuilder message_;
+  schema::Command::Builder command_;
+};
+
+/// What every capability server works on.
+///
+/// Owns:    the dispatcher and the list of daemons present; borrows loop, ledger and clock.
+/// Threads: loop thread only. The ledger's writer thread reaches it through Loop::post.
+/// Errors:  refusals come as ledger::Answer; promises reject on faults only.
+/// Lifetime: destroy the Ledger (which ends its writer) before this, and this before the Loop.
+class LedgerService {
+ public:
+  LedgerService(Loop& loop, ledger::Ledger& ledger, const base::Clock& clock, std::string facility);
+  ~LedgerService();
+
+  /// A Gateway whose sessions act as `identity`.
+  schema::Gateway::Client gateway(ledger::Identity identity);
+
+  kj::Promise<ledger::Answer> submit(schema::Command::Reader command, const ledger::Identity& identity);
+  kj::Promise<std::vector<ledger::Answer>> submit_all(capnp::List<schema::Command>::Reader commands, const ledger::Identity& identity);
+
+  /// Fulfilled once event `seq` is durable.
+  kj::Promise<void> when_committed(uint64_t seq);
+  /// Last durable seq known to the loop.
+  uint64_t head() const { return head_; }
+  std::unique_ptr<ledger::Snapshot> snapshot() const { return ledger_.snapshot(); }
+
+  Loop& loop() { return loop_; }
+  const base::Clock& clock() const { return clock_; }
+  ledger::Ledger& ledger() { return ledger_; }
+  const std::string& facility() const { return facility_; }
+  int64_t started_at() const { return started_at_; }
+  Dispatcher& dispatcher() { return *dispatcher_; }
+  Presence& presence() { return *presence_; }
+
+ private:
+  void committed(uint64_t head);
+  template <typename T>
+  struct Pending {
+    uint64_t next = 0;
+    std::map<uint64_t, kj::Own<kj::PromiseFulfiller<T>>> waiting;
+  };
+
+  Loop& loop_;
+  ledger::Ledger& ledger_;
+  const base::Clock& clock_;
+  std::string facility_;
+  int64_t started_at_;
+  uint64_t head_;
+  Pending<ledger::Answer> answers_;
+  Pending<std::vector<ledger::Answer>> batches_;
+  std::multimap<uint64_t, kj::Own<kj::PromiseFulfiller<void>>> commit_waiters_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Presence> presence_;
+};
+
+}  // namespace rpc
