@@ -2,19 +2,26 @@
 
 namespace nexus {
 
-std::string hdf5_error() {
-  std::string cause;
-  auto keep_first = [](unsigned, const H5E_error2_t* entry, void* into) -> herr_t {
-    auto& text = *static_cast<std::string*>(into);
-    if (text.empty() && entry->desc != nullptr) text = entry->desc;
+namespace {
+
+/// Cause of the last failed call: libhdf5 clears its own record at the next call, such as the closing of a handle.
+thread_local std::string last_cause;
+
+herr_t keep_cause(hid_t stack, void*) {
+  last_cause.clear();
+  auto keep_first = [](unsigned, const H5E_error2_t* entry, void*) -> herr_t {
+    if (last_cause.empty() && entry->desc != nullptr) last_cause = entry->desc;
     return 0;
   };
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &cause);
-  return cause.empty() ? "HDF5 gives no reason" : cause;
+  return H5Ewalk2(stack, H5E_WALK_UPWARD, keep_first, nullptr);
 }
 
+}  // namespace
+
+std::string hdf5_error() { return last_cause.empty() ? "HDF5 gives no reason" : last_cause; }
+
 void prepare_hdf5() {
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  H5Eset_auto2(H5E_DEFAULT, keep_cause, nullptr);
   H5PLset_loading_state(0);
 }
 

@@ -30,10 +30,10 @@ class Hid {
   hid_t id_ = H5I_INVALID_HID;
 };
 
-/// Cause of the last failed call, innermost first: "bad object header version number".
+/// Innermost cause of the last call that failed: "bad object header version number". Needs prepare_hdf5().
 std::string hdf5_error();
 
-/// Silences HDF5's printing and forbids plugins, for this process. To be called before each use; cheap.
+/// Has HDF5 keep its errors for us instead of printing them, and forbids plugins, in this process. Before each use; cheap.
 void prepare_hdf5();
 
 /// Opens a file for reading, without HDF5's file locking.

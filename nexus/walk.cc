@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <unordered_set>
 
@@ -35,9 +36,16 @@ void see(Sighting& sighting, std::string first) {
 
 bool has_part(std::string_view name, std::string_view part) { return base::ascii_lower(name).find(part) != std::string::npos; }
 
+size_t address_bytes(hid_t file) {
+  Hid creation(H5Fget_create_plist(file));
+  size_t addresses = 0, lengths = 0;
+  return H5Pget_sizes(creation, &addresses, &lengths) < 0 ? 0 : addresses;
+}
+
 class Walk {
  public:
-  Walk(hid_t file, const InputFile& bytes, const WalkLimits& limits) : file_(file), bytes_(bytes), limits_(limits) {}
+  Walk(hid_t file, const InputFile& bytes, uint64_t user_block, const WalkLimits& limits)
+      : file_(file), bytes_(bytes), user_block_(user_block), address_bytes_(address_bytes(file)), limits_(limits) {}
 
   WalkResult run() {
     Hid root(H5Gopen2(file_, "/", H5P_DEFAULT));
@@ -129,7 +137,7 @@ class Walk {
       return self->nodes_.size() < self->limits_.objects ? 0 : 1;
     };
     hsize_t start = 0;
-    if (H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, &start, on_link, &context) < 0) damage(node, "the list of members");
+    if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &start, on_link, &context) < 0) damage(node, "the list of members");
   }
 
   void visit_dataset(uint32_t node, hid_t dataset) {
@@ -149,6 +157,7 @@ class Walk {
     if (nodes_[node].holds_data && H5Sget_simple_extent_ndims(space) >= 2 && is_number(type)) keep_histogram(node);
     if (layout == H5D_CONTIGUOUS) {
       haddr_t address = H5Dget_offset(dataset);
+      if (address != HADDR_UNDEF && H5Tis_variable_str(type) > 0) look_at_text(node, address);
       hsize_t stored = H5Dget_storage_size(dataset);
       if (address != HADDR_UNDEF && (address > bytes_.size_bytes() || stored > bytes_.size_bytes() - address) && result_.damaged.empty()) {
         result_.damaged = fmt::format("{} should have {} bytes at {}, beyond the end of the file", shown(node), stored, address);
@@ -176,23 +185,46 @@ class Walk {
     if (reach > 1) look_at_chunk(node, dataset, space, reach - 1);
   }
 
-  /// What deflate wrote begins with a zlib header (RFC 1950): zeros in its place were never written.
+  /// A text of variable length is kept as length, address of a global heap and index in it; there must be a heap.
+  void look_at_text(uint32_t node, haddr_t address) {
+    constexpr size_t kLengthBytes = 4, kAddressBytes = 8;  // addresses of another size are rare, and left alone
+    auto reference = bytes_.read(address, kLengthBytes + kAddressBytes);
+    if (!reference || reference->size() < kLengthBytes + kAddressBytes) return;
+    uint32_t length = 0;
+    uint64_t heap = 0;
+    std::memcpy(&length, reference->data(), kLengthBytes);
+    std::memcpy(&heap, reference->data() + kLengthBytes, kAddressBytes);
+    if (length == 0 || heap == 0 || heap > bytes_.size_bytes() || address_bytes_ != kAddressBytes) return;
+    auto signature = bytes_.read(heap + user_block_, 4);
+    if (signature && only_zeros(*signature) && result_.damaged.empty()) {
+      result_.damaged = fmt::format("where the text of {} should be, at {}, there are only zeros", shown(node), heap + user_block_);
+    }
+  }
+
+  /// What deflate wrote begins with a header and ends with a checksum (RFC 1950), neither of which is 0: zeros there were never written.
   void look_at_chunk(uint32_t node, hid_t dataset, hid_t space, hsize_t index) {
     hsize_t offset[H5S_MAX_RANK], stored = 0;
     unsigned skipped_filters = 0;
     haddr_t address = HADDR_UNDEF;
     if (H5Dget_chunk_info(dataset, space, index, offset, &skipped_filters, &address, &stored) < 0) return damage(node, "the chunk index");
-    if (address == HADDR_UNDEF || stored < 2 || skipped_filters != 0 || !result_.damaged.empty()) return;
     constexpr hsize_t kLookedAtBytes = 16;
-    auto bytes = bytes_.read(address, std::min(stored, kLookedAtBytes));
-    if (!bytes || bytes->size() < std::min(stored, kLookedAtBytes)) {
+    if (address == HADDR_UNDEF || stored < kLookedAtBytes || skipped_filters != 0 || !result_.damaged.empty()) return;
+    auto bytes = bytes_.read(address, kLookedAtBytes);
+    if (user_block_ > 0 && !(bytes && bytes->size() == kLookedAtBytes && is_zlib(*bytes))) {
+      address += user_block_;  // libhdf5 1.10.8 leaves the user block out of the address; later versions do not
+      bytes = bytes_.read(address, kLookedAtBytes);
+    }
+    auto end = bytes_.read(address + stored - kLookedAtBytes, kLookedAtBytes);
+    if (!bytes || !end || end->size() < kLookedAtBytes) {
       result_.damaged = fmt::format("chunk {} of {} should lie at {}, beyond the end of the file", index, shown(node), address);
-    } else if (bytes->find_first_not_of('\0') == bytes->npos) {
+    } else if (only_zeros(*bytes) || only_zeros(*end)) {
       result_.damaged = fmt::format("where chunk {} of {} should be, at {}, there are only zeros", index, shown(node), address);
     } else if (!is_zlib(*bytes)) {
       see(result_.bad_chunks, fmt::format("chunk {} of {}", index, shown(node)));
     }
   }
+
+  static bool only_zeros(std::string_view bytes) { return bytes.find_first_not_of('\0') == bytes.npos; }
 
   static bool is_zlib(std::string_view bytes) {
     auto method = static_cast<uint8_t>(bytes[0]), flags = static_cast<uint8_t>(bytes[1]);
@@ -213,6 +245,8 @@ class Walk {
 
   const hid_t file_;
   const InputFile& bytes_;
+  const uint64_t user_block_;
+  const size_t address_bytes_;
   const WalkLimits& limits_;
   std::vector<Node> nodes_;
   std::unordered_set<haddr_t> seen_;
@@ -221,6 +255,8 @@ class Walk {
 
 }  // namespace
 
-WalkResult walk(hid_t file, const InputFile& bytes, const WalkLimits& limits) { return Walk(file, bytes, limits).run(); }
+WalkResult walk(hid_t file, const InputFile& bytes, uint64_t user_block, const WalkLimits& limits) {
+  return Walk(file, bytes, user_block, limits).run();
+}
 
 }  // namespace nexus
