@@ -187,9 +187,9 @@ void fold_skipped(schema::Event::Reader event, schema::RunSkipped::Reader skippe
   if (run->getVersion() == 0) {
     run->setState(RunState::SKIPPED);
     set_decision(run->initReason(), skipped.getReason(), event.getSeq());
-  } else if (asked) {
-    run.add_problem("the reduction asked for by event " + std::to_string(event.getCause()) + " was not queued: " +
-                    std::string(view(skipped.getReason().getText())));
+  } else {
+    run.add_problem("not reduced again as event " + std::to_string(event.getCause()) +
+                    " asks: " + std::string(view(skipped.getReason().getText())));
   }
   run.save();
 }
