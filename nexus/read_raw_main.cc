@@ -43,10 +43,10 @@ void limit_process() {
   unsetenv("HDF5_PLUGIN_PATH");
 }
 
-void answer(schema::RawFileRequest::Reader request, schema::RawFileReport::Builder report) {
-  auto exception = kj::runCatchingExceptions([&] {
-    nexus::examine(bytes_of(request.getPath()), bytes_of(request.getRoot()), {}, report);
-  });
+/// Fills the report by `examine`; whatever that throws becomes a refusal.
+template <typename Examine>
+void answer(schema::RawFileReport::Builder report, Examine&& examine) {
+  auto exception = kj::runCatchingExceptions([&] { examine(report); });
   KJ_IF_MAYBE(fault, exception) {
     auto reason = report.initOutcome().initRefused();
     reason.setCode("reader_failed");
@@ -62,9 +62,12 @@ int serve() {
   options.traversalLimitInWords = kRequestWordsMost;
   auto exception = kj::runCatchingExceptions([&] {
     while (buffered.tryGetReadBuffer().size() > 0) {
-      capnp::InputStreamMessageReader request(buffered, options);
+      capnp::InputStreamMessageReader input_message(buffered, options);
       capnp::MallocMessageBuilder message;
-      answer(request.getRoot<schema::RawFileRequest>(), message.initRoot<schema::RawFileReport>());
+      answer(message.initRoot<schema::RawFileReport>(), [&](auto report) {
+        auto request = input_message.getRoot<schema::RawFileRequest>();
+        nexus::examine(bytes_of(request.getPath()), bytes_of(request.getRoot()), {}, report);
+      });
       capnp::writeMessageToFd(STDOUT_FILENO, message);
     }
   });
@@ -78,14 +81,11 @@ int serve() {
 /// Exit status: 0 every file is a run, 1 one is not.
 int print_reports(const std::vector<std::string>& files, const std::string& root) {
   int status = 0;
+  std::string folder = root.empty() ? "" : std::filesystem::absolute(root).string();
   for (const std::string& file : files) {
-    capnp::MallocMessageBuilder request_message, message;
-    auto request = request_message.initRoot<schema::RawFileRequest>();
-    auto as_data = [](const std::string& text) { return kj::arrayPtr(reinterpret_cast<const kj::byte*>(text.data()), text.size()); };
-    request.setPath(as_data(std::filesystem::absolute(file).string()));
-    if (!root.empty()) request.setRoot(as_data(std::filesystem::absolute(root).string()));
+    capnp::MallocMessageBuilder message;
     auto report = message.initRoot<schema::RawFileReport>();
-    answer(request, report);
+    answer(report, [&](auto into) { nexus::examine(std::filesystem::absolute(file).string(), folder, {}, into); });
     std::printf("%s%s", file == files.front() ? "" : "\n", nexus::report_text(report).c_str());
     if (!report.getOutcome().isRun()) status = 1;
   }
