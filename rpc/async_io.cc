@@ -337,6 +337,10 @@ kj::Promise<kj::Own<kj::AsyncIoStream>> ConnectState::connect(int patience_ms) {
       return self->connect(patience_ms - kPauseMs);
     });
   }
+  if (errno == EAGAIN) {
+    return kj::Exception(kj::Exception::Type::OVERLOADED, __FILE__, __LINE__,
+                         kj::str("connect: its queue stayed full for ", kConnectPatienceMs / 1000, " s; try again later"));
+  }
   return system_error("connect", errno);
 }
 

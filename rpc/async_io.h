@@ -14,7 +14,7 @@ constexpr size_t kReadAheadBytes = 64 * 1024;
 constexpr size_t kReadBytesPerTurn = 1024 * 1024;
 /// How long accepting rests when the process has no descriptor left, and after how many rests a waiting client is turned away.
 constexpr int kNoDescriptorPauseMs = 100;
-constexpr int kNoDescriptorPauses = 10;
+constexpr int kNoDescriptorPauses = 5;
 /// How long a connection attempt waits for room in a Unix socket's queue.
 constexpr int kConnectPatienceMs = 10'000;
 
