@@ -580,7 +580,6 @@ def write_whole(path, content):
             view = memoryview(data)
             while view:
                 view = view[file.write(view) :]
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
     os.replace(temporary, path)
