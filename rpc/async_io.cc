@@ -75,8 +75,7 @@ kj::Promise<size_t> StreamState::read(kj::byte* buffer, size_t min, size_t max, 
       [self = kj::addRef(*this), buffer, min, max, got]() mutable { return self->read(buffer, min, max, got); });
 }
 
-kj::Promise<void> StreamState::write(kj::ArrayPtr<const kj::byte> first,
-                                     kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> rest) {
+kj::Promise<void> StreamState::write(kj::ArrayPtr<const kj::byte> first, kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> rest) {
   if (descriptor.is_closed()) return system_error("write to a stream that was closed", ENOTCONN);
   for (;;) {
     while (first.size() == 0 && rest.size() > 0) {
@@ -111,8 +110,7 @@ kj::Promise<void> StreamState::write(kj::ArrayPtr<const kj::byte> first,
     first = first.slice(left, first.size());
     if (full) break;
   }
-  return descriptor.when_writable().then(
-      [self = kj::addRef(*this), first, rest]() mutable { return self->write(first, rest); });
+  return descriptor.when_writable().then([self = kj::addRef(*this), first, rest]() mutable { return self->write(first, rest); });
 }
 
 class Stream final : public kj::AsyncIoStream {
@@ -379,8 +377,6 @@ class UvIoProvider final : public Provider {
 
 }  // namespace
 
-kj::Own<kj::LowLevelAsyncIoProvider> new_async_io(uv_loop_s* loop, kj::Timer& timer) {
-  return kj::heap<UvIoProvider>(loop, timer);
-}
+kj::Own<kj::LowLevelAsyncIoProvider> new_async_io(uv_loop_s* loop, kj::Timer& timer) { return kj::heap<UvIoProvider>(loop, timer); }
 
 }  // namespace rpc

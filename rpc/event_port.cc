@@ -62,7 +62,8 @@ void EventPort::Handles::set_alarm() {
   alarm_due = due;
   KJ_IF_MAYBE (timeout_ms, timer.queue().timeoutToNextEvent(timer.now(), kj::MILLISECONDS, kLongestSleepMs)) {
     uv_update_time(loop);
-    uv_timer_start(&alarm, [](uv_timer_t*) {}, *timeout_ms, 0);
+    uv_timer_start(
+        &alarm, [](uv_timer_t*) {}, *timeout_ms, 0);
   } else {
     uv_timer_stop(&alarm);
   }

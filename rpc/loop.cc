@@ -138,7 +138,8 @@ void Loop::Impl::require_no_open_handles() {
   uv_walk(
       &uv.loop,
       [](uv_handle_t* handle, void* names) {
-        if (!uv_is_closing(handle)) *static_cast<std::string*>(names) += std::string(" ") + uv_handle_type_name(uv_handle_get_type(handle));
+        if (!uv_is_closing(handle))
+          *static_cast<std::string*>(names) += std::string(" ") + uv_handle_type_name(uv_handle_get_type(handle));
       },
       &open);
   if (open.empty()) return;

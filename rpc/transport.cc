@@ -251,7 +251,7 @@ kj::Promise<void> Listener::Impl::close() {
   receiver = nullptr;
   socket->close();
   for (auto& [id, connection] : served) connection->stream.stop_reading();
-  auto done = when_answers_are_taken(loop.timer().now() + kLastAnswersMs * kj::MILLISECONDS).then([this] {
+  auto done = when_answers_are_taken(loop.timer().now() + options.last_answers_ms * kj::MILLISECONDS).then([this] {
     for (auto& [id, connection] : served) connection->end->fulfill();
     return connections.onEmpty();
   });
@@ -341,9 +341,7 @@ kj::Promise<Connection> connect(Loop& loop, std::string_view address) {
   auto connected = loop.low_level_io().wrapConnectingSocketFd(fd, held->get(), held->size(), kOwnedFlags);
   return connected.attach(kj::mv(held))
       .then([](kj::Own<kj::AsyncIoStream> stream) { return Connection(std::make_unique<Connection::Impl>(kj::mv(stream))); },
-            [path = *path](kj::Exception&& failure) -> Connection {
-              kj::throwFatalException(why_not(path, kj::mv(failure)));
-            });
+            [path = *path](kj::Exception&& failure) -> Connection { kj::throwFatalException(why_not(path, kj::mv(failure))); });
 }
 
 }  // namespace rpc

@@ -24,9 +24,8 @@ constexpr uint64_t kMaxUnansweredBytes = 32 * 1024 * 1024;
 constexpr uint64_t kMaxUnsentBytes = 8 * 1024 * 1024;
 /// Connections beyond ListenOptions::max_connections that are told so; more than these are closed without a word.
 constexpr size_t kMaxRefusedConnections = 32;
-/// How long such a connection is kept, and how long close() waits for clients to take their last answers.
+/// How long such a connection is kept.
 constexpr int kRefusedConnectionMs = 2'000;
-constexpr int kLastAnswersMs = 2'000;
 
 /// Who is at the other end, as the kernel says (SO_PEERCRED): the process that called connect(), and its ids at that time.
 struct PeerIdentity {
@@ -43,6 +42,7 @@ struct ListenOptions {
   mode_t socket_mode = 0600;     // who may connect
   size_t max_connections = 256;  // at once
   int stalled_ms = 60'000;       // a client that reads none of its waiting answers for this long is given up
+  int last_answers_ms = 2'000;   // how long close() waits for clients to take what they asked for
 };
 
 /// Accepts connections on an address and serves each with its own bootstrap object.

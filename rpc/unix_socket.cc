@@ -11,6 +11,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/text.h"
+
 namespace rpc {
 namespace {
 
@@ -33,6 +35,12 @@ std::string directory_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+Status check_name(const std::string& path) {
+  auto name = std::filesystem::path(path).filename().string();
+  if (!name.empty() && name != "." && name != ".." && path.find('\0') == std::string::npos) return {};
+  return {Code::kInvalidArgument, fmt::format("unix:{} names no socket file; write unix:PATH", base::printable(path))};
+}
+
 /// The process that wrote its id into a lock file, "" if none did.
 std::string holder(int lock) {
   char text[24];
@@ -45,10 +53,7 @@ std::string holder(int lock) {
 }  // namespace
 
 base::Result<UnixAddress> UnixAddress::of(const std::string& path) {
-  auto name = std::filesystem::path(path).filename().string();
-  if (name.empty() || name == "." || name == ".." || path.find('\0') != std::string::npos) {
-    return Status(Code::kInvalidArgument, fmt::format("unix:{} names no socket file; write unix:PATH", path));
-  }
+  if (auto status = check_name(path); !status.is_ok()) return status;
   UnixAddress result;
   result.address.sun_family = AF_UNIX;
   if (copy_name(result.address, path)) return result;
@@ -59,6 +64,7 @@ base::Result<UnixAddress> UnixAddress::of(const std::string& path) {
     return error == ENOENT ? Status(Code::kNotFound, fmt::format("{}: no such directory", directory_of(path)))
                            : failed(path, "open its directory", error);
   }
+  auto name = std::filesystem::path(path).filename().string();
   auto through = fmt::format("/proc/self/fd/{}/", result.directory.get());
   if (!copy_name(result.address, through + name)) {
     return Status(Code::kInvalidArgument,
@@ -70,6 +76,7 @@ base::Result<UnixAddress> UnixAddress::of(const std::string& path) {
 
 base::Result<std::unique_ptr<ListeningSocket>> ListeningSocket::open(const std::string& path, mode_t mode) {
   std::unique_ptr<ListeningSocket> listening(new ListeningSocket(path));
+  if (auto status = check_name(path); !status.is_ok()) return status;
   if (auto status = listening->make_directory(); !status.is_ok()) return status;
   if (auto status = listening->lock(); !status.is_ok()) return status;
   if (auto status = listening->remove_stale(); !status.is_ok()) return status;

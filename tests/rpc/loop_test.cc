@@ -66,7 +66,9 @@ TEST_F(LoopTest, WaitInsideACallbackIsRefused) {
 
 TEST_F(LoopTest, TimersFireInOrder) {
   std::vector<int> fired;
-  auto note = [&](int ms) { return loop_.timer().afterDelay(ms * kj::MILLISECONDS).then([&fired, ms] { fired.push_back(ms); }).eagerlyEvaluate(nullptr); };
+  auto note = [&](int ms) {
+    return loop_.timer().afterDelay(ms * kj::MILLISECONDS).then([&fired, ms] { fired.push_back(ms); }).eagerlyEvaluate(nullptr);
+  };
   auto promises = kj::heapArrayBuilder<kj::Promise<void>>(4);
   for (int ms : {9, 3, 6, 0}) promises.add(note(ms));
   auto start = loop_.timer().now();
@@ -162,7 +164,9 @@ TEST_F(LoopTest, PoolWorkThatThrowsRejectsItsPromise) {
 
 TEST_F(LoopTest, DroppedPoolWorkIsFinishedQuietly) {
   auto ran = std::make_shared<std::atomic<int>>(0);
-  { auto dropped = loop_.on_pool([ran] { ++*ran; }); }
+  {
+    auto dropped = loop_.on_pool([ran] { ++*ran; });
+  }
   loop_.wait(loop_.on_pool([ran] { ++*ran; }));
   settle();
 }
@@ -195,7 +199,8 @@ TEST_F(LoopTest, AHogStarvesNeitherTimersNorOthers) {
   uv_timer_init(loop_.uv(), &alarm);
   auto pair = kj::newPromiseAndFulfiller<void>();
   alarm.data = pair.fulfiller.get();
-  uv_timer_start(&alarm, [](uv_timer_t* handle) { static_cast<kj::PromiseFulfiller<void>*>(handle->data)->fulfill(); }, 2, 0);
+  uv_timer_start(
+      &alarm, [](uv_timer_t* handle) { static_cast<kj::PromiseFulfiller<void>*>(handle->data)->fulfill(); }, 2, 0);
   loop_.wait(kj::mv(pair.promise));
   uv_close(reinterpret_cast<uv_handle_t*>(&alarm), nullptr);
   loop_.wait(loop_.timer().afterDelay(2 * kj::MILLISECONDS));
