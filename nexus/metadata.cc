@@ -38,7 +38,8 @@ std::vector<std::string> members(hid_t group, size_t most) {
     return into.names.size() < into.most ? 0 : 1;
   };
   hsize_t start = 0;
-  H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &start, keep, &context);
+  H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, &start, keep, &context);
+  std::sort(context.names.begin(), context.names.end());
   return std::move(context.names);
 }
 
@@ -332,6 +333,7 @@ class MetadataReader {
       return;
     }
     std::string entry_prefix = entry_.path + "/";
+    if (!found_.unfinished.empty()) return;  // some of the events may not have been seen
     uint64_t sum = 0;
     std::string first_path;
     for (const EventGroup& events : found_.event_groups) {
