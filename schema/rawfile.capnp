@@ -12,7 +12,7 @@ struct RawFileReport {
     notYet @2 :Event.Reason;        # Not complete, or not readable yet; look again. Codes: empty, growing, truncated, being_written,
                                     # locked, unreadable, preallocated, damaged_structure, unclosed_writer.
     refused @3 :Event.Reason;       # Is no raw file whatever happens: hdf4, isis_raw, git_lfs_pointer, html, gzip, zip, text_mode, not_hdf5,
-                                    # no_entry, not_regular, outside_archive, reader_failed.
+                                    # no_entry, not_regular, outside_archive, unsupported_version, reader_failed.
     run @4 :Event.RunMetadata;
   }
   problems @5 :List(Text); # Odd, but readable: "title is not UTF-8", "2 NXentry groups", "proton_charge is 0 with counts".
