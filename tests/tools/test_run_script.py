@@ -524,7 +524,8 @@ class HabitTest(RunnerTest):
 
     def test_a_tab_on_a_comment_line_and_a_plot_by_string_addition(self):
         result = self.run_isis(
-            b"import os\ndef main(input_file, output_dir):\n \t# mixed, but only a comment\n    open(output_dir + 'TEST_PLOT.png', 'w')\n"
+            b"import os\ndef main(input_file, output_dir):\n \t# mixed, but only a comment\n"
+            b"    open(output_dir + 'TEST_PLOT.png', 'w')\n"
         )
         self.assert_succeeded(result)
         self.assertEqual(os.listdir(self.output), ["TEST_PLOT.png"])
@@ -676,9 +677,11 @@ class DefaultsTest(RunnerTest):
 
     def read(self, text):
         self.write_script("reduce_vars.py", text)
+        copy = os.path.join(self.captured, "copy-1.py")
+        os.rename(os.path.join(self.captured, "reduce_vars.py"), copy)
         out = os.path.join(self.root, "defaults.json")
         self.ended = subprocess.run(
-            [sys.executable, RUNNER, "--defaults", os.path.join(self.captured, "reduce_vars.py"), "--script", self.archive, out],
+            [sys.executable, RUNNER, "--defaults", copy, "--script", self.archive, out],
             cwd=self.work,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -718,7 +721,12 @@ class DefaultsTest(RunnerTest):
         self.assertEqual(self.values("standard_vars = {'a': None}\n"), [("standard", "a", None)])
 
     def test_an_ordered_dictionary_built_by_statements(self):
-        text = "from collections import OrderedDict\nadvanced_vars = OrderedDict()\nadvanced_vars['b'] = 1\nadvanced_vars['a'] = 2\n"
+        text = """
+            from collections import OrderedDict
+            advanced_vars = OrderedDict()
+            advanced_vars['b'] = 1
+            advanced_vars['a'] = 2
+            """
         self.assertEqual(self.values(text), [("advanced", "b", 1), ("advanced", "a", 2)])
 
     def test_types_are_kept_apart(self):

@@ -452,7 +452,7 @@ def clean(text):
 def read_defaults(path, script_folder):
     """Runs reduce_vars.py and returns what it offers: {"variables": [...], "problem": text or None}."""
     sys.dont_write_bytecode = True
-    shown_path = os.path.join(os.path.abspath(script_folder), os.path.basename(path))
+    shown_path = os.path.join(os.path.abspath(script_folder), "reduce_vars.py")  # whatever the captured copy is called
     sys.path[0] = os.path.abspath(script_folder)
     module = new_module("reduce_vars", shown_path)
     sys.modules["reduce_vars"] = module
