@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+
+#include "daemons/monitor/raw_file_reader.h"
+#include "rpc/loop.h"
+#include "tests/daemons/monitor/temporary_folder.h"
+
+namespace daemons {
+namespace {
+
+class ReaderPoolTest : public ::testing::Test {
+ protected:
+  ReaderPoolSettings settings() const {
+    ReaderPoolSettings settings;
+    settings.program = FAKE_READER;
+    return settings;
+  }
+  kj::Promise<kj::Own<capnp::MessageReader>> ask(RawFileReader& pool, const std::string& name) { return pool.read(folder_ / name, "", 0); }
+  /// "run 5", or the code of what was said instead.
+  std::string said(kj::Own<capnp::MessageReader> message) {
+    auto outcome = message->getRoot<schema::RawFileReport>().getOutcome();
+    if (outcome.isRun()) return "run " + std::to_string(outcome.getRun().getRunNumber().getValue());
+    auto reason = outcome.isRefused() ? outcome.getRefused() : outcome.getNotYet();
+    text_ = reason.getText().cStr();
+    return reason.getCode().cStr();
+  }
+  std::string read(RawFileReader& pool, const std::string& name) { return said(loop_.wait(ask(pool, name))); }
+
+  tests::TemporaryFolder folder_;
+  rpc::Loop loop_;
+  std::string text_;
+};
+
+TEST_F(ReaderPoolTest, FilesAreReadOneAfterAnother) {
+  auto pool = make_reader_pool(loop_, settings());
+  for (int number = 1; number <= 5; ++number) {
+    folder_.write("a", "run " + std::to_string(number));
+    EXPECT_EQ(read(*pool, "a"), "run " + std::to_string(number));
+  }
+  EXPECT_EQ(pool->trouble(), "");
+}
+
+TEST_F(ReaderPoolTest, MoreFilesThanChildrenAreAllRead) {
+  auto pool = make_reader_pool(loop_, settings());
+  folder_.write("a", "run 7");
+  std::vector<kj::Promise<kj::Own<capnp::MessageReader>>> answers;
+  for (int i = 0; i < 50; ++i) answers.push_back(ask(*pool, "a"));
+  for (auto& answer : answers) EXPECT_EQ(said(loop_.wait(kj::mv(answer))), "run 7");
+}
+
+TEST_F(ReaderPoolTest, FileThatCrashesItsReaderIsRefusedByNameAndOthersGoOn) {
+  auto pool = make_reader_pool(loop_, settings());
+  folder_.write("bad.nxs", "crash");
+  folder_.write("good.nxs", "run 7");
+  auto bad = ask(*pool, "bad.nxs");
+  EXPECT_EQ(read(*pool, "good.nxs"), "run 7");
+  EXPECT_EQ(said(loop_.wait(kj::mv(bad))), "reader_failed");
+  EXPECT_NE(text_.find("bad.nxs"), std::string::npos) << text_;
+  EXPECT_NE(text_.find("signal 11"), std::string::npos) << text_;
+  EXPECT_EQ(read(*pool, "good.nxs"), "run 7");
+}
+
+TEST_F(ReaderPoolTest, ReaderThatEndsIsNamedWithItsStatus) {
+  auto pool = make_reader_pool(loop_, settings());
+  folder_.write("bad.nxs", "exit");
+  EXPECT_EQ(read(*pool, "bad.nxs"), "reader_failed");
+  EXPECT_NE(text_.find("status 3"), std::string::npos) << text_;
+}
+
+TEST_F(ReaderPoolTest, OneCrashIsForgiven) {
+  auto pool = make_reader_pool(loop_, settings());
+  folder_.write("a", "once " + (folder_ / "crashed"));
+  EXPECT_NE(read(*pool, "a"), "reader_failed");
+}
+
+TEST_F(ReaderPoolTest, FileThatTakesTooLongIsRefusedAndOthersGoOn) {
+  ReaderPoolSettings impatient = settings();
+  impatient.time_limit_ms = 300;
+  impatient.children = 1;
+  auto pool = make_reader_pool(loop_, impatient);
+  folder_.write("bad.nxs", "hang");
+  folder_.write("good.nxs", "run 7");
+  EXPECT_EQ(read(*pool, "bad.nxs"), "reader_failed");
+  EXPECT_NE(text_.find("longer than 0.3 s"), std::string::npos) << text_;
+  EXPECT_EQ(read(*pool, "good.nxs"), "run 7");
+}
+
+TEST_F(ReaderPoolTest, ProgramThatDoesNotRunIsOurTroubleAndRefusesNoFile) {
+  for (std::string program : {std::string(FAKE_READER), folder_ / "nosuch"}) {
+    ReaderPoolSettings broken = settings();
+    broken.program = program;
+    broken.arguments = {"--fail"};
+    broken.first_restart_ms = 10;
+    auto pool = make_reader_pool(loop_, broken);
+    folder_.write("a", "run 7");
+    bool answered = false;
+    auto answer = ask(*pool, "a").then([&](auto&&) { answered = true; }).eagerlyEvaluate(nullptr);
+    while (pool->trouble().empty()) loop_.wait(loop_.timer().afterDelay(5 * kj::MILLISECONDS));
+    EXPECT_FALSE(answered);
+    EXPECT_NE(pool->trouble().find("does not start"), std::string::npos) << pool->trouble();
+  }
+}
+
+TEST_F(ReaderPoolTest, DroppedWhileReadingItEndsItsChildren) {
+  folder_.write("a", "hang");
+  auto pool = make_reader_pool(loop_, settings());
+  auto answer = ask(*pool, "a").ignoreResult().eagerlyEvaluate([](kj::Exception&&) {});
+  loop_.wait(loop_.timer().afterDelay(20 * kj::MILLISECONDS));
+  pool.reset();  // the loop would not end before its children
+}
+
+}  // namespace
+}  // namespace daemons
