@@ -22,7 +22,7 @@ constexpr uint8_t kNewRunPriority = 10;
 constexpr uint8_t kRerunPriority = 20;
 constexpr std::string_view kName = "coordinatord";
 
-capnp::Data::Reader data(const base::Sha256& hash) { return {hash.data(), hash.size()}; }
+capnp::Data::Reader hash_data(const base::Sha256& hash) { return {hash.data(), hash.size()}; }
 
 /// What a job will be made from; the ledger has, or is given, every byte of it.
 struct Plan {
@@ -261,12 +261,12 @@ class Coordinator::Impl final : public kj::Refcounted {
       script.setInstrument(name);
       script.setContract(contract);
       script.setPath(plan.script_path);
-      script.setSha256(data(plan.script_sha256));
+      script.setSha256(hash_data(plan.script_sha256));
       write_siblings(plan, script.initSiblings(plan.siblings.size()));
       base::Sha256 hash = base::sha256(read.document);
       if (!read.document.empty()) {
         blobs.push_back(read.document);
-        script.setDefaults(data(hash));
+        script.setDefaults(hash_data(hash));
       }
       script.setProblem(read.problem);
       command.attach(blobs);
@@ -331,9 +331,10 @@ class Coordinator::Impl final : public kj::Refcounted {
     job.initRuns(1).setWithCaveats(0, run.getRun());
     job.setContract(config.getContract());
     job.setScriptPath(plan.script_path);
-    job.setScriptSha256(data(plan.script_sha256));
+    job.setScriptSha256(hash_data(plan.script_sha256));
     write_siblings(plan, job.initSiblings(plan.siblings.size()));
-    if (!plan.variables.empty()) job.setVariables(data(base::sha256(plan.variables)));
+    base::Sha256 variables_sha256 = base::sha256(plan.variables);
+    if (!plan.variables.empty()) job.setVariables(hash_data(variables_sha256));
     job.setInputs(run.getRawFiles());
     job.setOutputDirectory(output_directory(view(config.getOutputPattern()), view(config.getInstrument()), view(run.getExperiment()),
                                             run.getRun().getRunNumber()));
@@ -371,7 +372,7 @@ class Coordinator::Impl final : public kj::Refcounted {
   static void write_siblings(const Plan& plan, capnp::List<schema::ScriptFile>::Builder siblings) {
     for (size_t i = 0; i < plan.siblings.size(); ++i) {
       siblings[i].setName(plan.siblings[i].first);
-      siblings[i].setSha256(data(plan.siblings[i].second));
+      siblings[i].setSha256(hash_data(plan.siblings[i].second));
     }
   }
   static std::string name_of(schema::RunKey::Reader key) { return fmt::format("{} {}", view(key.getInstrument()), key.getRunNumber()); }
