@@ -31,15 +31,24 @@ std::deque<std::string> components(std::string_view path) {
 
 std::string_view class_name(H5T_class_t type_class) {
   switch (type_class) {
-    case H5T_COMPOUND: return "a compound";
-    case H5T_ENUM: return "an enumeration";
-    case H5T_ARRAY: return "an array type";
-    case H5T_VLEN: return "a variable-length list";
-    case H5T_OPAQUE: return "opaque bytes";
-    case H5T_REFERENCE: return "a reference";
-    case H5T_BITFIELD: return "a bit field";
-    case H5T_TIME: return "an HDF5 time";
-    default: return "of a type without a name";
+    case H5T_COMPOUND:
+      return "a compound";
+    case H5T_ENUM:
+      return "an enumeration";
+    case H5T_ARRAY:
+      return "an array type";
+    case H5T_VLEN:
+      return "a variable-length list";
+    case H5T_OPAQUE:
+      return "opaque bytes";
+    case H5T_REFERENCE:
+      return "a reference";
+    case H5T_BITFIELD:
+      return "a bit field";
+    case H5T_TIME:
+      return "an HDF5 time";
+    default:
+      return "of a type without a name";
   }
 }
 
@@ -116,7 +125,8 @@ std::optional<std::vector<Number>> read_numbers(hid_t dataset, hid_t type, size_
     auto values = read_array<double>(dataset, H5T_NATIVE_DOUBLE, count);
     if (!values) return std::nullopt;
     bool single = H5Tget_size(type) <= sizeof(float);
-    for (double value : *values) numbers.push_back({false, 0, value, single ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value)});
+    for (double value : *values)
+      numbers.push_back({false, 0, value, single ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value)});
   } else if (H5Tget_sign(type) == H5T_SGN_NONE) {
     auto values = read_array<uint64_t>(dataset, H5T_NATIVE_UINT64, count);
     if (!values) return std::nullopt;
@@ -244,7 +254,8 @@ FieldReader::Found FieldReader::find(hid_t from, std::string_view path) const {
     htri_t exists = H5Lexists(at, name.c_str(), H5P_DEFAULT);
     if (exists == 0) return {};
     H5L_info_t link;
-    if (exists < 0 || H5Lget_info(at, name.c_str(), &link, H5P_DEFAULT) < 0) return {Hid(), fmt::format("cannot be looked up ({})", hdf5_error())};
+    if (exists < 0 || H5Lget_info(at, name.c_str(), &link, H5P_DEFAULT) < 0)
+      return {Hid(), fmt::format("cannot be looked up ({})", hdf5_error())};
     if (link.type == H5L_TYPE_HARD) {
       at = Hid(H5Oopen(at, name.c_str(), H5P_DEFAULT));
       if (!at) return {Hid(), fmt::format("cannot be opened ({})", hdf5_error())};
@@ -259,7 +270,8 @@ FieldReader::Found FieldReader::find(hid_t from, std::string_view path) const {
       auto before = components(target);
       names.insert(names.begin(), before.begin(), before.end());
     } else {
-      auto target = link.type == H5L_TYPE_EXTERNAL ? external_target(at, name.c_str(), link.u.val_size) : "a link of a private kind";
+      auto target =
+          link.type == H5L_TYPE_EXTERNAL ? external_target(at, name.c_str(), link.u.val_size) : "a link of a private kind";
       return {Hid(), fmt::format("is a link to another file ({}), which is not followed", target)};
     }
   }

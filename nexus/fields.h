@@ -11,8 +11,8 @@
 
 namespace nexus {
 
-inline constexpr size_t kFieldTextBytes = 256;   // of a field's text that is kept
-inline constexpr size_t kTitleTextBytes = 1024;  // ... of a title's
+inline constexpr size_t kFieldTextBytes = 256;         // of a field's text that is kept
+inline constexpr size_t kTitleTextBytes = 1024;        // ... of a title's
 inline constexpr hsize_t kStoredBytesMost = 64 << 20;  // a metadata field above this is not read
 inline constexpr hsize_t kElementsMost = 16;
 
@@ -24,13 +24,13 @@ std::string display(std::string_view bytes, size_t limit);
 struct Value {
   enum class Kind { kAbsent, kText, kInteger, kReal, kUnusable };
   Kind kind = Kind::kAbsent;
-  std::string path;          // where it was found, ready to show
-  std::string text;          // kText: the bytes up to the string's end
-  std::string stored;        // the whole as stored: text as bytes, numbers as decimal text
-  bool negative = false;     // kInteger
-  uint64_t magnitude = 0;    // kInteger
-  double real = 0;           // kReal; also set for kInteger
-  std::string unit;          // attribute `units`, ready to show
+  std::string path;        // where it was found, ready to show
+  std::string text;        // kText: the bytes up to the string's end
+  std::string stored;      // the whole as stored: text as bytes, numbers as decimal text
+  bool negative = false;   // kInteger
+  uint64_t magnitude = 0;  // kInteger
+  double real = 0;         // kReal; also set for kInteger
+  std::string unit;        // attribute `units`, ready to show
   std::string trouble;
 };
 

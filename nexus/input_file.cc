@@ -40,10 +40,14 @@ std::string_view kind_of(mode_t mode) {
 Verdict open_failed(int error, std::string_view what) {
   std::string cause = std::strerror(error);
   switch (error) {
-    case ELOOP: return Verdict::refused("not_regular", fmt::format("{} is a symbolic link; put the file itself there", what));
-    case ENXIO: return Verdict::refused("not_regular", fmt::format("{} is a socket or a device without a driver, not a file", what));
-    case ENAMETOOLONG: return Verdict::refused("not_regular", fmt::format("{} has too long a path", what));
-    default: return Verdict::not_yet("unreadable", fmt::format("{} cannot be opened ({}); it is tried again", what, cause));
+    case ELOOP:
+      return Verdict::refused("not_regular", fmt::format("{} is a symbolic link; put the file itself there", what));
+    case ENXIO:
+      return Verdict::refused("not_regular", fmt::format("{} is a socket or a device without a driver, not a file", what));
+    case ENAMETOOLONG:
+      return Verdict::refused("not_regular", fmt::format("{} has too long a path", what));
+    default:
+      return Verdict::not_yet("unreadable", fmt::format("{} cannot be opened ({}); it is tried again", what, cause));
   }
 }
 
@@ -57,11 +61,13 @@ std::optional<Verdict> outside(int descriptor, const std::string& root) {
   auto root_path = resolved_path(folder);
   close(folder);
   auto file_path = resolved_path(descriptor);
-  if (!root_path || !file_path) return Verdict::not_yet("unreadable", "the file's real path cannot be read from /proc; it is tried again");
+  if (!root_path || !file_path)
+    return Verdict::not_yet("unreadable", "the file's real path cannot be read from /proc; it is tried again");
   if (root_path->back() != '/') *root_path += '/';
   if (file_path->starts_with(*root_path)) return std::nullopt;
-  return Verdict::refused("outside_archive", fmt::format("the path leads to {}, outside the watched folder {}; files are read from there only",
-                                                         base::to_utf8(*file_path), base::to_utf8(*root_path)));
+  return Verdict::refused("outside_archive",
+                          fmt::format("the path leads to {}, outside the watched folder {}; files are read from there only",
+                                      base::to_utf8(*file_path), base::to_utf8(*root_path)));
 }
 
 /// SMB grants a lease only where its server does, and says "open for writing" otherwise.
@@ -96,7 +102,9 @@ std::variant<InputFile, Verdict> InputFile::open(std::string_view path, std::str
   return InputFile(descriptor, status);
 }
 
-InputFile::InputFile(InputFile&& other) noexcept : descriptor_(other.descriptor_), status_(other.status_) { other.descriptor_ = -1; }
+InputFile::InputFile(InputFile&& other) noexcept : descriptor_(other.descriptor_), status_(other.status_) {
+  other.descriptor_ = -1;
+}
 
 InputFile::~InputFile() {
   if (descriptor_ >= 0) close(descriptor_);
@@ -117,13 +125,15 @@ std::optional<Verdict> InputFile::writer() const {
   // so the lock probe under it cannot make a writer fail. SIGURG, ignored by default, stands in for the lease's deadly SIGIO.
   bool leased = fcntl(descriptor_, F_SETSIG, SIGURG) == 0 && fcntl(descriptor_, F_SETLEASE, F_RDLCK) == 0;
   if (!leased && (errno == EAGAIN || errno == EBUSY) && !leases_mean_little(descriptor_)) {
-    return Verdict::not_yet("being_written", "another process has the file open for writing; it is looked at again when that has closed it");
+    return Verdict::not_yet("being_written",
+                            "another process has the file open for writing; it is looked at again when that has closed it");
   }
   std::optional<Verdict> verdict;
   if (flock(descriptor_, LOCK_SH | LOCK_NB) == 0) {
     flock(descriptor_, LOCK_UN);
   } else if (errno == EWOULDBLOCK) {
-    verdict = Verdict::not_yet("locked", "another process has the file locked, as a writer does; it is looked at again when the lock is gone");
+    verdict = Verdict::not_yet(
+        "locked", "another process has the file locked, as a writer does; it is looked at again when the lock is gone");
   }
   if (leased) fcntl(descriptor_, F_SETLEASE, F_UNLCK);
   return verdict;
@@ -170,11 +180,13 @@ std::optional<base::Sha256> InputFile::sha256() const {
 std::optional<Verdict> InputFile::changed() const {
   struct stat now {};
   if (fstat(descriptor_, &now) != 0) return open_failed(errno, "the file");
-  if (now.st_size == status_.st_size && now.st_mtim.tv_sec == status_.st_mtim.tv_sec && now.st_mtim.tv_nsec == status_.st_mtim.tv_nsec) {
+  if (now.st_size == status_.st_size && now.st_mtim.tv_sec == status_.st_mtim.tv_sec &&
+      now.st_mtim.tv_nsec == status_.st_mtim.tv_nsec) {
     return std::nullopt;
   }
-  return Verdict::not_yet("growing", fmt::format("it changed while it was read ({} bytes before, {} now); it is looked at again when it is still",
-                                                 status_.st_size, now.st_size));
+  return Verdict::not_yet(
+      "growing", fmt::format("it changed while it was read ({} bytes before, {} now); it is looked at again when it is still",
+                             status_.st_size, now.st_size));
 }
 
 }  // namespace nexus

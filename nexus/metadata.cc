@@ -70,8 +70,8 @@ class MetadataReader {
     run_.setEntryCount(entry_.count);
     text_field(first_told({"definition"}), kFieldTextBytes, run_.initDefinition());
     run_number();
-    text_field(first_told({"experiment_identifier", "proposal_id", "proposal_identifier", "proposal_number", "proposal"}), kFieldTextBytes,
-               run_.initExperiment());
+    text_field(first_told({"experiment_identifier", "proposal_id", "proposal_identifier", "proposal_number", "proposal"}),
+               kFieldTextBytes, run_.initExperiment());
     text_field(first_told({"title"}), kTitleTextBytes, run_.initTitle());
     instrument();
     time_field("start_time", run_.initStartTime());
@@ -117,7 +117,8 @@ class MetadataReader {
     if (value.kind != Value::Kind::kText) return;
     if (!base::is_utf8(value.stored)) problems_.add(sentence_about(value, "is not UTF-8; its other bytes are shown as \\xHH"));
     if (value.stored.find('\0') != value.stored.npos) problems_.add(sentence_about(value, "holds a NUL inside"));
-    if (value.stored.size() > limit) problems_.add(sentence_about(value, fmt::format("is {} bytes long; only its beginning is kept", value.stored.size())));
+    if (value.stored.size() > limit)
+      problems_.add(sentence_about(value, fmt::format("is {} bytes long; only its beginning is kept", value.stored.size())));
   }
 
   void text_field(const Value& value, size_t limit, schema::TextField::Builder into) {
@@ -164,7 +165,8 @@ class MetadataReader {
       into.setKnown(true);
       into.setValue(*number);
     } else if (!why.empty()) {
-      problems_.add(sentence_about(value, fmt::format("{} (\"{}\"); the run number inside is unknown", why, display(value.stored, 64))));
+      problems_.add(
+          sentence_about(value, fmt::format("{} (\"{}\"); the run number inside is unknown", why, display(value.stored, 64))));
     }
   }
 
@@ -232,7 +234,8 @@ class MetadataReader {
     }
     for (auto [name, time] : {std::pair("start_time", start), std::pair("end_time", end)}) {
       if (time.getKnown() && time.getValue() > arrived_ns && time.getValue() - arrived_ns > kClockToleranceNs) {
-        problems_.add(fmt::format("{} {} is later than the file itself ({})", name, time.getRaw().cStr(), base::iso_time(arrived_ns)));
+        problems_.add(
+            fmt::format("{} {} is later than the file itself ({})", name, time.getRaw().cStr(), base::iso_time(arrived_ns)));
       }
     }
   }
@@ -347,10 +350,12 @@ class MetadataReader {
       into.setKnown(true);
       into.setValue(static_cast<int64_t>(sum));
       into.setPath(display(fmt::format("sum over NXevent_data groups from {}", first_path), kFieldTextBytes));
-      if (fits && sum > 0) problems_.add(sentence_about(value, fmt::format("is 0 although the file has {} events, which are taken", sum)));
+      if (fits && sum > 0)
+        problems_.add(sentence_about(value, fmt::format("is 0 although the file has {} events, which are taken", sum)));
       return;
     }
-    bool histograms = std::any_of(found_.histograms.begin(), found_.histograms.end(), [&](const auto& path) { return path.starts_with(entry_prefix); });
+    bool histograms = std::any_of(found_.histograms.begin(), found_.histograms.end(),
+                                  [&](const auto& path) { return path.starts_with(entry_prefix); });
     if (fits && !histograms) into.setKnown(true);  // 0, and nothing contradicts it
   }
 
@@ -363,18 +368,21 @@ class MetadataReader {
     for (std::string_view name : {"event_id", "event_time_offset"}) {
       auto found = fields_.find(group, name);
       if (!found.trouble.empty()) {
-        problems_.add(fmt::format("{}/{} {}; the number of counts is unknown", display(events.path, kFieldTextBytes), name, found.trouble));
+        problems_.add(
+            fmt::format("{}/{} {}; the number of counts is unknown", display(events.path, kFieldTextBytes), name, found.trouble));
         return std::nullopt;
       }
       if (!found.object || H5Iget_type(found.object) != H5I_DATASET) continue;
       Hid creation(H5Dget_create_plist(found.object));
       if (!creation || H5Pget_layout(creation) == H5D_VIRTUAL || H5Pget_external_count(creation) > 0) {
-        problems_.add(fmt::format("{}/{} lies in other files, which are not read; the number of counts is unknown", display(events.path, kFieldTextBytes), name));
+        problems_.add(fmt::format("{}/{} lies in other files, which are not read; the number of counts is unknown",
+                                  display(events.path, kFieldTextBytes), name));
         return std::nullopt;
       }
       Hid space(H5Dget_space(found.object));
       hsize_t length = 0;
-      if (!space || H5Sget_simple_extent_ndims(space) != 1 || H5Sget_simple_extent_dims(space, &length, nullptr) < 0) return std::nullopt;
+      if (!space || H5Sget_simple_extent_ndims(space) != 1 || H5Sget_simple_extent_dims(space, &length, nullptr) < 0)
+        return std::nullopt;
       return length;
     }
     return std::nullopt;
@@ -382,11 +390,13 @@ class MetadataReader {
 
   void compare_numbers() {
     auto run = run_.asReader();
-    bool muon = base::ascii_lower(run.getDefinition().getValue().cStr()).find("td") != std::string::npos;  // pulsedTD, muonTD: no charge is counted
+    bool muon = base::ascii_lower(run.getDefinition().getValue().cStr()).find("td") !=
+                std::string::npos;  // pulsedTD, muonTD: no charge is counted
     auto charge = run.getProtonCharge();
     auto total = run.getTotalCounts(), raw = run.getRawFrames(), good = run.getGoodFrames();
     if (charge.getKnown() && charge.getValue() == 0 && !muon && (total.getValue() > 0 || raw.getValue() > 0)) {
-      problems_.add(fmt::format("{} is 0 although there are {} {}", charge.getPath().cStr(), total.getValue() > 0 ? total.getValue() : raw.getValue(),
+      problems_.add(fmt::format("{} is 0 although there are {} {}", charge.getPath().cStr(),
+                                total.getValue() > 0 ? total.getValue() : raw.getValue(),
                                 total.getValue() > 0 ? "counts" : "frames"));
     }
     if (raw.getKnown() && good.getKnown() && good.getValue() > raw.getValue()) {

@@ -19,28 +19,37 @@ namespace {
 /// Why libhdf5 would not open a file whose superblock is in order.
 Verdict not_opened(const std::string& cause) {
   if (cause.find("bad object header") != cause.npos || cause.find("already open for") != cause.npos) {
-    return Verdict::not_yet("unclosed_writer", fmt::format("it was never closed by its writer ({}); it is looked at again when it changes", cause));
+    return Verdict::not_yet("unclosed_writer",
+                            fmt::format("it was never closed by its writer ({}); it is looked at again when it changes", cause));
   }
   if (cause.find("truncated file") != cause.npos) {
     return Verdict::not_yet("truncated", fmt::format("the file is truncated ({}); it is looked at again when it grows", cause));
   }
-  return Verdict::not_yet("damaged_structure", fmt::format("HDF5 cannot open it ({}): a copy is not complete, or the file is damaged; it is looked at again when it changes", cause));
+  return Verdict::not_yet(
+      "damaged_structure",
+      fmt::format("HDF5 cannot open it ({}): a copy is not complete, or the file is damaged; it is looked at again when it changes",
+                  cause));
 }
 
 /// "3 things (for example THIS) REST".
 void tell(const Sighting& sighting, std::string_view one, std::string_view many, std::string_view rest, Problems& problems) {
   if (sighting.count == 0) return;
   bool single = sighting.count == 1;
-  problems.add(fmt::format("{} {} ({}{}) {}", sighting.count, single ? one : many, single ? "" : "for example ", sighting.first, rest));
+  problems.add(
+      fmt::format("{} {} ({}{}) {}", sighting.count, single ? one : many, single ? "" : "for example ", sighting.first, rest));
 }
 
 void tell_findings(const WalkResult& found, Problems& problems) {
   tell(found.external_links, "link to another file", "links to other files", "not followed", problems);
-  tell(found.external_storage, "dataset with its data in another file", "datasets with their data in other files", "not read", problems);
+  tell(found.external_storage, "dataset with its data in another file", "datasets with their data in other files", "not read",
+       problems);
   tell(found.virtual_datasets, "virtual dataset made of other files", "virtual datasets made of other files", "not read", problems);
-  tell(found.missing_filters, "compressed dataset", "compressed datasets", "not readable here for want of a filter: the script must bring its own", problems);
-  tell(found.bad_chunks, "damaged piece of compressed data", "damaged pieces of compressed data", "found: a script that reads them will fail", problems);
-  if (!found.unfinished.empty()) problems.add(fmt::format("only part of the file's structure was checked: it goes beyond {}", found.unfinished));
+  tell(found.missing_filters, "compressed dataset", "compressed datasets",
+       "not readable here for want of a filter: the script must bring its own", problems);
+  tell(found.bad_chunks, "damaged piece of compressed data", "damaged pieces of compressed data",
+       "found: a script that reads them will fail", problems);
+  if (!found.unfinished.empty())
+    problems.add(fmt::format("only part of the file's structure was checked: it goes beyond {}", found.unfinished));
 }
 
 class Examination {
@@ -87,7 +96,8 @@ class Examination {
     if (!hdf5) return not_opened(hdf5_error());
     WalkResult found = walk(hdf5, file, offset, {options_.objects_most, options_.depth_most, options_.walk_time});
     if (!found.damaged.empty()) {
-      return Verdict::not_yet("damaged_structure", fmt::format("it opens but is not whole: {}; it is looked at again when it changes", found.damaged));
+      return Verdict::not_yet("damaged_structure",
+                              fmt::format("it opens but is not whole: {}; it is looked at again when it changes", found.damaged));
     }
     auto chosen = choose_entry(hdf5, problems_);
     if (auto* verdict = std::get_if<Verdict>(&chosen)) return *verdict;

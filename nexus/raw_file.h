@@ -11,8 +11,8 @@
 namespace nexus {
 
 struct ExamineOptions {
-  size_t objects_most = 500'000;            // looked at in one file; more is said in the problems
-  size_t depth_most = 10'000;               // levels of groups
+  size_t objects_most = 500'000;  // looked at in one file; more is said in the problems
+  size_t depth_most = 10'000;     // levels of groups
   std::chrono::milliseconds walk_time{30'000};
 };
 

@@ -47,7 +47,7 @@ void limit_process() {
 template <typename Examine>
 void answer(schema::RawFileReport::Builder report, Examine&& examine) {
   auto exception = kj::runCatchingExceptions([&] { examine(report); });
-  KJ_IF_MAYBE(fault, exception) {
+  KJ_IF_MAYBE (fault, exception) {
     auto reason = report.initOutcome().initRefused();
     reason.setCode("reader_failed");
     reason.setText(kj::str("the raw-file reader failed: ", fault->getDescription()));
@@ -71,7 +71,7 @@ int serve() {
       capnp::writeMessageToFd(STDOUT_FILENO, message);
     }
   });
-  KJ_IF_MAYBE(fault, exception) {
+  KJ_IF_MAYBE (fault, exception) {
     std::fprintf(stderr, "runledger-read-raw: what came on stdin is no request (%s)\n", fault->getDescription().cStr());
     return 2;
   }
@@ -95,8 +95,9 @@ int print_reports(const std::vector<std::string>& files, const std::string& root
 }  // namespace
 
 int main(int count, char** arguments) {
-  CLI::App app("Says what raw data files are: runs with their metadata, not complete yet, or no runs.\n"
-               "Without FILE it serves requests on stdin, for runledger itself.");
+  CLI::App app(
+      "Says what raw data files are: runs with their metadata, not complete yet, or no runs.\n"
+      "Without FILE it serves requests on stdin, for runledger itself.");
   std::vector<std::string> files;
   std::string root;
   app.add_option("FILE", files, "Files to examine");

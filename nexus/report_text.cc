@@ -23,7 +23,9 @@ class Lines {
     }
   }
   void add_text(std::string_view name, schema::TextField::Reader field) { add_field(name, field, field.getValue().cStr()); }
-  void add_integer(std::string_view name, schema::IntegerField::Reader field) { add_field(name, field, fmt::format("{}", field.getValue())); }
+  void add_integer(std::string_view name, schema::IntegerField::Reader field) {
+    add_field(name, field, fmt::format("{}", field.getValue()));
+  }
   void add_real(std::string_view name, schema::RealField::Reader field) {
     add_field(name, field, fmt::format("{} {}", field.getValue(), field.getUnit().cStr()));
   }
@@ -75,7 +77,9 @@ std::string report_text(schema::RawFileReport::Reader report) {
       lines.add("outcome", fmt::format("refused: {}", outcome.getRefused().getCode().cStr()));
       lines.add("reason", outcome.getRefused().getText().cStr());
       break;
-    case schema::RawFileReport::Outcome::RUN: add_run(outcome.getRun(), lines); break;
+    case schema::RawFileReport::Outcome::RUN:
+      add_run(outcome.getRun(), lines);
+      break;
   }
   for (auto problem : report.getProblems()) lines.add("problem", problem.cStr());
   return lines.take();

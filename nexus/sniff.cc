@@ -42,12 +42,12 @@ bool is_html(std::string_view head) {
 
 bool is_text_mode_hdf5(std::string_view head) {
   constexpr std::string_view kRewritten[] = {
-      "\x89HDF\n\x1a\n"sv,            // CR LF became LF
-      "\x89HDF\r\r\n\x1a\r\n"sv,      // LF became CR LF
-      "\x89HDF\r\x1a\r"sv,            // ... or CR
-      "\x09HDF"sv,                    // the high bit is gone
-      "\xC2\x89HDF"sv,                // taken for Latin-1 and written as UTF-8
-      "\xEF\xBF\xBDHDF"sv,            // not UTF-8, and replaced
+      "\x89HDF\n\x1a\n"sv,        // CR LF became LF
+      "\x89HDF\r\r\n\x1a\r\n"sv,  // LF became CR LF
+      "\x89HDF\r\x1a\r"sv,        // ... or CR
+      "\x09HDF"sv,                // the high bit is gone
+      "\xC2\x89HDF"sv,            // taken for Latin-1 and written as UTF-8
+      "\xEF\xBF\xBDHDF"sv,        // not UTF-8, and replaced
       "?HDF\r\n\x1a\n"sv,
   };
   return std::any_of(std::begin(kRewritten), std::end(kRewritten), [&](std::string_view form) { return head.starts_with(form); });
@@ -62,27 +62,33 @@ bool is_damaged_signature(std::string_view head) {
 
 Verdict name_the_kind(std::string_view head, uint64_t size_bytes) {
   if (head.starts_with("\x0e\x03\x13\x01"sv)) {
-    return Verdict::refused("hdf4", "it is an HDF4 file (as NeXus version 1 was written); convert it to HDF5, for example with h4toh5");
+    return Verdict::refused("hdf4",
+                            "it is an HDF4 file (as NeXus version 1 was written); convert it to HDF5, for example with h4toh5");
   }
   if (head.starts_with("version https://git-lfs")) {
-    return Verdict::refused("git_lfs_pointer", "it is a Git LFS pointer, a note of where the data are, not the data; fetch them with git lfs pull");
+    return Verdict::refused("git_lfs_pointer",
+                            "it is a Git LFS pointer, a note of where the data are, not the data; fetch them with git lfs pull");
   }
-  if (is_html(head)) return Verdict::refused("html", "it is an HTML page, probably an error page that a download saved; fetch the file again");
+  if (is_html(head))
+    return Verdict::refused("html", "it is an HTML page, probably an error page that a download saved; fetch the file again");
   if (head.starts_with("\x1f\x8b"sv)) return Verdict::refused("gzip", "it is a gzip archive; unpack it with gunzip");
-  if (head.starts_with("PK\x03\x04"sv) || head.starts_with("PK\x05\x06"sv)) return Verdict::refused("zip", "it is a ZIP archive; unpack it with unzip");
+  if (head.starts_with("PK\x03\x04"sv) || head.starts_with("PK\x05\x06"sv))
+    return Verdict::refused("zip", "it is a ZIP archive; unpack it with unzip");
   if (is_isis_raw(head)) {
-    return Verdict::refused("isis_raw", fmt::format("it is an ISIS RAW file of {}; only its NeXus twin is read", head.substr(0, 8)));
+    return Verdict::refused("isis_raw",
+                            fmt::format("it is an ISIS RAW file of {}; only its NeXus twin is read", head.substr(0, 8)));
   }
   if (is_text_mode_hdf5(head)) {
-    return Verdict::refused("text_mode", fmt::format("it is HDF5 whose bytes a text-mode transfer changed (it begins {}); copy it again in binary mode",
-                                                     base::hex(head.substr(0, 8))));
+    return Verdict::refused(
+        "text_mode", fmt::format("it is HDF5 whose bytes a text-mode transfer changed (it begins {}); copy it again in binary mode",
+                                 base::hex(head.substr(0, 8))));
   }
   if (is_damaged_signature(head)) {
-    return Verdict::refused("not_hdf5", fmt::format("its HDF5 signature is damaged ({} instead of {}); copy it again", base::hex(head.substr(0, 8)),
-                                                    base::hex(kSignature)));
+    return Verdict::refused("not_hdf5", fmt::format("its HDF5 signature is damaged ({} instead of {}); copy it again",
+                                                    base::hex(head.substr(0, 8)), base::hex(kSignature)));
   }
-  return Verdict::refused("not_hdf5", fmt::format("it is not HDF5 ({} bytes, beginning {}); it is looked at again when it changes", size_bytes,
-                                                  base::hex(head.substr(0, 8))));
+  return Verdict::refused("not_hdf5", fmt::format("it is not HDF5 ({} bytes, beginning {}); it is looked at again when it changes",
+                                                  size_bytes, base::hex(head.substr(0, 8))));
 }
 
 uint64_t little_endian(std::string_view bytes, size_t at, size_t width) {
@@ -92,7 +98,9 @@ uint64_t little_endian(std::string_view bytes, size_t at, size_t width) {
 }
 
 Verdict truncated(uint64_t size_bytes, std::string_view stored) {
-  return Verdict::not_yet("truncated", fmt::format("the file is truncated: it has {} bytes, {}; it is looked at again when it grows", size_bytes, stored));
+  return Verdict::not_yet(
+      "truncated",
+      fmt::format("the file is truncated: it has {} bytes, {}; it is looked at again when it grows", size_bytes, stored));
 }
 
 }  // namespace
@@ -103,7 +111,8 @@ std::variant<uint64_t, Verdict> find_hdf5(const InputFile& file) {
   auto head = file.read(0, kHeadBytes);
   if (!head) return disk_failed();
   if (head->starts_with(kSignature)) return uint64_t{0};
-  if (head->size() < kSignature.size() && kSignature.starts_with(*head)) return truncated(size_bytes, "not even the whole HDF5 signature");
+  if (head->size() < kSignature.size() && kSignature.starts_with(*head))
+    return truncated(size_bytes, "not even the whole HDF5 signature");
 
   for (uint64_t offset = 512; offset < size_bytes && offset <= UINT64_MAX / 4; offset *= 2) {
     auto bytes = file.read(offset, kSignature.size());
@@ -112,8 +121,11 @@ std::variant<uint64_t, Verdict> find_hdf5(const InputFile& file) {
   }
   if (head->find_first_not_of('\0') == head->npos) {
     auto data_at = file.first_nonzero();
-    return Verdict::not_yet("preallocated", fmt::format("{} of its {} bytes are zero: space was reserved and the data are still to come; it is looked at again when it changes",
-                                                        data_at ? fmt::format("the first {}", *data_at) : "all", size_bytes));
+    return Verdict::not_yet(
+        "preallocated",
+        fmt::format(
+            "{} of its {} bytes are zero: space was reserved and the data are still to come; it is looked at again when it changes",
+            data_at ? fmt::format("the first {}", *data_at) : "all", size_bytes));
   }
   return name_the_kind(*head, size_bytes);
 }
@@ -127,8 +139,11 @@ std::optional<Verdict> check_superblock(const InputFile& file, uint64_t offset) 
   if (block->size() <= kVersionAt) return missing();
   auto version = static_cast<uint8_t>((*block)[kVersionAt]);
   if (version > kNewestSuperblock) {
-    return Verdict::refused("unsupported_version", fmt::format("its HDF5 superblock has version {}, newer than the {} this program reads; save it with an older "
-                                                               "format (libver) or update RunLedger", version, kNewestSuperblock));
+    return Verdict::refused(
+        "unsupported_version",
+        fmt::format("its HDF5 superblock has version {}, newer than the {} this program reads; save it with an older "
+                    "format (libver) or update RunLedger",
+                    version, kNewestSuperblock));
   }
   // HDF5 file format specification 3.0, II.A: where versions 0 and 1, 2 and 3 keep what we need.
   bool old = version < 2;
@@ -142,12 +157,14 @@ std::optional<Verdict> check_superblock(const InputFile& file, uint64_t offset) 
 
   constexpr size_t kFlagsAt = 11;
   if (version == 3 && (static_cast<uint8_t>((*block)[kFlagsAt]) & 1) != 0) {
-    return Verdict::not_yet("unclosed_writer", "it was never closed by its writer: HDF5 marks it as open for writing. If the writer is gone, "
-                                               "close it with h5clear -s FILE");
+    return Verdict::not_yet("unclosed_writer",
+                            "it was never closed by its writer: HDF5 marks it as open for writing. If the writer is gone, "
+                            "close it with h5clear -s FILE");
   }
   uint64_t base_address = little_endian(*block, base_at, width), stored_end = little_endian(*block, end_at, width);
   uint64_t end = stored_end - base_address + offset;  // a user block put before it later moves everything
-  if (stored_end >= base_address && end > file.size_bytes()) return truncated(file.size_bytes(), fmt::format("but its HDF5 superblock says {}", end));
+  if (stored_end >= base_address && end > file.size_bytes())
+    return truncated(file.size_bytes(), fmt::format("but its HDF5 superblock says {}", end));
   return std::nullopt;
 }
 

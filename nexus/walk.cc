@@ -15,7 +15,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kNameBytes = 255;           // of a link's name kept for messages
+constexpr size_t kNameBytes = 255;            // of a link's name kept for messages
 constexpr size_t kHistogramsKept = 64;        // one an entry
 constexpr hsize_t kChunksCountedMost = 4096;  // finding chunk i costs i steps
 constexpr hsize_t kChunksLookedAt = 8;
@@ -79,7 +79,8 @@ class Walk {
       return;
     }
     seen_.insert(address);
-    bool no_detector = parent != kNoParent && nodes_[parent].no_detector, holds_data = parent != kNoParent && nodes_[parent].holds_data;
+    bool no_detector = parent != kNoParent && nodes_[parent].no_detector,
+         holds_data = parent != kNoParent && nodes_[parent].holds_data;
     nodes_.push_back({address, parent, depth, no_detector, holds_data, std::string(name.substr(0, kNameBytes))});
   }
 
@@ -105,17 +106,21 @@ class Walk {
     Hid object(H5Oopen_by_addr(file_, nodes_[node].address));
     if (!object) return damage(node, "the header");
     switch (H5Iget_type(object)) {
-      case H5I_GROUP: return visit_group(node, object);
-      case H5I_DATASET: return visit_dataset(node, object);
-      default: return;
+      case H5I_GROUP:
+        return visit_group(node, object);
+      case H5I_DATASET:
+        return visit_dataset(node, object);
+      default:
+        return;
     }
   }
 
   void visit_group(uint32_t node, hid_t group) {
     std::string group_class = text_attribute(group, "NX_class").value_or("");
     std::string_view name = nodes_[node].name;
-    bool aside = has_part(group_class, "monitor") || has_part(group_class, "chopper") || has_part(name, "monitor") || has_part(name, "chopper") ||
-                 has_part(name, "trigger") || has_part(name, "unmapped") || has_part(name, "error_events");
+    bool aside = has_part(group_class, "monitor") || has_part(group_class, "chopper") || has_part(name, "monitor") ||
+                 has_part(name, "chopper") || has_part(name, "trigger") || has_part(name, "unmapped") ||
+                 has_part(name, "error_events");
     if (aside) nodes_[node].no_detector = true;
     if (group_class == "NXdata" || group_class == "NXdetector") nodes_[node].holds_data = true;
     if (group_class == "NXevent_data") {
@@ -159,7 +164,8 @@ class Walk {
       haddr_t address = H5Dget_offset(dataset);
       if (address != HADDR_UNDEF && H5Tis_variable_str(type) > 0) look_at_text(node, address);
       hsize_t stored = H5Dget_storage_size(dataset);
-      if (address != HADDR_UNDEF && (address > bytes_.size_bytes() || stored > bytes_.size_bytes() - address) && result_.damaged.empty()) {
+      if (address != HADDR_UNDEF && (address > bytes_.size_bytes() || stored > bytes_.size_bytes() - address) &&
+          result_.damaged.empty()) {
         result_.damaged = fmt::format("{} should have {} bytes at {}, beyond the end of the file", shown(node), stored, address);
       }
     } else if (layout == H5D_CHUNKED) {
@@ -201,12 +207,14 @@ class Walk {
     }
   }
 
-  /// What deflate wrote begins with a header and ends with a checksum (RFC 1950), neither of which is 0: zeros there were never written.
+  /// What deflate wrote begins with a header and ends with a checksum (RFC 1950), neither of which is 0: zeros there were never
+  /// written.
   void look_at_chunk(uint32_t node, hid_t dataset, hid_t space, hsize_t index) {
     hsize_t offset[H5S_MAX_RANK], stored = 0;
     unsigned skipped_filters = 0;
     haddr_t address = HADDR_UNDEF;
-    if (H5Dget_chunk_info(dataset, space, index, offset, &skipped_filters, &address, &stored) < 0) return damage(node, "the chunk index");
+    if (H5Dget_chunk_info(dataset, space, index, offset, &skipped_filters, &address, &stored) < 0)
+      return damage(node, "the chunk index");
     constexpr hsize_t kLookedAtBytes = 16;
     if (address == HADDR_UNDEF || stored < kLookedAtBytes || skipped_filters != 0 || !result_.damaged.empty()) return;
     auto bytes = bytes_.read(address, kLookedAtBytes);
@@ -239,7 +247,8 @@ class Walk {
   void keep_histogram(uint32_t node) {
     std::string path = path_of(node);
     std::string_view entry = std::string_view(path).substr(0, path.find('/', 1) + 1);
-    bool known = std::any_of(result_.histograms.begin(), result_.histograms.end(), [&](const auto& kept) { return kept.starts_with(entry); });
+    bool known = std::any_of(result_.histograms.begin(), result_.histograms.end(),
+                             [&](const auto& kept) { return kept.starts_with(entry); });
     if (!known && result_.histograms.size() < kHistogramsKept) result_.histograms.push_back(std::move(path));
   }
 

@@ -38,8 +38,9 @@ struct WalkResult {
   std::string unfinished;  // which limit ended the walk; empty = it went to the end
 };
 
-/// Opens each object's header by its address, breadth first, links of all kinds but hard ones unfollowed, no data read. Of compressed
-/// datasets a few chunks are looked at: where a chunk should be there must not be zeros. `user_block`: bytes before the HDF5 signature.
+/// Opens each object's header by its address, breadth first, links of all kinds but hard ones unfollowed, no data read. Of
+/// compressed datasets a few chunks are looked at: where a chunk should be there must not be zeros. `user_block`: bytes before the
+/// HDF5 signature.
 WalkResult walk(hid_t file, const InputFile& bytes, uint64_t user_block, const WalkLimits& limits);
 
 }  // namespace nexus

@@ -23,7 +23,8 @@ class RealFilesTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::ifstream stream(data_folder() / "facts.json");
-    if (!stream) GTEST_SKIP() << "no real data files in " << data_folder() << "; set RUNLEDGER_SHARED_DATA to the folder of facts.json";
+    if (!stream)
+      GTEST_SKIP() << "no real data files in " << data_folder() << "; set RUNLEDGER_SHARED_DATA to the folder of facts.json";
     facts_ = json::parse(stream);
     ASSERT_GE(facts_.size(), 20u);
   }
@@ -180,14 +181,16 @@ TEST_F(RealFilesTest, OwnerAndInstrumentMayBeAttributes) {
 
 TEST_F(RealFilesTest, TheLastTenthUnwrittenIsNotTakenForWhole) {
   nexus_test::TemporaryFolder folder;
-  for (const char* name : {"ISIS/INTER00007709.nxs", "ISIS/SANS2D00022048.nxs", "SNS/HYSA_2678.nxs.h5", "ESS-SINQ/poldi2014n019874.hdf",
-                           "ESS-SINQ/amor2025n004107.hdf", "ISIS-muon/HIFI00195790.nxs", "ILL/ILLIN4_074252.nxs"}) {
+  for (const char* name :
+       {"ISIS/INTER00007709.nxs", "ISIS/SANS2D00022048.nxs", "SNS/HYSA_2678.nxs.h5", "ESS-SINQ/poldi2014n019874.hdf",
+        "ESS-SINQ/amor2025n004107.hdf", "ISIS-muon/HIFI00195790.nxs", "ILL/ILLIN4_074252.nxs"}) {
     std::ifstream stream(data_folder() / name, std::ios::binary);
     std::string bytes(std::istreambuf_iterator<char>(stream), {});
     for (size_t tenths : {5u, 9u}) {
       std::string partial = bytes.substr(0, bytes.size() * tenths / 10);
       partial.resize(bytes.size(), '\0');
-      EXPECT_EQ(Report(folder.write("partial.nxs", partial)).outcome(), "not yet: damaged_structure") << name << " " << tenths << "/10";
+      EXPECT_EQ(Report(folder.write("partial.nxs", partial)).outcome(), "not yet: damaged_structure")
+          << name << " " << tenths << "/10";
     }
   }
 }
