@@ -1,0 +1,559 @@
+// Command lines against a ledger that serves what the test puts into it: results, messages, exit codes, what was asked.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "tests/tools/fake_session.h"
+
+namespace fake {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using Body = schema::Event::Body;
+
+class CommandsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    setenv("TZ", "UTC", 1);
+    ledger.add_instrument("MARI");
+    ledger.add_instrument("SANS2D");
+  }
+
+  Ran command(std::vector<std::string> arguments) { return run(ledger, std::move(arguments)); }
+  json json_of(std::vector<std::string> arguments, int exit_code = 0) {
+    arguments.push_back("--json");
+    Ran ran = command(std::move(arguments));
+    EXPECT_EQ(ran.exit_code, exit_code) << ran.err;
+    EXPECT_TRUE(base::is_utf8(ran.out));
+    json parsed = json::parse(ran.out, nullptr, false);
+    EXPECT_FALSE(parsed.is_discarded()) << ran.out;
+    return parsed;
+  }
+
+  void add_variable(Message<schema::VariableSet>& set, const char* name, const char* value, schema::Variable::Group group,
+                    schema::ResolvedVariable::Rule rule = schema::ResolvedVariable::Rule::SCRIPT_DEFAULT) {
+    auto old = capnp::clone(set.read());
+    auto variables = set.get().initVariables(old->getVariables().size() + 1);
+    for (uint32_t i = 0; i < old->getVariables().size(); ++i) variables.setWithCaveats(i, old->getVariables()[i]);
+    auto variable = variables[variables.size() - 1];
+    variable.setName(name);
+    variable.setValue(value);
+    variable.setGroup(group);
+    variable.setRule(rule);
+    if (rule == schema::ResolvedVariable::Rule::SCRIPT_DEFAULT) return;
+    variable.setSetBy("alice");
+    variable.setSetAt(kNoon);
+    variable.setSetSeq(1);
+  }
+
+  /// MARI 28001 v1: detected, queued, one attempt, one output; variable mon set from run 28000.
+  void add_reduced_run() {
+    auto set_event = ledger.add_event("alice");
+    set_event.getBody().initVariablesSet().setInstrument("MARI");
+    set_event.getBody().getVariablesSet().getScope().setFromRun(28000);
+    auto detected = ledger.add_event("monitord").getBody().initRunDetected();
+    detected.getRun().setInstrument("MARI");
+    detected.getRun().setRunNumber(28001);
+
+    auto run_row = ledger.add_run("MARI", 28001);
+    run_row.setTitle("vanadium");
+    run_row.setExperiment("2010001");
+    run_row.setStartedAt(kNoon + 2 * kSecond);
+    run_row.setFinishedAt(kNoon + 5 * kSecond);
+    auto file = run_row.initRawFiles(1)[0];
+    file.setPath("/archive/MAR28001.nxs");
+    file.setSizeBytes(4096);
+    file.setSha256(data(raw_hash));
+    auto metadata = run_row.getMetadata();
+    metadata.getStartTime().setKnown(true);
+    metadata.getStartTime().setValue(kNoon - 3600 * kSecond);
+    metadata.getEndTime().setKnown(true);
+    metadata.getEndTime().setZoned(true);
+    metadata.getEndTime().setValue(kNoon - 60 * kSecond);
+    metadata.getProtonCharge().setKnown(true);
+    metadata.getProtonCharge().setValue(12.5);
+    metadata.getProtonCharge().setUnit("uAh");
+    metadata.getGoodFrames().setRaw("lots");
+    metadata.initUsers(1).set(0, "A. Scientist");
+
+    script_hash = ledger.add_blob("def main(input_file, output_dir):\n    pass\n");
+    add_variable(variables, "mon", "2", schema::Variable::Group::STANDARD, schema::ResolvedVariable::Rule::FROM_RUN);
+    add_variable(variables, "verbose", "true", schema::Variable::Group::ADVANCED);
+    Message<schema::OutputManifest> manifest;
+    auto output = manifest.get().initFiles(1)[0];
+    output.setPath("sub/MARI28001.nxs");
+    output.setSizeBytes(7);
+    output.setSha256(data(raw_hash));
+    Message<schema::Environment> environment;
+    environment.get().setHost("node1");
+    environment.get().setInterpreterPath("/usr/bin/python3");
+
+    auto job = ledger.add_version(1);
+    job.setQueuedAt(kNoon + kSecond);
+    job.getRequestedBy().setName("coordinatord");
+    auto queued = job.getQueued();
+    queued.setContract(schema::Contract::ISIS);
+    queued.setScriptPath("/scripts/reduce.py");
+    queued.setScriptSha256(data(script_hash));
+    queued.setVariables(data(ledger.add_document(variables)));
+    queued.setOutputDirectory("/out/run-version-1");
+    queued.setInputs(run_row.getRawFiles().asReader());
+    auto attempt = job.initAttempts(1)[0];
+    attempt.setNumber(1);
+    attempt.setWorker("w1");
+    attempt.setStartedAt(kNoon + 2 * kSecond);
+    attempt.setFinishedAt(kNoon + 5 * kSecond);
+    attempt.setOutcome(schema::AttemptRow::Outcome::SUCCEEDED);
+    attempt.getOutputs().setManifest(data(ledger.add_document(manifest)));
+    attempt.getOutputs().setFiles(1);
+    attempt.setEnvironment(data(ledger.add_document(environment)));
+    attempt.setLog(data(ledger.add_blob("first line\nlast line\n")));
+    job.setJob(3);
+    run_row.setJob(3);
+
+    auto queued_event = ledger.add_event();
+    queued_event.setCause(2);
+    queued_event.getBody().initJobQueued().initRuns(1).setWithCaveats(0, detected.getRun().asReader());
+    queued_event.getBody().getJobQueued().setVersion(1);
+    queued_event.getBody().getJobQueued().getReason().setCode("new_run");
+    queued_event.getBody().getJobQueued().getReason().setText("MARI 28001 is new and its instrument has a script");
+    auto started = ledger.add_event("workerd/w1").getBody().initAttemptStarted();
+    started.setJob(3);
+    started.setAttempt(1);
+    started.setWorker("w1");
+    started.setHost("node1");
+    ledger.add_event("workerd/w1").getBody().initJobSucceeded().setJob(3);
+  }
+
+  Ledger ledger;
+  Message<schema::VariableSet> variables;
+  std::string script_hash;
+  const std::string raw_hash = std::string(32, '\xab');
+};
+
+TEST_F(CommandsTest, RunsJsonHasEveryFieldOfTheContract) {
+  add_reduced_run();
+  json runs = json_of({"runs"});
+  ASSERT_EQ(runs.size(), 1u);
+  EXPECT_EQ(runs[0], json::parse(R"({"instrument": "MARI", "run_number": 28001, "experiment": "2010001", "title": "vanadium",
+      "state": "succeeded", "version": 1, "job": 3, "detected_at": "2026-11-01T12:00:00Z", "started_at": "2026-11-01T12:00:02Z",
+      "finished_at": "2026-11-01T12:00:05Z", "raw_files": [{"path": "/archive/MAR28001.nxs", "size_bytes": 4096,
+      "sha256": "abababababababababababababababababababababababababababababababab"}], "problems": [], "reason": null,
+      "reason_code": null, "reason_event": null})"));
+}
+
+TEST_F(CommandsTest, UnknownIsNullAndNotZero) {
+  ledger.add_run("MARI", 5);
+  json row = json_of({"runs"})[0];
+  for (const char* field : {"experiment", "title", "version", "job", "started_at", "finished_at", "reason"}) EXPECT_TRUE(row[field].is_null()) << field;
+  json run = json_of({"show", "MARI", "5"})["run"];
+  for (const char* field : {"start_time", "end_time", "proton_charge", "total_counts", "raw_frames"}) EXPECT_TRUE(run[field].is_null()) << field;
+  EXPECT_EQ(run["users"], json::array());
+}
+
+TEST_F(CommandsTest, JsonIsUtf8WhateverATitleHolds) {
+  ledger.add_run("MARI", 5).setTitle("bad \xff byte \x1b[2J");
+  EXPECT_EQ(json_of({"runs"})[0]["title"], "bad \\xff byte \x1b[2J");
+}
+
+TEST_F(CommandsTest, RunsListsEveryPage) {
+  for (uint64_t number = 1; number <= 5; ++number) ledger.add_run("MARI", number);
+  EXPECT_EQ(json_of({"runs"}).size(), 5u);
+  EXPECT_EQ(json_of({"runs", "--limit", "3"}).size(), 3u);
+  EXPECT_EQ(json_of({"runs", "MARI", "2-3,5"}).size(), 3u);
+}
+
+TEST_F(CommandsTest, RunsFilters) {
+  ledger.add_run("MARI", 1).setExperiment("17");
+  ledger.add_run("SANS2D", 22048, schema::RunState::FAILED);
+  EXPECT_EQ(json_of({"runs", "sans2d22048"})[0]["instrument"], "SANS2D");
+  EXPECT_EQ(json_of({"runs", "--experiment", "17"})[0]["run_number"], 1);
+  EXPECT_EQ(json_of({"runs", "--state", "failed,queued"})[0]["run_number"], 22048);
+  Ran unknown = command({"runs", "--state", "sleeping"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, AllOf(HasSubstr("'sleeping' is no state"), HasSubstr("succeeded")));
+}
+
+TEST_F(CommandsTest, NoRunsIsExitCodeOne) {
+  EXPECT_EQ(json_of({"runs"}, 1), json::array());
+  Ran ran = command({"runs", "MARI"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err, "runledger: no runs match\n");
+}
+
+TEST_F(CommandsTest, RunsTableCannotSteerTheTerminal) {
+  auto row = ledger.add_run("MARI", 28001, schema::RunState::SKIPPED);
+  row.setTitle("a\x1b]0;owned\x07 b");
+  row.getReason().setText("MARI has no script");
+  Ran ran = command({"runs"});
+  EXPECT_EQ(ran.out,
+            "INSTRUMENT    RUN  STATE    VERSION  EXPERIMENT  DETECTED             TITLE                 NOTE\n"
+            "MARI        28001  skipped  -        -           2026-11-01 12:00:00  a\\x1b]0;owned\\x07 b  MARI has no script\n");
+}
+
+TEST_F(CommandsTest, ShowJsonHasRunAndVersions) {
+  add_reduced_run();
+  json shown = json_of({"show", "MARI/28001"});
+  EXPECT_EQ(shown["run"]["start_time"], "2026-11-01T11:00:00");  // the file gave no zone
+  EXPECT_EQ(shown["run"]["end_time"], "2026-11-01T11:59:00Z");
+  EXPECT_EQ(shown["run"]["proton_charge"], 12.5);
+  EXPECT_EQ(shown["run"]["proton_charge_unit"], "uAh");
+  EXPECT_EQ(shown["run"]["raw_text"], json({{"good_frames", "lots"}}));
+  EXPECT_EQ(shown["run"]["users"], json({"A. Scientist"}));
+  ASSERT_EQ(shown["versions"].size(), 1u);
+  json version = shown["versions"][0];
+  EXPECT_EQ(version["version"], 1);
+  EXPECT_EQ(version["job"], 3);
+  EXPECT_EQ(version["state"], "succeeded");
+  EXPECT_EQ(version["requested_by"], "coordinatord");
+  EXPECT_EQ(version["script"]["path"], "/scripts/reduce.py");
+  EXPECT_EQ(version["script"]["sha256"], base::hex(script_hash));
+  EXPECT_EQ(version["variables"][0],
+            json::parse(R"({"name": "mon", "group": "standard", "value": 2, "rule": "from_run", "set_by": "alice",
+                            "set_at": "2026-11-01T12:00:00Z", "set_event": 1, "help": null})"));
+  EXPECT_EQ(version["variables"][1]["rule"], "script_default");
+  EXPECT_EQ(version["variables"][1]["value"], true);
+  EXPECT_TRUE(version["variables"][1]["set_by"].is_null());
+  EXPECT_EQ(version["attempts"][0]["outcome"], "succeeded");
+  EXPECT_EQ(version["attempts"][0]["number"], 1);
+  EXPECT_EQ(version["attempts"][0]["worker"], "w1");
+  EXPECT_EQ(version["outputs"][0]["path"], "/out/run-version-1/sub/MARI28001.nxs");
+  EXPECT_EQ(version["outputs"][0]["size_bytes"], 7);
+  EXPECT_EQ(version["log_sha256"].get<std::string>().size(), 64u);
+}
+
+TEST_F(CommandsTest, OutputsOfAFailedAttemptAreNotShownAsOutputs) {
+  add_reduced_run();
+  ledger.jobs[0].get().getAttempts()[0].setOutcome(schema::AttemptRow::Outcome::FAILED);
+  ledger.jobs[0].get().getAttempts()[0].setKind(schema::FailureKind::SCRIPT_EXCEPTION);
+  json version = json_of({"show", "MARI/28001"})["versions"][0];
+  EXPECT_EQ(version["outputs"], json::array());
+  EXPECT_EQ(version["attempts"][0]["kind"], "script_exception");
+}
+
+TEST_F(CommandsTest, ShowNamesMissingRunsAndVersions) {
+  add_reduced_run();
+  Ran no_run = command({"show", "MARI", "9"});
+  EXPECT_EQ(no_run.exit_code, 1);
+  EXPECT_EQ(no_run.err, "runledger: MARI 9: there is no such run\n");
+  Ran no_version = command({"show", "MARI/28001/v4"});
+  EXPECT_EQ(no_version.exit_code, 1);
+  EXPECT_EQ(no_version.err, "runledger: MARI 28001 has no version 4; the latest is v1\n");
+}
+
+TEST_F(CommandsTest, ShowTextIsForPeople) {
+  add_reduced_run();
+  Ran ran = command({"show", "mari28001"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("title          vanadium"), HasSubstr("unknown"), HasSubstr("version 1"), HasSubstr("mon       standard  2")));
+}
+
+TEST_F(CommandsTest, TraceListsEveryEventThatMadeTheVersion) {
+  add_reduced_run();
+  json traced = json_of({"trace", "MARI/28001/v1"});
+  EXPECT_EQ(traced["events"], json({1, 2, 3, 4, 5}));  // the variable's setting, the detection, the job
+  EXPECT_EQ(traced["version"], 1);
+  EXPECT_EQ(traced["raw_files"][0]["sha256"], base::hex(raw_hash));
+  EXPECT_EQ(traced["script"]["sha256"], base::hex(script_hash));
+  EXPECT_EQ(traced["environment"]["host"], "node1");
+  EXPECT_EQ(traced["outputs"][0]["name"], "sub/MARI28001.nxs");
+  EXPECT_EQ(traced["history"][2]["code"], "new_run");
+}
+
+TEST_F(CommandsTest, TraceTextShowsTheChainAndTheScript) {
+  add_reduced_run();
+  Ran ran = command({"trace", "MARI", "28001", "--script"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("sha256 " + base::hex(raw_hash)), HasSubstr("sha256 " + base::hex(script_hash)), HasSubstr("/usr/bin/python3"),
+                             HasSubstr("from_run"), HasSubstr("2026-11-01T12:00:03Z"), HasSubstr("def main(input_file, output_dir):\n    pass\n")));
+}
+
+TEST_F(CommandsTest, TraceOfARunWithoutVersionSaysWhy) {
+  auto row = ledger.add_run("MARI", 7, schema::RunState::SKIPPED);
+  row.getReason().setCode("no_script");
+  row.getReason().setText("MARI has no script");
+  EXPECT_EQ(json_of({"trace", "MARI/7"})["reason"], "MARI has no script");
+  EXPECT_THAT(command({"trace", "MARI/7"}).out, AllOf(HasSubstr("no version yet"), HasSubstr("MARI has no script [no_script")));
+}
+
+TEST_F(CommandsTest, ExplainGivesReasonsAndCausesInOrder) {
+  add_reduced_run();
+  json explained = json_of({"explain", "MARI", "28001"});
+  ASSERT_EQ(explained.size(), 4u);
+  EXPECT_EQ(explained[1], json::parse(R"({"seq": 3, "time": "2026-11-01T12:00:03Z", "kind": "jobQueued", "actor": "coordinatord",
+      "code": "new_run", "text": "MARI 28001 is new and its instrument has a script", "cause": 2})"));
+  EXPECT_EQ(explained[3]["text"], "MARI 28001 v1: succeeded, output is in place");
+  EXPECT_TRUE(explained[3]["cause"].is_null());
+  EXPECT_THAT(command({"explain", "MARI", "28001"}).out, AllOf(HasSubstr("job queued"), HasSubstr("new_run")));
+  EXPECT_EQ(command({"explain", "MARI", "9"}).exit_code, 1);
+}
+
+TEST_F(CommandsTest, LogIsPrintedByteForByte) {
+  add_reduced_run();
+  std::string log = "caf\xe9\n\x1b[31mred\n";
+  ledger.jobs[0].get().getAttempts()[0].setLog(data(ledger.add_blob(log)));
+  EXPECT_EQ(command({"log", "MARI/28001"}).out, log);
+  EXPECT_EQ(run(ledger, {"log", "MARI/28001"}, {80, true}).out, "caf\\xe9\n\\x1b[31mred\n");
+  EXPECT_EQ(json_of({"log", "MARI/28001"})["text"], "caf\\xe9\n\x1b[31mred\n");
+  EXPECT_EQ(command({"log", "MARI/28001", "--tail", "1"}).out, "\x1b[31mred\n");
+}
+
+TEST_F(CommandsTest, LogOfAFailureEndsWithWhyItFailed) {
+  add_reduced_run();
+  auto attempt = ledger.jobs[0].get().getAttempts()[0];
+  attempt.setOutcome(schema::AttemptRow::Outcome::FAILED);
+  attempt.setKind(schema::FailureKind::SCRIPT_EXCEPTION);
+  attempt.setMessage("ValueError: no monitor");
+  attempt.setLog(capnp::Data::Reader());
+  attempt.setTraceback(data(ledger.add_blob("Traceback ...\n")));
+  Ran ran = command({"log", "MARI/28001"});
+  EXPECT_EQ(ran.out, "Traceback ...\n");
+  EXPECT_EQ(ran.err, "runledger: MARI 28001 v1 attempt 1 failed (script_exception): ValueError: no monitor\n");
+  EXPECT_EQ(command({"log", "MARI/28001", "--attempt", "2"}).exit_code, 1);
+}
+
+TEST_F(CommandsTest, DamagedBlobIsNoticed) {
+  add_reduced_run();
+  ledger.blobs[script_hash] = "something else";
+  Ran ran = command({"script", "show", "MARI/28001"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("has other bytes than its name says"));
+}
+
+TEST_F(CommandsTest, StatusCountsEveryState) {
+  auto status = ledger.status.get();
+  status.setFacility("ISIS");
+  status.setLedger("ok");
+  status.setHead(42);
+  status.initCounts(1)[0].setState(schema::RunState::FAILED);
+  status.getCounts()[0].setRuns(3);
+  auto daemon = status.initDaemons(1)[0];
+  daemon.setName("monitord");
+  daemon.setConnected(true);
+  json parsed = json_of({"status"});
+  EXPECT_EQ(parsed["head"], 42);
+  EXPECT_EQ(parsed["ledger"], "ok");
+  EXPECT_EQ(parsed["counts"], json::parse(R"({"detected": 0, "refused": 0, "held": 0, "queued": 0, "running": 0, "succeeded": 0, "failed": 3,
+                                              "skipped": 0, "cancelled": 0})"));
+  EXPECT_EQ(parsed["daemons"][0], json::parse(R"({"name": "monitord", "connected": true, "last_seen_at": null, "detail": null})"));
+  EXPECT_THAT(command({"status"}).out, AllOf(HasSubstr("ok, 42 events"), HasSubstr("3 failed"), HasSubstr("monitord")));
+}
+
+TEST_F(CommandsTest, RerunAsksForTheSameAgain) {
+  add_reduced_run();
+  Ran ran = command({"rerun", "MARI/28001", "--comment", "again"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ledger.asked, ElementsAre("rerun MARI 28001 basis 0 stored (again)"));
+  EXPECT_THAT(ran.out, HasSubstr("MARI 28001: one more version asked for (event 901)"));
+}
+
+TEST_F(CommandsTest, RerunSetsValuesInTheirGroups) {
+  add_reduced_run();
+  EXPECT_EQ(command({"rerun", "MARI/28001/v1", "--set", "mon=-3.5", "--set", "verbose=false", "--script", "current", "--fresh-variables"}).exit_code, 0);
+  EXPECT_EQ(command({"rerun", "MARI/28001", "--set", "mon=a text", "--set", "advanced.new thing=[1,2]"}).exit_code, 0);
+  EXPECT_THAT(ledger.asked, ElementsAre("rerun MARI 28001 basis 1 current fresh standard.mon=-3.5 advanced.verbose=false ()",
+                                        "rerun MARI 28001 basis 0 stored standard.mon=\"a text\" advanced.new thing=[1,2] ()"));
+}
+
+TEST_F(CommandsTest, RerunRefusesNamesTheScriptDoesNotHave) {
+  add_reduced_run();
+  Ran typo = command({"rerun", "MARI/28001", "--set", "mno=3"});
+  EXPECT_EQ(typo.exit_code, 2);
+  EXPECT_THAT(typo.err, AllOf(HasSubstr("MARI 28001"), HasSubstr("no variable 'mno'"), HasSubstr("mon, verbose")));
+  Ran python = command({"rerun", "MARI/28001", "--set", "verbose=False"});
+  EXPECT_EQ(python.exit_code, 2);
+  EXPECT_THAT(python.err, HasSubstr("write verbose=true or verbose=false"));
+  EXPECT_EQ(command({"rerun", "MARI/28001", "--set", "mon"}).exit_code, 2);
+  EXPECT_THAT(ledger.asked, IsEmpty());
+}
+
+TEST_F(CommandsTest, RerunOfARangeTakesTheRunsThereAre) {
+  for (uint64_t number : {1, 2, 4, 9}) ledger.add_run("MARI", number);
+  json asked = json_of({"rerun", "MARI", "1-5,9"});
+  EXPECT_EQ(asked.size(), 4u);
+  EXPECT_NE(asked[0]["command_id"], asked[1]["command_id"]);
+  EXPECT_THAT(ledger.asked, ElementsAre("rerun MARI 1 basis 0 stored ()", "rerun MARI 2 basis 0 stored ()", "rerun MARI 4 basis 0 stored ()",
+                                        "rerun MARI 9 basis 0 stored ()"));
+  EXPECT_EQ(command({"rerun", "MARI", "20-30"}).exit_code, 1);
+  EXPECT_EQ(command({"rerun", "MARI"}).exit_code, 2);
+}
+
+TEST_F(CommandsTest, RerunWaitsForTheEnd) {
+  add_reduced_run();
+  ledger.runs[0].get().setPendingRequest(6);
+  ledger.runs[0].get().setState(schema::RunState::QUEUED);
+  ledger.live.push_back([this] {
+    ledger.runs[0].get().setPendingRequest(0);
+    ledger.runs[0].get().setState(schema::RunState::FAILED);
+    ledger.add_event().getBody().initJobFailed().setJob(3);
+  });
+  EXPECT_EQ(command({"rerun", "MARI/28001", "--wait"}).exit_code, 2);
+}
+
+TEST_F(CommandsTest, WatchOfARunEndsWhenItIsFinished) {
+  add_reduced_run();
+  ledger.runs[0].get().setState(schema::RunState::RUNNING);
+  ledger.live.push_back([this] { ledger.add_event().getBody().initAttemptSucceeded().setJob(3); });
+  ledger.live.push_back([this] {
+    ledger.runs[0].get().setState(schema::RunState::SUCCEEDED);
+    ledger.add_event().getBody().initJobSucceeded().setJob(3);
+  });
+  Ran ran = command({"watch", "MARI", "28001"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("MARI 28001 v1: attempt 0 finished"), HasSubstr("7  MARI 28001 v1: succeeded")));
+  EXPECT_EQ(ran.err, "runledger: MARI 28001 is succeeded\n");
+}
+
+TEST_F(CommandsTest, WatchOfAFinishedRunEndsAtOnce) {
+  ledger.add_run("MARI", 1, schema::RunState::FAILED);
+  EXPECT_EQ(command({"watch", "MARI", "1"}).exit_code, 2);
+}
+
+TEST_F(CommandsTest, WatchJsonIsOneObjectALine) {
+  add_reduced_run();
+  ledger.runs[0].get().setState(schema::RunState::RUNNING);
+  ledger.live.push_back([this] {
+    ledger.runs[0].get().setState(schema::RunState::SKIPPED);
+    ledger.add_event().getBody().initJobSkipped().setJob(3);
+  });
+  Ran ran = command({"watch", "MARI", "28001", "--from", "2", "--json"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  std::vector<uint64_t> seqs;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) {
+    json event = json::parse(line);
+    seqs.push_back(event["seq"]);
+    EXPECT_EQ(event["run_number"], 28001);
+  }
+  EXPECT_EQ(seqs.back(), 6u);
+  EXPECT_EQ(seqs.front(), 2u);
+}
+
+TEST_F(CommandsTest, VarsSetNeedsToKnowForWhichRuns) {
+  Message<schema::VariableSet> defaults;
+  add_variable(defaults, "mon", "1", schema::Variable::Group::STANDARD);
+  ledger.instruments["MARI"].get().getScript().setDefaults(data(ledger.add_document(defaults)));
+  Ran none = command({"vars", "set", "MARI", "mon=2"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.err, HasSubstr("--default, --from-run N or --experiment NUMBER"));
+  EXPECT_EQ(command({"vars", "set", "MARI", "mon=2", "--default", "--from-run", "5"}).exit_code, 2);
+  EXPECT_EQ(command({"vars", "set", "MARI", "mon=2", "--from-run", "5", "--to-run", "4"}).exit_code, 2);
+  EXPECT_THAT(ledger.asked, IsEmpty());
+  EXPECT_EQ(command({"vars", "set", "mari", "mon=2", "--from-run", "28000", "--to-run", "28010", "--comment", "new monitor"}).exit_code, 0);
+  EXPECT_EQ(command({"vars", "set", "MARI", "mon=2", "--experiment", "17"}).exit_code, 0);
+  EXPECT_EQ(command({"vars", "clear", "MARI", "mon", "--default"}).exit_code, 0);
+  EXPECT_THAT(ledger.asked, ElementsAre("set MARI from 28000 to 28010 standard.mon=2 (new monitor)", "set MARI experiment 17 standard.mon=2 ()",
+                                        "clear MARI default mon"));
+}
+
+TEST_F(CommandsTest, VarsShowHasRulesForAnInstrumentAndValuesForARun) {
+  auto rule = ledger.rules.emplace_back().get();
+  rule.getScope().setFromRun(28000);
+  rule.getVariable().setName("mon");
+  rule.getVariable().setValue("\"two\"");
+  rule.setSetBy("alice");
+  rule.setSetAt(kNoon);
+  json rules = json_of({"vars", "show", "MARI"});
+  EXPECT_EQ(rules[0]["value"], "two");
+  EXPECT_EQ(rules[0]["scope"], json::parse(R"({"kind": "from_run", "from_run": 28000, "to_run": null, "experiment": null})"));
+  add_variable(ledger.resolved, "mon", "{\"python\": \"slice(1)\"}", schema::Variable::Group::STANDARD, schema::ResolvedVariable::Rule::DEFAULT_SCOPE);
+  json values = json_of({"vars", "show", "MARI", "28001"});
+  EXPECT_EQ(values["variables"][0]["rule"], "default");
+  EXPECT_EQ(values["variables"][0]["value"]["python"], "slice(1)");
+  EXPECT_EQ(command({"vars", "show", "SANS2D", "--json"}).exit_code, 0);
+  ledger.rules.clear();
+  EXPECT_EQ(command({"vars", "show", "MARI"}).exit_code, 1);
+}
+
+TEST_F(CommandsTest, VarsHistoryIsTheChangesOnly) {
+  add_reduced_run();
+  json changes = json_of({"vars", "history", "MARI"});
+  ASSERT_EQ(changes.size(), 0u + 1);
+  EXPECT_EQ(changes[0]["actor"], "alice");
+  EXPECT_EQ(changes[0]["scope"]["from_run"], 28000);
+  EXPECT_EQ(command({"vars", "history", "SANS2D"}).exit_code, 1);
+}
+
+TEST_F(CommandsTest, ScriptDiffShowsWhatChanged) {
+  add_reduced_run();
+  ledger.instruments["MARI"].get().getScript().setSha256(data(ledger.add_blob("def main(input_file, output_dir):\n    return 1\n")));
+  Ran ran = command({"script", "diff", "MARI/28001/v1", "MARI"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("-    pass\n+    return 1\n"));
+  Ran same = command({"script", "diff", "MARI", "MARI"});
+  EXPECT_EQ(same.exit_code, 0);
+  EXPECT_EQ(same.out, "");
+  EXPECT_EQ(command({"script", "show", "MARI/28001"}).out, "def main(input_file, output_dir):\n    pass\n");
+  EXPECT_EQ(command({"script", "show", "SANS2D"}).exit_code, 1);
+  EXPECT_EQ(command({"script", "list", "MARI"}).exit_code, 1);
+}
+
+TEST_F(CommandsTest, PauseResumeAndCancelAskTheLedger) {
+  add_reduced_run();
+  EXPECT_EQ(command({"pause", "mari", "--comment", "beam off"}).exit_code, 0);
+  EXPECT_EQ(command({"resume", "MARI"}).exit_code, 0);
+  EXPECT_EQ(command({"cancel", "MARI/28001"}).exit_code, 0);
+  EXPECT_THAT(ledger.asked, ElementsAre("pause MARI (beam off)", "resume MARI ()", "cancel 3"));
+  EXPECT_EQ(command({"pause", "NOBODY"}).exit_code, 1);
+}
+
+TEST_F(CommandsTest, RefusalIsSaidAndIsExitCodeTwo) {
+  ledger.refuse_changes = "bob may not pause MARI; ask its instrument scientist";
+  Ran ran = command({"pause", "MARI"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err, "runledger: bob may not pause MARI; ask its instrument scientist\n");
+}
+
+TEST_F(CommandsTest, QueueIsInOrderAndEmptyIsExitCodeOne) {
+  EXPECT_EQ(json_of({"queue"}, 1), json::array());
+  auto row = ledger.queue.emplace_back().get();
+  row.setJob(17);
+  row.getRun().setInstrument("MARI");
+  row.getRun().setRunNumber(28001);
+  row.setVersion(2);
+  row.setHeld(true);
+  row.getReason().setText("MARI is paused");
+  EXPECT_EQ(json_of({"queue"})[0]["held"], true);
+  EXPECT_THAT(command({"queue"}).out, HasSubstr("held: MARI is paused"));
+}
+
+TEST_F(CommandsTest, UsageErrorsAreExitCodeTwo) {
+  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{
+           {}, {"frobnicate"}, {"show"}, {"runs", "--limit", "many"}, {"rerun", "MARI", "1", "--script", "newest"}, {"show", "MARI 28o01"}, {"vars"}}) {
+    Ran ran = command(words);
+    EXPECT_EQ(ran.exit_code, 2);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_THAT(ran.err, testing::StartsWith("runledger: "));
+  }
+}
+
+TEST_F(CommandsTest, HelpHasAnExampleForEachCommand) {
+  for (const char* name : {"status", "runs", "show", "trace", "explain", "log", "watch", "rerun", "cancel", "queue", "pause", "resume", "version"}) {
+    Ran ran = command({name, "--help"});
+    EXPECT_EQ(ran.exit_code, 0);
+    EXPECT_THAT(ran.out, HasSubstr(std::string("Example: runledger ") + name));
+    EXPECT_EQ(ran.err, "");
+  }
+}
+
+TEST_F(CommandsTest, NoConnectionIsSaid) {
+  std::ostringstream out, err;
+  tools::Context context(out, err, {}, [](const tools::GlobalOptions& options) -> base::Result<std::unique_ptr<tools::Client>> {
+    return base::Status(base::Code::kUnavailable, "no ledger is listening at " + options.address.value_or("?"));
+  });
+  EXPECT_EQ(tools::run_program({"status", "--connect", "unix:/x"}, context), 2);
+  EXPECT_EQ(err.str(), "runledger: no ledger is listening at unix:/x\n");
+}
+
+}  // namespace
+}  // namespace fake

@@ -1,0 +1,98 @@
+// A ledger that serves what a test puts into it, in process, and remembers what it was asked to do.
+#pragma once
+
+#include <capnp/message.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/sha256.h"
+#include "schema/api.capnp.h"
+#include "tools/client.h"
+#include "tools/program.h"
+
+namespace fake {
+
+/// A row or event under construction.
+template <typename T>
+class Message {
+ public:
+  Message() : message_(std::make_unique<capnp::MallocMessageBuilder>()), root_(message_->initRoot<T>()) {}
+  typename T::Builder get() { return root_; }
+  typename T::Reader read() const { return root_.asReader(); }
+
+ private:
+  std::unique_ptr<capnp::MallocMessageBuilder> message_;
+  typename T::Builder root_;
+};
+
+inline capnp::Data::Reader data(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
+inline std::string bytes(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
+/// Canonical bytes, as the ledger stores them.
+template <typename Reader>
+std::string canonical(Reader reader) {
+  auto words = capnp::canonicalize(reader);
+  auto raw = words.asBytes();
+  return {reinterpret_cast<const char*>(raw.begin()), raw.size()};
+}
+
+constexpr int64_t kNoon = 1'793'534'400'000'000'000;  // 2026-11-01T12:00:00Z
+constexpr int64_t kSecond = 1'000'000'000;
+
+/// What the fake session serves. Owns all of it; must outlive the client.
+struct Ledger {
+  std::vector<Message<schema::RunRow>> runs;
+  std::vector<Message<schema::JobRow>> jobs;  // any run's
+  std::vector<Message<schema::Event>> events;
+  std::map<std::string, std::string> blobs;   // by SHA-256
+  std::map<std::string, Message<schema::InstrumentRow>> instruments;
+  std::vector<Message<schema::VariableRule>> rules;
+  std::vector<Message<schema::ScriptRow>> scripts;
+  std::vector<Message<schema::QueueRow>> queue;
+  Message<schema::Status> status;
+  Message<schema::VariableSet> resolved;
+  std::vector<std::function<void()>> live;  // done one by one once somebody watches; each new event is pushed
+
+  std::vector<std::string> asked;  // every change asked for, as text
+  std::string refuse_changes;      // not empty: changes are refused with this (permissionDenied)
+
+  schema::RunRow::Builder add_run(const char* instrument, uint64_t number, schema::RunState state = schema::RunState::DETECTED);
+  /// Version `version` of the last run added, with its job.
+  schema::JobRow::Builder add_version(uint16_t version, schema::RunState state = schema::RunState::SUCCEEDED);
+  schema::Event::Builder add_event(const char* actor = "coordinatord");
+  std::string add_blob(std::string_view text);
+  template <typename T>
+  std::string add_document(Message<T>& message) {
+    return add_blob(canonical(message.read()));
+  }
+  schema::InstrumentRow::Builder add_instrument(const char* name);
+};
+
+/// A client on its own KJ loop.
+class Client final : public tools::Client {
+ public:
+  explicit Client(Ledger& ledger);
+  ~Client() override;
+  schema::Session::Client session() override { return session_; }
+
+ protected:
+  void run(kj::Promise<void> promise) override { promise.wait(scope_); }
+
+ private:
+  kj::EventLoop loop_;
+  kj::WaitScope scope_{loop_};
+  schema::Session::Client session_;
+};
+
+/// One command line, run against a Ledger.
+struct Ran {
+  int exit_code;
+  std::string out, err;
+};
+Ran run(Ledger& ledger, std::vector<std::string> arguments, tools::Terminal terminal = {});
+
+}  // namespace fake

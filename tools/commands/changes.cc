@@ -1,0 +1,107 @@
+#include "tools/commands/changes.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "tools/records.h"
+
+namespace tools {
+
+void add_change_options(CLI::App& command, ChangeOptions& change) {
+  command.add_option("--comment", change.comment, "Why; kept with the event")->type_name("TEXT");
+  command.add_option("--command-id", change.command_id, "Repeat safely: the same id is carried out once")->type_name("ID");
+}
+
+std::string random_id() {
+  char bytes[16];
+  size_t filled = 0;
+  while (filled < sizeof bytes) {
+    ssize_t got = getrandom(bytes + filled, sizeof bytes - filled, 0);
+    if (got > 0) filled += static_cast<size_t>(got);
+  }
+  return base::hex({bytes, sizeof bytes});
+}
+
+base::Result<Assignment> parse_assignment(const std::string& text) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    return base::Status(base::Code::kInvalidArgument,
+                        fmt::format("'{}' is not NAME=VALUE; write mon=3, title=\"a b\" or grid=[1,2]", base::printable(text)));
+  }
+  Assignment assignment;
+  assignment.name = text.substr(0, equals);
+  std::string value = text.substr(equals + 1);
+  if (!base::is_utf8(text)) {
+    return base::Status(base::Code::kInvalidArgument, fmt::format("'{}' is not UTF-8 text; a variable has to be", base::printable(text)));
+  }
+  for (auto group : {schema::Variable::Group::STANDARD, schema::Variable::Group::ADVANCED}) {
+    std::string_view prefix = group == schema::Variable::Group::STANDARD ? "standard." : "advanced.";
+    if (assignment.name.size() <= prefix.size() || !assignment.name.starts_with(prefix)) continue;
+    assignment.name = assignment.name.substr(prefix.size());
+    assignment.group = group;
+    break;
+  }
+  assignment.value = nlohmann::json::accept(value) ? value : nlohmann::json(value).dump();
+  return assignment;
+}
+
+void KnownVariables::add(schema::VariableSet::Reader set) {
+  for (auto variable : set.getVariables()) {
+    Known& known = names_[variable.getName().cStr()];
+    known.groups.insert(variable.getGroup());
+    std::string_view value = text_of(variable.getValue());
+    known.is_boolean |= value == "true" || value == "false";
+  }
+}
+
+base::Status KnownVariables::complete(Assignment& assignment) const {
+  auto found = names_.find(assignment.name);
+  if (found == names_.end()) {
+    if (assignment.group) return base::Status::ok();
+    if (names_.empty()) {
+      assignment.group = schema::Variable::Group::STANDARD;
+      return base::Status::ok();
+    }
+    std::string names;
+    for (const auto& [name, known] : names_) names += (names.empty() ? "" : ", ") + name;
+    return {base::Code::kInvalidArgument,
+            fmt::format("the script has no variable '{}'; it has {}; to set it all the same write standard.{}=...",
+                        base::printable(assignment.name), names, base::printable(assignment.name))};
+  }
+  if (!assignment.group) {
+    if (found->second.groups.size() > 1) {
+      return {base::Code::kInvalidArgument, fmt::format("'{0}' is a standard and an advanced variable; write standard.{0}=... or advanced.{0}=...",
+                                                        base::printable(assignment.name))};
+    }
+    assignment.group = *found->second.groups.begin();
+  }
+  if (found->second.is_boolean && assignment.value.starts_with('"')) {
+    return {base::Code::kInvalidArgument, fmt::format("'{0}' is true or false in the script, not the text {1}; write {0}=true or {0}=false",
+                                                      base::printable(assignment.name), assignment.value)};
+  }
+  return base::Status::ok();
+}
+
+base::Result<std::vector<Assignment>> parse_assignments(const std::vector<std::string>& texts, const KnownVariables& known) {
+  std::vector<Assignment> assignments;
+  for (const std::string& text : texts) {
+    base::Result<Assignment> assignment = parse_assignment(text);
+    if (!assignment.is_ok()) return assignment.status();
+    if (base::Status status = known.complete(*assignment); !status.is_ok()) return status;
+    assignments.push_back(std::move(*assignment));
+  }
+  return assignments;
+}
+
+void write_assignments(const std::vector<Assignment>& assignments, capnp::List<schema::Variable>::Builder list) {
+  for (uint32_t i = 0; i < assignments.size(); ++i) {
+    list[i].setGroup(assignments[i].group.value_or(schema::Variable::Group::STANDARD));
+    list[i].setName(kj_text(assignments[i].name));
+    list[i].setValue(kj_text(assignments[i].value));
+  }
+}
+
+}  // namespace tools

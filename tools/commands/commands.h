@@ -1,0 +1,26 @@
+// One function a command: adds its subcommand, options and help to the program.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "tools/context.h"
+
+namespace tools {
+
+void add_status(CLI::App& app, Context& context);
+void add_version(CLI::App& app, Context& context);
+void add_runs(CLI::App& app, Context& context);
+void add_show(CLI::App& app, Context& context);
+void add_trace(CLI::App& app, Context& context);
+void add_explain(CLI::App& app, Context& context);
+void add_log(CLI::App& app, Context& context);
+void add_watch(CLI::App& app, Context& context);
+void add_rerun(CLI::App& app, Context& context);
+void add_vars(CLI::App& app, Context& context);
+void add_script(CLI::App& app, Context& context);
+void add_pause(CLI::App& app, Context& context);
+void add_resume(CLI::App& app, Context& context);
+void add_queue(CLI::App& app, Context& context);
+void add_cancel(CLI::App& app, Context& context);
+
+}  // namespace tools

@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "tools/commands/commands.h"
+#include "tools/json_output.h"
+
+namespace tools {
+namespace {
+
+base::Result<Events> events_of(Client& client, const RunSelection& selection) {
+  if (selection.ranges.empty()) {
+    return history(client, [&](schema::Subject::Builder subject) { subject.setInstrument(kj_text(selection.instrument)); });
+  }
+  RunName name{selection.instrument, selection.ranges[0].first, selection.version};
+  base::Result<ShownRun> shown = show_run(client, name);
+  if (!shown.is_ok()) return shown.status();
+  base::Result<Events> events = run_history(client, name.instrument, name.run_number);
+  if (!events.is_ok()) return events;
+  for (auto job : shown->getVersions()) {
+    base::Result<Events> of_job = job_history(client, job.getJob());
+    if (!of_job.is_ok()) return of_job;
+    merge(*events, std::move(*of_job));
+  }
+  return events;
+}
+
+base::Result<int> explain(Context& context, const std::vector<std::string>& words) {
+  base::Result<RunSelection> selection = context.selection(words);
+  if (!selection.is_ok()) return selection.status();
+  if (!selection->ranges.empty() && !selection->is_one_run()) {
+    return base::Status(base::Code::kInvalidArgument, "one run is explained at a time; write runledger explain MARI 28001");
+  }
+  base::Result<Events> events = events_of(**context.client(), *selection);
+  if (!events.is_ok()) return events.status();
+
+  JobNames jobs;
+  for (const auto& event : *events) jobs.learn(event.get());
+  Json json = Json::array();
+  Table table({{"EVENT", Table::Align::kRight}, {"TIME"}, {"WHAT"}, {"WHY", Table::Align::kLeft, true}, {"REASON"}, {"CAUSE", Table::Align::kRight}});
+  for (const auto& event : *events) {
+    EventLine line = event_line(event.get(), jobs);
+    if (selection->version != 0 && line.subject.version != 0 && line.subject.version != selection->version) continue;
+    json.push_back(event_json(line));
+    table.add({std::to_string(line.seq), human_time(line.time_ns), kind_words(line.kind), line.text, line.code.empty() ? "-" : line.code,
+               line.cause == 0 ? "-" : std::to_string(line.cause)});
+  }
+  if (context.options.json) {
+    context.print(json);
+  } else if (!table.is_empty()) {
+    context.print(table);
+  }
+  if (!table.is_empty()) return kDone;
+  context.say(fmt::format("nothing is recorded about {}", selection->instrument));
+  return kNothingFound;
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("explain", "Every decision about a run (or an instrument): what, why, and the event that led to it");
+  auto words = std::make_shared<std::vector<std::string>>();
+  command->add_option("run", *words, "Run, version or instrument")->type_name("RUN|INSTRUMENT")->required();
+  command->footer("Example: runledger explain MARI 28001");
+  command->callback([&context, words] { context.finish(explain(context, *words)); });
+}
+
+}  // namespace tools

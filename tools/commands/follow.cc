@@ -1,0 +1,143 @@
+#include "tools/commands/follow.h"
+
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "tools/records.h"
+
+namespace tools {
+namespace {
+
+using States = std::vector<schema::RunState>;
+
+/// Outlives neither the sink nor the call that follows; both hold it.
+struct Following {
+  Follow order;
+  schema::Runs::Client runs;
+  JobNames jobs;
+  std::vector<std::optional<schema::RunState>> states;
+  kj::Own<kj::PromiseFulfiller<States>> done;
+
+  Following(Follow given, schema::Runs::Client runs_client, kj::Own<kj::PromiseFulfiller<States>> fulfiller)
+      : order(std::move(given)), runs(kj::mv(runs_client)), states(order.until_finished.size()), done(kj::mv(fulfiller)) {}
+
+  bool is_over() { return !done->isWaiting(); }
+};
+
+bool ends_a_version(schema::Event::Body::Which kind) {
+  using Body = schema::Event::Body;
+  switch (kind) {
+    case Body::JOB_SUCCEEDED:
+    case Body::JOB_FAILED:
+    case Body::JOB_SKIPPED:
+    case Body::JOB_CANCELLED:
+    case Body::RUN_SKIPPED:
+    case Body::RAW_FILE_REFUSED: return true;
+    default: return false;
+  }
+}
+
+/// The state of what is waited for, once it is final.
+std::optional<schema::RunState> final_state(schema::Runs::ShowResults::Reader shown, uint16_t version) {
+  if (shown.getRefusal().getCode() != schema::Refusal::Code::OK) return std::nullopt;
+  if (version == 0) {
+    schema::RunRow::Reader run = shown.getRun();
+    return is_final(run.getState()) && run.getPendingRequest() == 0 ? std::optional(run.getState()) : std::nullopt;
+  }
+  std::optional<schema::JobRow::Reader> job = chosen_version(shown, version);
+  return job && is_final(job->getState()) ? std::optional(job->getState()) : std::nullopt;
+}
+
+/// Looks at every run still waited for; ends the following when there is none.
+kj::Promise<void> check(std::shared_ptr<Following> following) {
+  if (following->order.until_finished.empty()) return kj::READY_NOW;
+  kj::Vector<kj::Promise<void>> looks;
+  for (size_t i = 0; i < following->states.size(); ++i) {
+    if (following->states[i]) continue;
+    const RunName& run = following->order.until_finished[i];
+    auto request = following->runs.showRequest();
+    request.getRun().setInstrument(kj_text(run.instrument));
+    request.getRun().setRunNumber(run.run_number);
+    looks.add(request.send().then([following, i, version = run.version](auto&& shown) { following->states[i] = final_state(shown, version); }));
+  }
+  return kj::joinPromises(looks.releaseAsArray()).then([following] {
+    States states;
+    for (const auto& state : following->states) {
+      if (!state) return;
+      states.push_back(*state);
+    }
+    following->done->fulfill(kj::mv(states));
+  });
+}
+
+class Sink final : public schema::EventSink::Server {
+ public:
+  explicit Sink(std::shared_ptr<Following> following) : following_(std::move(following)) {}
+  ~Sink() noexcept(false) {
+    following_->done->reject(KJ_EXCEPTION(DISCONNECTED, "ledgerd ended the subscription"));
+  }
+
+  kj::Promise<void> push(PushContext context) override {
+    auto events = std::make_shared<Events>();
+    std::set<uint64_t> unnamed;
+    for (auto bytes : context.getParams().getEvents()) {
+      base::Result<Document<schema::Event>> event = Document<schema::Event>::open(bytes_of(bytes));
+      if (!event.is_ok()) return KJ_EXCEPTION(FAILED, "an event is no message");
+      following_->jobs.learn(event->get());
+      uint64_t job = job_of(event->get());
+      if (job != 0 && !following_->jobs.find(job)) unnamed.insert(job);
+      events->push_back(std::move(*event));
+    }
+    context.releaseParams();
+    kj::Vector<kj::Promise<void>> lookups;
+    for (uint64_t job : unnamed) lookups.add(learn_job(job));
+    return kj::joinPromises(lookups.releaseAsArray()).then([following = following_, events] {
+      bool check_now = false;
+      for (const auto& event : *events) {
+        if (following->is_over()) return kj::Promise<void>(kj::READY_NOW);
+        if (!following->order.use(event_line(event.get(), following->jobs))) following->done->fulfill(States());
+        check_now |= ends_a_version(event.get().getBody().which());
+      }
+      return check_now ? check(following) : kj::Promise<void>(kj::READY_NOW);
+    });
+  }
+
+ private:
+  kj::Promise<void> learn_job(uint64_t job) {
+    auto request = following_->runs.historyRequest();
+    request.initSubject().setSeq(job);  // a job's number is the seq of its jobQueued
+    request.setLimit(1);
+    return request.send().then([following = following_](auto&& answer) {
+      for (auto bytes : answer.getEvents()) {
+        base::Result<Document<schema::Event>> event = Document<schema::Event>::open(bytes_of(bytes));
+        if (event.is_ok()) following->jobs.learn(event->get());
+      }
+    });
+  }
+
+  std::shared_ptr<Following> following_;
+};
+
+}  // namespace
+
+base::Result<States> follow(Client& client, Follow order) {
+  schema::Runs::Client runs = client.session().runsRequest().send().getRuns();
+  auto end = kj::newPromiseAndFulfiller<States>();
+  auto following = std::make_shared<Following>(std::move(order), runs, kj::mv(end.fulfiller));
+
+  // Subscribed before looking, so that nothing is missed between the two.
+  auto request = runs.watchRequest();
+  request.setFrom(following->order.from_seq);
+  request.getFilter().setInstrument(kj_text(following->order.instrument));
+  request.setSink(kj::heap<Sink>(following));
+  auto watching = ask(client, std::move(request));
+  if (!watching.is_ok()) return watching.status();
+  schema::Subscription::Client subscription = watching->getSubscription();
+
+  base::Status checked = client.wait(check(following));
+  if (!checked.is_ok()) return checked;
+  return client.wait(kj::mv(end.promise));
+}
+
+}  // namespace tools

@@ -1,0 +1,188 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "tools/commands/changes.h"
+#include "tools/commands/commands.h"
+#include "tools/commands/follow.h"
+#include "tools/json_output.h"
+
+namespace tools {
+namespace {
+
+constexpr size_t kMostRuns = 10'000;  // one command line; beyond it somebody meant something else
+
+struct RerunOptions {
+  std::vector<std::string> words;
+  std::vector<std::string> assignments;
+  std::string script = "stored";
+  bool fresh_variables = false;
+  bool wait = false;
+  ChangeOptions change;
+};
+
+/// The runs a selection names: a single one as it is, of a range those that exist.
+base::Result<std::vector<RunName>> named_runs(Client& client, const RunSelection& selection) {
+  if (selection.is_one_run()) return std::vector<RunName>{{selection.instrument, selection.ranges[0].first, selection.version}};
+  std::vector<RunName> names;
+  schema::Runs::Client runs = client.session().runsRequest().send().getRuns();
+  for (const RunRange& range : selection.ranges) {
+    std::string after;
+    size_t before = names.size();
+    do {
+      auto request = runs.listRequest();
+      request.getFilter().setInstrument(kj_text(selection.instrument));
+      request.getFilter().setFirstRun(range.first);
+      request.getFilter().setLastRun(range.last);
+      request.setLimit(1000);
+      request.setAfter(data_of(after));
+      auto answer = ask(client, std::move(request));
+      if (!answer.is_ok()) return answer.status();
+      for (auto run : answer->getRuns()) names.push_back({run.getRun().getInstrument().cStr(), run.getRun().getRunNumber(), 0});
+      if (names.size() > kMostRuns) {
+        return base::Status(base::Code::kInvalidArgument, fmt::format("more than {} runs are named; name fewer at once", kMostRuns));
+      }
+      after = bytes_of(answer->getNext());
+    } while (!after.empty());
+    if (names.size() == before) {
+      return base::Status(base::Code::kNotFound, fmt::format("there is no run {} {}{}; nothing was asked for", selection.instrument, range.first,
+                                                             range.last == range.first ? "" : fmt::format("-{}", range.last)));
+    }
+  }
+  return names;
+}
+
+/// What the version to repeat and the instrument's present script have for variables.
+base::Result<KnownVariables> known_variables(Client& client, const RunName& run) {
+  KnownVariables known;
+  base::Result<ShownRun> shown = show_run(client, run);
+  if (!shown.is_ok()) return shown.status();
+  if (std::optional<schema::JobRow::Reader> job = chosen_version(*shown, run.version)) {
+    auto variables = document<schema::VariableSet>(client, bytes_of(job->getQueued().getVariables()));
+    if (!variables.is_ok()) return variables.status();
+    known.add(variables->get());
+  }
+  base::Result<schema::Instrument::Client> of = instrument(client, run.instrument);
+  if (!of.is_ok()) return of.status();
+  auto row = ask(client, of->showRequest());
+  if (!row.is_ok()) return row.status();
+  auto defaults = document<schema::VariableSet>(client, bytes_of(row->getInstrument().getScript().getDefaults()));
+  if (!defaults.is_ok()) return defaults.status();
+  known.add(defaults->get());
+  return known;
+}
+
+/// Asks for one more version; the seq of the request's event, 0 if the same command had been carried out before without one.
+base::Result<uint64_t> request_version(Client& client, const RunName& run, const RerunOptions& options, const std::string& id,
+                                       const std::vector<Assignment>& assignments) {
+  auto request = client.session().runsRequest().send().getRuns().rerunRequest();
+  request.setCommandId(kj_text(id));
+  auto wish = request.getRequest();
+  wish.getRun().setInstrument(kj_text(run.instrument));
+  wish.getRun().setRunNumber(run.run_number);
+  wish.setScript(options.script == "current" ? schema::ReductionRequested::ScriptChoice::CURRENT : schema::ReductionRequested::ScriptChoice::STORED);
+  wish.setBasis(run.version);
+  wish.setFreshVariables(options.fresh_variables);
+  wish.setComment(kj_text(options.change.comment));
+  write_assignments(assignments, wish.initVariables(assignments.size()));
+  auto answer = ask(client, std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  auto events = answer->getAnswer().getEvents();
+  return events.size() == 0 ? 0 : events[0];
+}
+
+base::Result<int> wait_for(Context& context, Client& client, const std::vector<RunName>& runs, uint64_t from_seq) {
+  Follow order;
+  order.from_seq = from_seq;
+  order.instrument = runs[0].instrument;
+  std::set<uint64_t> numbers;
+  for (const RunName& run : runs) {
+    order.until_finished.push_back({run.instrument, run.run_number, 0});
+    numbers.insert(run.run_number);
+  }
+  order.use = [&](const EventLine& line) {
+    if (!context.options.json && numbers.count(line.subject.run_number) > 0) context.say(line.text);
+    return true;
+  };
+  base::Result<std::vector<schema::RunState>> states = follow(client, std::move(order));
+  if (!states.is_ok()) return states.status();
+  int code = kDone;
+  for (schema::RunState state : *states) {
+    if (state != schema::RunState::SUCCEEDED && state != schema::RunState::SKIPPED) code = kError;
+  }
+  return code;
+}
+
+base::Result<int> rerun(Context& context, const RerunOptions& options) {
+  base::Result<RunSelection> selection = context.selection(options.words);
+  if (!selection.is_ok()) return selection.status();
+  if (selection->ranges.empty()) {
+    return base::Status(base::Code::kInvalidArgument, fmt::format("'{0}': name the runs, as in runledger rerun {0} 28001-28010", selection->instrument));
+  }
+  Client& client = **context.client();
+  base::Result<std::vector<RunName>> runs = named_runs(client, *selection);
+  if (!runs.is_ok()) return runs.status();
+  // Everything that can be wrong with the words is found before the first request is made.
+  std::vector<std::vector<Assignment>> assignments(runs->size());
+  if (!options.assignments.empty()) {
+    for (size_t i = 0; i < runs->size(); ++i) {
+      base::Result<KnownVariables> known = known_variables(client, (*runs)[i]);
+      if (!known.is_ok()) return known.status();
+      auto parsed = parse_assignments(options.assignments, *known);
+      if (!parsed.is_ok()) return parsed.status().in(run_text((*runs)[i].instrument, (*runs)[i].run_number));
+      assignments[i] = std::move(*parsed);
+    }
+  }
+
+  const std::string id = options.change.command_id.empty() ? random_id() : options.change.command_id;
+  Json json = Json::array();
+  std::vector<RunName> asked;
+  uint64_t first_seq = 0;
+  base::Status problem;
+  for (size_t i = 0; i < runs->size(); ++i) {
+    const RunName& run = (*runs)[i];
+    std::string command_id = runs->size() == 1 ? id : fmt::format("{}/{}/{}", id, run.instrument, run.run_number);
+    base::Result<uint64_t> seq = request_version(client, run, options, command_id, assignments[i]);
+    if (!seq.is_ok()) {
+      if (runs->size() > 1) context.say(seq.status().message());
+      problem = seq.status();
+      if (problem.code() == base::Code::kUnavailable) break;
+      continue;
+    }
+    if (first_seq == 0) first_seq = *seq;
+    asked.push_back(run);
+    json.push_back({{"instrument", run.instrument}, {"run_number", run.run_number}, {"event", *seq == 0 ? Json() : Json(*seq)}, {"command_id", command_id}});
+    if (!context.options.json) {
+      context.out << fmt::format("{}: one more version asked for{}\n", run_text(run.instrument, run.run_number),
+                                 *seq == 0 ? "" : fmt::format(" (event {})", *seq));
+    }
+  }
+  context.out.flush();
+  base::Result<int> waited = kDone;
+  if (options.wait && !asked.empty()) waited = wait_for(context, client, asked, first_seq);
+  if (context.options.json) context.print(json);
+  if (!problem.is_ok()) {
+    if (runs->size() == 1) return problem;
+    return base::Status(base::Code::kInternal, fmt::format("{} of {} runs were not asked for", runs->size() - asked.size(), runs->size()));
+  }
+  return waited;
+}
+
+}  // namespace
+
+void add_rerun(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("rerun", "Ask for one more version, with the same or changed variables");
+  auto options = std::make_shared<RerunOptions>();
+  command->add_option("runs", options->words, "Run, version to repeat, or runs")->type_name("RUNS")->required();
+  command->add_option("--set", options->assignments, "A value for this version; JSON, else text. May be repeated")->type_name("NAME=VALUE")->expected(1);
+  command->add_option("--script", options->script, "stored: the script of the version repeated; current: the instrument's present one")
+      ->check(CLI::IsMember({"stored", "current"}))
+      ->capture_default_str();
+  command->add_flag("--fresh-variables", options->fresh_variables, "Variables as they are set now, not those of the version repeated");
+  command->add_flag("--wait", options->wait, "Wait for the end; exit code 2 unless all succeeded or were skipped");
+  add_change_options(*command, options->change);
+  command->footer("Example: runledger rerun MARI/28001 --set mon=3 --script stored --wait");
+  command->callback([&context, options] { context.finish(rerun(context, *options)); });
+}
+
+}  // namespace tools

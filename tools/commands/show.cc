@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "tools/commands/commands.h"
+#include "tools/json_output.h"
+#include "tools/version_text.h"
+
+namespace tools {
+namespace {
+
+base::Result<int> show(Context& context, const std::vector<std::string>& words) {
+  base::Result<RunName> name = context.run(words);
+  if (!name.is_ok()) return name.status();
+  Client& client = **context.client();
+  base::Result<ShownRun> shown = show_run(client, *name);
+  if (!shown.is_ok()) return shown.status();
+
+  Json json = run_json(shown->getRun());
+  json["run"] = metadata_json(shown->getRun().getMetadata());
+  json["versions"] = Json::array();
+  std::string text = labelled(run_lines(shown->getRun()));
+  for (auto job : shown->getVersions()) {
+    uint16_t version = job.getQueued().getVersion();
+    if (name->version != 0 && version != name->version) continue;
+    base::Result<VersionDetail> detail = version_detail(client, job);
+    if (!detail.is_ok()) return detail.status();
+    json["versions"].push_back(version_json(*detail));
+    text += fmt::format("\nversion {}\n{}", version, labelled(version_lines(*detail), 2));
+    text += variable_table_text(detail->variables.get(), context.terminal);
+  }
+  if (context.options.json) {
+    context.print(json);
+  } else {
+    context.out << text;
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("show", "One run with its versions, or one version of it");
+  auto words = std::make_shared<std::vector<std::string>>();
+  command->add_option("run", *words, "Run or version")->type_name("RUN")->required();
+  command->footer("Example: runledger show MARI 28001");
+  command->callback([&context, words] { context.finish(show(context, *words)); });
+}
+
+}  // namespace tools

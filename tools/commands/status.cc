@@ -1,0 +1,79 @@
+#include <capnp/common.h>
+#include <fmt/format.h>
+
+#include "base/version.h"
+#include "tools/commands/commands.h"
+#include "tools/json_output.h"
+#include "tools/words.h"
+
+namespace tools {
+namespace {
+
+void print_status(Context& context, schema::Status::Reader status) {
+  std::string ledger(text_of(status.getLedger()));
+  if (status.getLedgerDetail().size() > 0) ledger += fmt::format(": {}", text_of(status.getLedgerDetail()));
+  std::string counts;
+  for (auto count : status.getCounts()) {
+    if (count.getRuns() > 0) counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count.getRuns(), enum_word(count.getState()));
+  }
+  context.out << labelled({{"facility", std::string(text_of(status.getFacility()))},
+                           {"ledger", fmt::format("{}, {} events", ledger, status.getHead())},
+                           {"up since", human_time(status.getStartedAt())},
+                           {"runs", counts.empty() ? "none yet" : counts}});
+  Table instruments({{"INSTRUMENT"}, {"RUNS", Table::Align::kRight}, {"WAITING", Table::Align::kRight}, {"LAST RUN", Table::Align::kRight},
+                     {"STATE", Table::Align::kLeft, true}});
+  for (auto instrument : status.getInstruments()) {
+    std::string state = "on";
+    if (instrument.getPaused()) state = fmt::format("paused: {}", text_of(instrument.getPauseReason()));
+    instruments.add({instrument.getInstrument().cStr(), std::to_string(instrument.getRuns()), std::to_string(instrument.getWaiting()),
+                     instrument.getLastRun() == 0 ? "-" : std::to_string(instrument.getLastRun()), state});
+  }
+  if (!instruments.is_empty()) {
+    context.out << '\n';
+    context.print(instruments);
+  }
+  Table daemons({{"DAEMON"}, {"CONNECTED"}, {"LAST SEEN"}, {"DETAIL", Table::Align::kLeft, true}});
+  for (auto daemon : status.getDaemons()) {
+    daemons.add({daemon.getName().cStr(), daemon.getConnected() ? "yes" : "no", human_time(daemon.getLastSeenAt()), daemon.getDetail().cStr()});
+  }
+  if (!daemons.is_empty()) {
+    context.out << '\n';
+    context.print(daemons);
+  }
+}
+
+base::Result<int> show_status(Context& context) {
+  base::Result<Client*> client = context.client();
+  if (!client.is_ok()) return client.status();
+  auto answer = ask(**client, (*client)->session().runsRequest().send().getRuns().statusRequest());
+  if (!answer.is_ok()) return answer.status();
+  if (context.options.json) {
+    context.print(status_json(answer->getStatus()));
+  } else {
+    print_status(context, answer->getStatus());
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("status", "What is going on: runs by state, instruments, daemons, health of the ledger");
+  command->footer("Example: runledger status --json");
+  command->callback([&context] { context.finish(show_status(context)); });
+}
+
+void add_version(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("version", "The version of this program");
+  command->footer("Example: runledger version");
+  command->callback([&context] {
+    std::string capnp = fmt::format("{}.{}.{}", CAPNP_VERSION / 1000000, CAPNP_VERSION / 1000 % 1000, CAPNP_VERSION % 1000);
+    if (context.options.json) {
+      context.print(Json{{"version", base::version()}, {"capnp", capnp}});
+    } else {
+      context.out << fmt::format("runledger {} (Cap'n Proto {})\n", base::version(), capnp);
+    }
+  });
+}
+
+}  // namespace tools

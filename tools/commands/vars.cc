@@ -1,0 +1,306 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "base/text.h"
+#include "tools/commands/changes.h"
+#include "tools/commands/commands.h"
+#include "tools/json_output.h"
+#include "tools/version_text.h"
+#include "tools/words.h"
+
+namespace tools {
+namespace {
+
+struct ScopeOptions {
+  bool for_all = false;
+  std::optional<uint64_t> from_run;
+  std::optional<uint64_t> to_run;
+  std::string experiment;
+};
+
+struct VarsOptions {
+  std::vector<std::string> words;
+  std::string instrument;
+  std::vector<std::string> rest;  // NAME=VALUE, or names
+  ScopeOptions scope;
+  ChangeOptions change;
+};
+
+void add_scope_options(CLI::App& command, ScopeOptions& scope) {
+  command.add_flag("--default", scope.for_all, "For every run");
+  command.add_option("--from-run", scope.from_run, "For this run and all later ones")->type_name("N");
+  command.add_option("--to-run", scope.to_run, "... up to and with this one")->type_name("M");
+  command.add_option("--experiment", scope.experiment, "For the runs of an experiment")->type_name("NUMBER");
+}
+
+base::Status check_scope(const ScopeOptions& scope) {
+  int given = scope.for_all + scope.from_run.has_value() + !scope.experiment.empty();
+  if (given != 1) return {base::Code::kInvalidArgument, "for which runs? give one of --default, --from-run N or --experiment NUMBER"};
+  if (scope.to_run && !scope.from_run) return {base::Code::kInvalidArgument, "--to-run goes with --from-run"};
+  if (scope.from_run == 0) return {base::Code::kInvalidArgument, "run numbers start at 1; for every run give --default"};
+  if (scope.to_run && *scope.to_run < *scope.from_run) {
+    return {base::Code::kInvalidArgument, fmt::format("runs {} to {} go backwards", *scope.from_run, *scope.to_run)};
+  }
+  return base::Status::ok();
+}
+
+void write_scope(const ScopeOptions& options, schema::Scope::Builder scope) {
+  if (options.for_all) scope.setDefault();
+  if (options.from_run) scope.setFromRun(*options.from_run);
+  if (!options.experiment.empty()) scope.setExperiment(kj_text(options.experiment));
+  scope.setToRun(options.to_run.value_or(0));
+}
+
+/// The script's own values, shown beside what people set.
+base::Result<Document<schema::VariableSet>> script_defaults(Client& client, schema::Instrument::Client& instrument) {
+  auto row = ask(client, instrument.showRequest());
+  if (!row.is_ok()) return row.status();
+  return document<schema::VariableSet>(client, bytes_of(row->getInstrument().getScript().getDefaults()));
+}
+
+base::Result<int> print_set(Context& context, schema::VariableSet::Reader set, Json json) {
+  if (context.options.json) {
+    json["variables"] = variables_json(set);
+    context.print(json);
+  } else {
+    context.out << variable_table_text(set, context.terminal);
+  }
+  if (set.getVariables().size() > 0) return kDone;
+  context.say("no variables");
+  return kNothingFound;
+}
+
+base::Result<int> show_rules(Context& context, Client& client, const std::string& name) {
+  base::Result<schema::Instrument::Client> of = instrument(client, name);
+  if (!of.is_ok()) return of.status();
+  auto answer = ask(client, of->variableRulesRequest());
+  if (!answer.is_ok()) return answer.status();
+  base::Result<Document<schema::VariableSet>> defaults = script_defaults(client, *of);
+  if (!defaults.is_ok()) return defaults.status();
+
+  Json json = Json::array();
+  Table table({{"VARIABLE"}, {"GROUP"}, {"VALUE", Table::Align::kLeft, true}, {"FOR"}, {"SET BY"}, {"SET AT"}, {"COMMENT", Table::Align::kLeft, true}});
+  for (auto rule : answer->getRules()) {
+    json.push_back(rule_json(rule));
+    table.add({rule.getVariable().getName().cStr(), enum_word(rule.getVariable().getGroup()), rule.getVariable().getValue().cStr(),
+               scope_text(rule.getScope()), rule.getSetBy().cStr(), human_time(rule.getSetAt()), rule.getComment().cStr()});
+  }
+  for (Json& variable : variables_json(defaults->get())) {
+    variable["scope"] = {{"kind", "script_default"}, {"from_run", nullptr}, {"to_run", nullptr}, {"experiment", nullptr}};
+    variable["comment"] = nullptr;
+    variable.erase("rule");
+    json.push_back(variable);
+  }
+  for (auto variable : defaults->get().getVariables()) {
+    table.add({variable.getName().cStr(), enum_word(variable.getGroup()), variable.getValue().cStr(), "script default", "-", "-", variable.getHelp().cStr()});
+  }
+  if (context.options.json) {
+    context.print(json);
+  } else if (!table.is_empty()) {
+    context.print(table);
+  }
+  if (!json.empty()) return kDone;
+  context.say(fmt::format("{} has no variables: its script brings none and none are set", base::ascii_upper(name)));
+  return kNothingFound;
+}
+
+base::Result<int> show_version(Context& context, Client& client, const RunName& run) {
+  base::Result<ShownRun> shown = show_run(client, run);
+  if (!shown.is_ok()) return shown.status();
+  auto set = document<schema::VariableSet>(client, bytes_of(chosen_version(*shown, run.version)->getQueued().getVariables()));
+  if (!set.is_ok()) return set.status();
+  return print_set(context, set->get(), {{"instrument", run.instrument}, {"run_number", run.run_number}, {"version", run.version}});
+}
+
+base::Result<int> show_resolved(Context& context, Client& client, const std::string& name, uint64_t run_number, const std::string& experiment) {
+  base::Result<schema::Instrument::Client> of = instrument(client, name);
+  if (!of.is_ok()) return of.status();
+  auto request = of->resolveRequest();
+  request.setRunNumber(run_number);
+  request.setExperiment(kj_text(experiment));
+  auto answer = ask(client, std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  auto set = Document<schema::VariableSet>::open(bytes_of(answer->getSet()));
+  if (!set.is_ok()) return set.status();
+  return print_set(context, set->get(), {{"instrument", name}, {"run_number", run_number}, {"script_event", answer->getScriptSeq()}});
+}
+
+base::Result<int> show(Context& context, const VarsOptions& options) {
+  base::Result<RunSelection> selection = context.selection(options.words);
+  if (!selection.is_ok()) return selection.status();
+  Client& client = **context.client();
+  if (selection->ranges.empty()) return show_rules(context, client, selection->instrument);
+  if (!selection->is_one_run()) return base::Status(base::Code::kInvalidArgument, "variables are shown for one run at a time");
+  uint64_t run_number = selection->ranges[0].first;
+  if (selection->version != 0) return show_version(context, client, {selection->instrument, run_number, selection->version});
+  return show_resolved(context, client, selection->instrument, run_number, options.scope.experiment);
+}
+
+/// Says what was done; the answer's events in JSON.
+int report(Context& context, schema::Answer::Reader answer, const std::string& done) {
+  uint64_t seq = answer.getEvents().size() == 0 ? 0 : answer.getEvents()[0];
+  if (context.options.json) {
+    context.print(Json{{"event", seq == 0 ? Json() : Json(seq)}, {"repeated", answer.getRepeated()}});
+  } else {
+    context.out << printable_lines(done) << (seq == 0 ? ": nothing had to change" : fmt::format(" (event {})", seq)) << '\n';
+  }
+  return kDone;
+}
+
+base::Result<int> set(Context& context, const VarsOptions& options) {
+  if (base::Status status = check_scope(options.scope); !status.is_ok()) return status;
+  base::Result<Client*> connected = context.client();
+  if (!connected.is_ok()) return connected.status();
+  Client& client = **connected;
+  base::Result<schema::Instrument::Client> of = instrument(client, options.instrument);
+  if (!of.is_ok()) return of.status();
+  base::Result<Document<schema::VariableSet>> defaults = script_defaults(client, *of);
+  if (!defaults.is_ok()) return defaults.status();
+  KnownVariables known;
+  known.add(defaults->get());
+  base::Result<std::vector<Assignment>> assignments = parse_assignments(options.rest, known);
+  if (!assignments.is_ok()) return assignments.status().in(base::ascii_upper(options.instrument));
+
+  auto request = of->setVariablesRequest();
+  request.setCommandId(kj_text(options.change.command_id.empty() ? random_id() : options.change.command_id));
+  auto change = request.getChange();
+  change.setInstrument(kj_text(base::ascii_upper(options.instrument)));
+  write_scope(options.scope, change.getScope());
+  write_assignments(*assignments, change.initVariables(assignments->size()));
+  change.setComment(kj_text(options.change.comment));
+  std::string scope = scope_text(change.asReader().getScope());
+  auto answer = ask(client, std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  std::string names;
+  for (const Assignment& assignment : *assignments) names += fmt::format("{}{} = {}", names.empty() ? "" : ", ", assignment.name, assignment.value);
+  return report(context, answer->getAnswer(), fmt::format("{}: {} for {}", base::ascii_upper(options.instrument), names, scope));
+}
+
+base::Result<int> clear(Context& context, const VarsOptions& options) {
+  if (base::Status status = check_scope(options.scope); !status.is_ok()) return status;
+  base::Result<Client*> connected = context.client();
+  if (!connected.is_ok()) return connected.status();
+  Client& client = **connected;
+  base::Result<schema::Instrument::Client> of = instrument(client, options.instrument);
+  if (!of.is_ok()) return of.status();
+  auto request = of->clearVariablesRequest();
+  request.setCommandId(kj_text(options.change.command_id.empty() ? random_id() : options.change.command_id));
+  auto change = request.getChange();
+  change.setInstrument(kj_text(base::ascii_upper(options.instrument)));
+  write_scope(options.scope, change.getScope());
+  auto names = change.initNames(options.rest.size());
+  for (uint32_t i = 0; i < options.rest.size(); ++i) names.set(i, kj_text(options.rest[i]));
+  change.setComment(kj_text(options.change.comment));
+  std::string scope = scope_text(change.asReader().getScope());
+  auto answer = ask(client, std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  std::string what = options.rest.empty() ? "every variable" : fmt::format("{}", fmt::join(options.rest, ", "));
+  return report(context, answer->getAnswer(), fmt::format("{}: {} cleared for {}", base::ascii_upper(options.instrument), what, scope));
+}
+
+bool concerns(schema::Event::Reader event, const std::vector<std::string>& names) {
+  auto wanted = [&](capnp::Text::Reader name) {
+    return names.empty() || std::find(names.begin(), names.end(), std::string(text_of(name))) != names.end();
+  };
+  if (event.getBody().isVariablesSet()) {
+    for (auto variable : event.getBody().getVariablesSet().getVariables()) {
+      if (wanted(variable.getName())) return true;
+    }
+  } else if (event.getBody().isVariablesCleared()) {
+    auto cleared = event.getBody().getVariablesCleared().getNames();
+    if (cleared.size() == 0) return true;
+    for (auto name : cleared) {
+      if (wanted(name)) return true;
+    }
+  }
+  return false;
+}
+
+Json change_json(schema::Event::Reader event) {
+  Json json = event_json(event_line(event, JobNames()));
+  bool is_set = event.getBody().isVariablesSet();
+  json["scope"] = scope_json(is_set ? event.getBody().getVariablesSet().getScope() : event.getBody().getVariablesCleared().getScope());
+  json["variables"] = Json::array();
+  if (is_set) {
+    for (auto variable : event.getBody().getVariablesSet().getVariables()) {
+      json["variables"].push_back({{"name", base::to_utf8(text_of(variable.getName()))},
+                                   {"group", enum_word(variable.getGroup())},
+                                   {"value", json_value(text_of(variable.getValue()))}});
+    }
+  } else {
+    for (auto name : event.getBody().getVariablesCleared().getNames()) json["variables"].push_back({{"name", base::to_utf8(text_of(name))}});
+  }
+  auto comment = is_set ? event.getBody().getVariablesSet().getComment() : event.getBody().getVariablesCleared().getComment();
+  json["comment"] = text_or_null(text_of(comment));
+  return json;
+}
+
+base::Result<int> show_history(Context& context, const VarsOptions& options) {
+  base::Result<Client*> connected = context.client();
+  if (!connected.is_ok()) return connected.status();
+  Client& client = **connected;
+  std::string name = base::ascii_upper(options.instrument);
+  if (base::Result<schema::Instrument::Client> of = instrument(client, name); !of.is_ok()) return of.status();
+  base::Result<Events> events = history(client, [&](schema::Subject::Builder subject) { subject.setInstrument(kj_text(name)); });
+  if (!events.is_ok()) return events.status();
+  Json json = Json::array();
+  Table table({{"EVENT", Table::Align::kRight}, {"TIME"}, {"BY"}, {"CHANGE", Table::Align::kLeft, true}});
+  for (const auto& event : *events) {
+    if (!concerns(event.get(), options.rest)) continue;
+    EventLine line = event_line(event.get(), JobNames());
+    json.push_back(change_json(event.get()));
+    table.add({std::to_string(line.seq), human_time(line.time_ns), line.actor, line.text});
+  }
+  if (context.options.json) {
+    context.print(json);
+  } else if (!table.is_empty()) {
+    context.print(table);
+  }
+  if (!table.is_empty()) return kDone;
+  context.say(fmt::format("{}: no variable was ever set", name));
+  return kNothingFound;
+}
+
+}  // namespace
+
+void add_vars(CLI::App& app, Context& context) {
+  CLI::App* vars = app.add_subcommand("vars", "Reduction variables: show, set, clear, history");
+  vars->require_subcommand(1);
+
+  auto shown = std::make_shared<VarsOptions>();
+  CLI::App* show_command = vars->add_subcommand("show", "What is set for an instrument; what a run would get now; what a version had");
+  show_command->add_option("for", shown->words, "Instrument, run or version")->type_name("INSTRUMENT|RUN")->required();
+  show_command->add_option("--experiment", shown->scope.experiment, "As if the run were of this experiment")->type_name("NUMBER");
+  show_command->footer("Example: runledger vars show MARI 28001");
+  show_command->callback([&context, shown] { context.finish(show(context, *shown)); });
+
+  auto to_set = std::make_shared<VarsOptions>();
+  CLI::App* set_command = vars->add_subcommand("set", "Set values for runs to come");
+  set_command->add_option("instrument", to_set->instrument, "Instrument")->required();
+  set_command->add_option("values", to_set->rest, "Values; JSON, else text")->type_name("NAME=VALUE")->required();
+  add_scope_options(*set_command, to_set->scope);
+  add_change_options(*set_command, to_set->change);
+  set_command->footer("Example: runledger vars set MARI mon=2 --from-run 28000");
+  set_command->callback([&context, to_set] { context.finish(set(context, *to_set)); });
+
+  auto to_clear = std::make_shared<VarsOptions>();
+  CLI::App* clear_command = vars->add_subcommand("clear", "Take back what was set; without names everything set for those runs");
+  clear_command->add_option("instrument", to_clear->instrument, "Instrument")->required();
+  clear_command->add_option("names", to_clear->rest, "Variables")->type_name("NAME");
+  add_scope_options(*clear_command, to_clear->scope);
+  add_change_options(*clear_command, to_clear->change);
+  clear_command->footer("Example: runledger vars clear MARI mon --experiment 2010001");
+  clear_command->callback([&context, to_clear] { context.finish(clear(context, *to_clear)); });
+
+  auto of_history = std::make_shared<VarsOptions>();
+  CLI::App* history_command = vars->add_subcommand("history", "Who set what, when");
+  history_command->add_option("instrument", of_history->instrument, "Instrument")->required();
+  history_command->add_option("names", of_history->rest, "Only these variables")->type_name("NAME");
+  history_command->footer("Example: runledger vars history MARI mon");
+  history_command->callback([&context, of_history] { context.finish(show_history(context, *of_history)); });
+}
+
+}  // namespace tools

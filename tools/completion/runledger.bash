@@ -1,0 +1,52 @@
+# bash completion for runledger: commands and options.
+_runledger() {
+  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local global="--site --connect --json --help"
+  local commands="init up status runs show trace explain log watch rerun cancel queue vars script pause resume version"
+  local states="detected refused held queued running succeeded failed skipped cancelled"
+  local change="--comment --command-id" scope="--default --from-run --to-run --experiment"
+  COMPREPLY=()
+
+  case $previous in
+    --site) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --state) COMPREPLY=($(compgen -W "$states" -- "$word")); return ;;
+    --script) if [[ " ${COMP_WORDS[*]} " == *" rerun "* ]]; then COMPREPLY=($(compgen -W "stored current" -- "$word")); return; fi ;;
+    --connect | --experiment | --limit | --attempt | --tail | --from | --set | --comment | --command-id | --from-run | --to-run | --file) return ;;
+  esac
+
+  local command= second= i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      --site | --connect) ((i++)) ;;
+      -*) ;;
+      *) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; elif [[ -z $second ]]; then second=${COMP_WORDS[i]}; fi ;;
+    esac
+  done
+
+  local words=
+  case $command in
+    "") words="$commands $global --version" ;;
+    runs) words="--experiment --state --limit" ;;
+    trace) words="--script" ;;
+    log) words="--attempt --tail --raw" ;;
+    watch) words="--from" ;;
+    queue) words="--limit" ;;
+    rerun) words="--set --script --fresh-variables --wait $change" ;;
+    cancel | pause | resume) words="$change" ;;
+    init | up) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    vars)
+      case $second in
+        "") words="show set clear history" ;;
+        show) words="--experiment" ;;
+        set | clear) words="$scope $change" ;;
+      esac ;;
+    script)
+      case $second in
+        "") words="show list diff" ;;
+        show | diff) words="--file" ;;
+      esac ;;
+  esac
+  [[ -n $command ]] && words="$words $global"
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+}
+complete -F _runledger runledger

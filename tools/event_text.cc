@@ -1,0 +1,260 @@
+#include "tools/event_text.h"
+
+#include <capnp/dynamic.h>
+#include <fmt/format.h>
+
+#include "tools/records.h"
+#include "tools/run_names.h"
+#include "tools/table.h"
+#include "tools/words.h"
+
+namespace tools {
+namespace {
+
+using Body = schema::Event::Body;
+
+std::string kind_of(schema::Event::Reader event) {
+  capnp::DynamicStruct::Reader body = capnp::toDynamic(event.getBody());
+  KJ_IF_MAYBE (field, body.which()) return field->getProto().getName().cStr();
+  return "unknown";
+}
+
+std::string words(capnp::Text::Reader text) { return std::string(text_of(text)); }
+
+std::string assignments(capnp::List<schema::Variable>::Reader variables) {
+  std::string text;
+  for (auto variable : variables) {
+    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", words(variable.getName()), words(variable.getValue()));
+  }
+  return text;
+}
+
+std::string with_comment(std::string text, capnp::Text::Reader comment) {
+  return comment.size() == 0 ? text : fmt::format("{}: {}", text, words(comment));
+}
+
+std::string files_text(capnp::List<schema::RawFile>::Reader files) {
+  std::string text;
+  for (auto file : files) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", words(file.getPath()), human_size(file.getSizeBytes()));
+  }
+  return text;
+}
+
+std::string detection_text(std::string_view what, schema::RunDetected::Reader detected) {
+  std::string text = fmt::format("{} by {}: {}", what, words(detected.getSource()), files_text(detected.getFiles()));
+  for (auto problem : detected.getProblems()) text += fmt::format("; {}", words(problem));
+  return text;
+}
+
+std::string queued_text(schema::JobQueued::Reader queued) {
+  return fmt::format("queued with script {} ({})", words(queued.getScriptPath()), short_hash(bytes_of(queued.getScriptSha256())));
+}
+
+std::string failure_text(schema::AttemptFailed::Reader failed) {
+  return fmt::format("attempt {} failed ({}): {}{}", failed.getAttempt(), enum_word(failed.getKind()), words(failed.getMessage()),
+                     failed.getWillRetry() ? "; it will be tried again" : "");
+}
+
+/// What is said where the event carries no reason of its own.
+std::string plain_text(Body::Reader body) {
+  switch (body.which()) {
+    case Body::INSTRUMENT_CONFIGURED: {
+      auto config = body.getInstrumentConfigured();
+      return fmt::format("configured: {} scripts, {} watched folders, script {}", enum_word(config.getContract()),
+                         config.getRawFolders().size(), words(config.getScriptPath()));
+    }
+    case Body::INSTRUMENT_PAUSED: return "paused";
+    case Body::INSTRUMENT_RESUMED: return "resumed";
+    case Body::SCRIPT_REGISTERED: {
+      auto script = body.getScriptRegistered();
+      return fmt::format("script {} has new text {}{}", words(script.getPath()), short_hash(bytes_of(script.getSha256())),
+                         script.getProblem().size() == 0 ? "" : "; " + words(script.getProblem()));
+    }
+    case Body::VARIABLES_SET: {
+      auto set = body.getVariablesSet();
+      return with_comment(fmt::format("{} set for {}", assignments(set.getVariables()), scope_text(set.getScope())), set.getComment());
+    }
+    case Body::VARIABLES_CLEARED: {
+      auto cleared = body.getVariablesCleared();
+      std::string names;
+      for (auto name : cleared.getNames()) names += (names.empty() ? "" : ", ") + words(name);
+      return with_comment(
+          fmt::format("{} cleared for {}", names.empty() ? "every variable" : names, scope_text(cleared.getScope())), cleared.getComment());
+    }
+    case Body::RUN_DETECTED: return detection_text("detected", body.getRunDetected());
+    case Body::RUN_REVISED: return detection_text("file written again, seen", body.getRunRevised());
+    case Body::RUN_ANNOTATED: return words(body.getRunAnnotated().getText());
+    case Body::RAW_FILE_REFUSED: return fmt::format("file {} refused", words(body.getRawFileRefused().getFile().getPath()));
+    case Body::RUN_SKIPPED: return "skipped";
+    case Body::REDUCTION_REQUESTED: {
+      auto request = body.getReductionRequested();
+      std::string text = fmt::format("one more version asked for, {} script", enum_word(request.getScript()));
+      if (request.getVariables().size() > 0) text += ", " + assignments(request.getVariables());
+      return with_comment(std::move(text), request.getComment());
+    }
+    case Body::JOB_QUEUED: return queued_text(body.getJobQueued());
+    case Body::JOB_HELD: return "held";
+    case Body::JOB_RELEASED: return "released";
+    case Body::ATTEMPT_STARTED: {
+      auto started = body.getAttemptStarted();
+      return fmt::format("attempt {} started by {} on {}", started.getAttempt(), words(started.getWorker()), words(started.getHost()));
+    }
+    case Body::ATTEMPT_LOST:
+      return fmt::format("attempt {} of {} lost", body.getAttemptLost().getAttempt(), words(body.getAttemptLost().getWorker()));
+    case Body::ATTEMPT_FAILED: return failure_text(body.getAttemptFailed());
+    case Body::ATTEMPT_SUCCEEDED: {
+      auto succeeded = body.getAttemptSucceeded();
+      return with_comment(fmt::format("attempt {} finished with {} files, {}", succeeded.getAttempt(), succeeded.getOutputs().getFiles(),
+                                      human_size(succeeded.getOutputs().getTotalBytes())),
+                          succeeded.getMessage());
+    }
+    case Body::RESULT_REJECTED: return fmt::format("result of attempt {} rejected", body.getResultRejected().getAttempt());
+    case Body::JOB_SUCCEEDED: return "succeeded, output is in place";
+    case Body::JOB_FAILED: return fmt::format("failed ({})", enum_word(body.getJobFailed().getKind()));
+    case Body::JOB_SKIPPED: return "skipped by the script";
+    case Body::JOB_CANCELLED: return "cancelled";
+    case Body::WORKER_JOINED: {
+      auto worker = body.getWorkerJoined();
+      return fmt::format("worker {} joined from {} with {} slots", words(worker.getWorker()), words(worker.getHost()), worker.getSlots());
+    }
+    case Body::WORKER_LEFT: return fmt::format("worker {} left", words(body.getWorkerLeft().getWorker()));
+    default: return "an event of a later release";
+  }
+}
+
+schema::Reason::Reader reason_of(Body::Reader body) {
+  switch (body.which()) {
+    case Body::INSTRUMENT_PAUSED: return body.getInstrumentPaused().getReason();
+    case Body::INSTRUMENT_RESUMED: return body.getInstrumentResumed().getReason();
+    case Body::RAW_FILE_REFUSED: return body.getRawFileRefused().getReason();
+    case Body::RUN_SKIPPED: return body.getRunSkipped().getReason();
+    case Body::JOB_QUEUED: return body.getJobQueued().getReason();
+    case Body::JOB_HELD: return body.getJobHeld().getReason();
+    case Body::JOB_RELEASED: return body.getJobReleased().getReason();
+    case Body::ATTEMPT_LOST: return body.getAttemptLost().getReason();
+    case Body::RESULT_REJECTED: return body.getResultRejected().getReason();
+    case Body::JOB_FAILED: return body.getJobFailed().getReason();
+    case Body::JOB_SKIPPED: return body.getJobSkipped().getReason();
+    case Body::JOB_CANCELLED: return body.getJobCancelled().getReason();
+    case Body::WORKER_LEFT: return body.getWorkerLeft().getReason();
+    default: return {};
+  }
+}
+
+EventSubject of_run(schema::RunKey::Reader run) { return {words(run.getInstrument()), run.getRunNumber(), 0, 0}; }
+
+EventSubject subject_of(schema::Event::Reader event, const JobNames& jobs) {
+  Body::Reader body = event.getBody();
+  if (uint64_t job = job_of(event)) {
+    if (std::optional<EventSubject> known = jobs.find(job)) return *known;
+    EventSubject subject;
+    subject.job = job;
+    return subject;
+  }
+  auto named = [](capnp::Text::Reader name) {
+    EventSubject subject;
+    subject.instrument = words(name);
+    return subject;
+  };
+  switch (body.which()) {
+    case Body::INSTRUMENT_CONFIGURED: return named(body.getInstrumentConfigured().getInstrument());
+    case Body::INSTRUMENT_PAUSED: return named(body.getInstrumentPaused().getInstrument());
+    case Body::INSTRUMENT_RESUMED: return named(body.getInstrumentResumed().getInstrument());
+    case Body::SCRIPT_REGISTERED: return named(body.getScriptRegistered().getInstrument());
+    case Body::VARIABLES_SET: return named(body.getVariablesSet().getInstrument());
+    case Body::VARIABLES_CLEARED: return named(body.getVariablesCleared().getInstrument());
+    case Body::RUN_DETECTED: return of_run(body.getRunDetected().getRun());
+    case Body::RUN_REVISED: return of_run(body.getRunRevised().getRun());
+    case Body::RUN_ANNOTATED: return of_run(body.getRunAnnotated().getRun());
+    case Body::RUN_SKIPPED: return of_run(body.getRunSkipped().getRun());
+    case Body::REDUCTION_REQUESTED: return of_run(body.getReductionRequested().getRun());
+    case Body::RAW_FILE_REFUSED: {
+      EventSubject subject = named(body.getRawFileRefused().getInstrument());
+      subject.run_number = body.getRawFileRefused().getRunNumber();
+      return subject;
+    }
+    default: return {};
+  }
+}
+
+}  // namespace
+
+uint64_t job_of(schema::Event::Reader event) {
+  Body::Reader body = event.getBody();
+  switch (body.which()) {
+    case Body::JOB_QUEUED: return event.getSeq();
+    case Body::JOB_HELD: return body.getJobHeld().getJob();
+    case Body::JOB_RELEASED: return body.getJobReleased().getJob();
+    case Body::ATTEMPT_STARTED: return body.getAttemptStarted().getJob();
+    case Body::ATTEMPT_LOST: return body.getAttemptLost().getJob();
+    case Body::ATTEMPT_FAILED: return body.getAttemptFailed().getJob();
+    case Body::ATTEMPT_SUCCEEDED: return body.getAttemptSucceeded().getJob();
+    case Body::RESULT_REJECTED: return body.getResultRejected().getJob();
+    case Body::JOB_SUCCEEDED: return body.getJobSucceeded().getJob();
+    case Body::JOB_FAILED: return body.getJobFailed().getJob();
+    case Body::JOB_SKIPPED: return body.getJobSkipped().getJob();
+    case Body::JOB_CANCELLED: return body.getJobCancelled().getJob();
+    default: return 0;
+  }
+}
+
+void JobNames::learn(schema::Event::Reader event) {
+  if (event.getBody().which() != Body::JOB_QUEUED) return;
+  auto queued = event.getBody().getJobQueued();
+  if (queued.getRuns().size() == 0) return;
+  EventSubject subject = of_run(queued.getRuns()[0]);
+  subject.version = queued.getVersion();
+  subject.job = event.getSeq();
+  names_[event.getSeq()] = subject;
+}
+
+std::optional<EventSubject> JobNames::find(uint64_t job) const {
+  auto found = names_.find(job);
+  return found == names_.end() ? std::nullopt : std::optional(found->second);
+}
+
+EventLine event_line(schema::Event::Reader event, const JobNames& jobs) {
+  EventLine line;
+  line.seq = event.getSeq();
+  line.time_ns = event.getTime();
+  line.kind = kind_of(event);
+  line.actor = words(event.getActor().getName());
+  line.cause = event.getCause();
+  line.subject = subject_of(event, jobs);
+  schema::Reason::Reader reason = reason_of(event.getBody());
+  line.code = words(reason.getCode());
+  line.text = words(reason.getText());
+  if (line.text.empty()) line.text = plain_text(event.getBody());
+  // A reason names its run by itself; a bare "succeeded" needs the name in front.
+  std::string bare = line.subject.run_number == 0 ? subject_text(line.subject) : run_text(line.subject.instrument, line.subject.run_number);
+  if (!bare.empty() && line.text.find(bare) == std::string::npos) line.text = fmt::format("{}: {}", subject_text(line.subject), line.text);
+  return line;
+}
+
+std::string kind_words(const std::string& kind) {
+  std::string text = snake_case(kind);
+  for (char& c : text) {
+    if (c == '_') c = ' ';
+  }
+  return text;
+}
+
+std::string subject_text(const EventSubject& subject) {
+  if (subject.run_number != 0) return run_text(subject.instrument, subject.run_number, subject.version);
+  if (!subject.instrument.empty()) return subject.instrument;
+  return subject.job != 0 ? fmt::format("job {}", subject.job) : "";
+}
+
+std::string scope_text(schema::Scope::Reader scope) {
+  switch (scope.which()) {
+    case schema::Scope::DEFAULT: return "default";
+    case schema::Scope::FROM_RUN:
+      return scope.getToRun() == 0 ? fmt::format("runs from {}", scope.getFromRun())
+                                   : fmt::format("runs {} to {}", scope.getFromRun(), scope.getToRun());
+    case schema::Scope::EXPERIMENT: return fmt::format("experiment {}", words(scope.getExperiment()));
+  }
+  return "a scope of a later release";
+}
+
+}  // namespace tools

@@ -1,0 +1,54 @@
+// An event as a line for people and programs: what happened, to which run, and why, in a sentence.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "schema/event.capnp.h"
+
+namespace tools {
+
+/// What an event is about; empty and 0 where it is about no such thing.
+struct EventSubject {
+  std::string instrument;
+  uint64_t run_number = 0;
+  uint16_t version = 0;
+  uint64_t job = 0;
+};
+
+/// Which run and version a job is: events of a job only bear its number.
+class JobNames {
+ public:
+  /// Remembers what `event` says of a job, if it says anything.
+  void learn(schema::Event::Reader event);
+  /// nullopt: its jobQueued event was not seen.
+  std::optional<EventSubject> find(uint64_t job) const;
+
+ private:
+  std::map<uint64_t, EventSubject> names_;
+};
+
+struct EventLine {
+  uint64_t seq = 0;
+  int64_t time_ns = 0;
+  std::string kind;  // the schema's name: "jobQueued"; "unknown" for one of a later release
+  std::string actor;
+  uint64_t cause = 0;
+  EventSubject subject;
+  std::string code;  // reason code; empty = none
+  std::string text;  // one sentence
+};
+
+/// The job an event is about, 0 = none.
+uint64_t job_of(schema::Event::Reader event);
+EventLine event_line(schema::Event::Reader event, const JobNames& jobs);
+/// "jobQueued" -> "job queued".
+std::string kind_words(const std::string& kind);
+/// "MARI 28001 v2", "MARI", "job 17" or "".
+std::string subject_text(const EventSubject& subject);
+/// "default", "runs from 28000", "runs 28000 to 28010", "experiment 2010001".
+std::string scope_text(schema::Scope::Reader scope);
+
+}  // namespace tools

@@ -1,0 +1,51 @@
+// The command `runledger`: streams, terminal and connection; everything else is in tools::run_program.
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <clocale>
+#include <csignal>
+#include <cstring>
+#include <iostream>
+
+#include "site/site.h"
+#include "tools/output.h"
+#include "tools/program.h"
+#include "tools/site_commands.h"
+
+namespace {
+
+base::Result<std::unique_ptr<tools::Client>> open_client(const tools::GlobalOptions& options) {
+  if (options.address) return tools::connect(*options.address);
+  std::error_code unused;
+  base::Result<std::filesystem::path> folder = site::find(options.site, std::filesystem::current_path(unused));
+  if (!folder.is_ok()) return folder.status();
+  base::Result<site::Site> site = site::load(*folder);
+  if (!site.is_ok()) return site.status();
+  if (site->listen.empty()) {
+    return base::Status(base::Code::kInvalidArgument, fmt::format("{}/site.toml: [facility] listen is empty; ledgerd cannot be reached", folder->string()));
+  }
+  return tools::connect(site->listen.front());
+}
+
+tools::Terminal terminal_of(int descriptor) {
+  winsize size{};
+  if (isatty(descriptor) == 0) return {};
+  return {ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : size_t{0}, true};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);  // a reader that goes away is seen by write()
+  tools::FileBuffer buffer(STDOUT_FILENO);
+  std::ostream out(&buffer);
+  tools::Context context(out, std::cerr, terminal_of(STDOUT_FILENO), open_client);
+  constexpr tools::AddCommand kSiteCommands[] = {tools::add_init, tools::add_up};
+  int exit_code = tools::run_program({argv + std::min(argc, 1), argv + argc}, context, kSiteCommands);
+  out.flush();
+  if (buffer.error() == 0 || buffer.error() == EPIPE) return exit_code;
+  context.say(fmt::format("standard output: {}", strerror(buffer.error())));
+  return tools::kError;
+}

@@ -1,0 +1,174 @@
+#include "tools/records.h"
+
+#include <capnp/serialize.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "base/sha256.h"
+#include "base/text.h"
+
+namespace tools {
+namespace {
+
+constexpr uint32_t kPieceBytes = 1u << 20;
+constexpr uint32_t kHistoryPage = 5000;
+constexpr uint64_t kTraversalWords = 64u << 20;
+
+}  // namespace
+
+template <typename T>
+base::Result<Document<T>> Document<T>::open(std::string_view bytes) {
+  if (bytes.size() % sizeof(capnp::word) != 0) {
+    return base::Status(base::Code::kCorruption, fmt::format("{} bytes are no Cap'n Proto message", bytes.size()));
+  }
+  Document document;
+  document.words_ = kj::heapArray<capnp::word>(std::max<size_t>(1, bytes.size() / sizeof(capnp::word)));
+  memset(document.words_.begin(), 0, document.words_.asBytes().size());
+  memcpy(document.words_.begin(), bytes.data(), bytes.size());
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = kTraversalWords;
+  kj::ArrayPtr<const capnp::word> segment = document.words_;
+  document.reader_ = std::make_unique<capnp::SegmentArrayMessageReader>(kj::heapArray({segment}), options);
+  return document;
+}
+
+template class Document<schema::Event>;
+template class Document<schema::VariableSet>;
+template class Document<schema::OutputManifest>;
+template class Document<schema::Environment>;
+
+base::Status stream_blob(Client& client, std::string_view sha256, const std::function<void(std::string_view)>& use) {
+  schema::Runs::Client runs = client.session().runsRequest().send().getRuns();
+  base::Sha256Stream hash;
+  for (uint64_t offset = 0, total = 1; offset < total;) {
+    auto request = runs.blobRequest();
+    request.setSha256(data_of(sha256));
+    request.setOffset(offset);
+    request.setLimit(kPieceBytes);
+    auto answer = ask(client, std::move(request));
+    if (!answer.is_ok()) return answer.status();
+    std::string_view piece = bytes_of(answer->getBytes());
+    total = answer->getTotalBytes();
+    if (piece.empty() && offset < total) {
+      return {base::Code::kCorruption, fmt::format("blob {} ends after {} of {} bytes; run 'runledger verify'", base::hex(sha256), offset, total)};
+    }
+    hash.update(piece.data(), piece.size());
+    use(piece);
+    offset += piece.size();
+  }
+  if (base::as_bytes(hash.finish()) != sha256) {
+    return {base::Code::kCorruption, fmt::format("blob {} has other bytes than its name says; run 'runledger verify'", base::hex(sha256))};
+  }
+  return base::Status::ok();
+}
+
+base::Result<std::string> blob(Client& client, std::string_view sha256) {
+  std::string bytes;
+  base::Status status = stream_blob(client, sha256, [&](std::string_view piece) { bytes += piece; });
+  if (!status.is_ok()) return status;
+  return bytes;
+}
+
+template <typename T>
+base::Result<Document<T>> document(Client& client, std::string_view sha256) {
+  if (sha256.empty()) return Document<T>::open("");
+  base::Result<std::string> bytes = blob(client, sha256);
+  if (!bytes.is_ok()) return bytes.status();
+  return Document<T>::open(*bytes);
+}
+
+template base::Result<Document<schema::VariableSet>> document(Client&, std::string_view);
+template base::Result<Document<schema::OutputManifest>> document(Client&, std::string_view);
+template base::Result<Document<schema::Environment>> document(Client&, std::string_view);
+
+base::Result<Events> history(Client& client, const SetSubject& subject) {
+  schema::Runs::Client runs = client.session().runsRequest().send().getRuns();
+  Events events;
+  for (uint64_t after = 0;;) {
+    auto request = runs.historyRequest();
+    subject(request.initSubject());
+    request.setLimit(kHistoryPage);
+    request.setAfter(after);
+    auto answer = ask(client, std::move(request));
+    if (!answer.is_ok()) return answer.status();
+    for (auto bytes : answer->getEvents()) {
+      base::Result<Document<schema::Event>> event = Document<schema::Event>::open(bytes_of(bytes));
+      if (!event.is_ok()) return event.status();
+      events.push_back(std::move(*event));
+    }
+    after = answer->getNext();
+    if (after == 0) return events;
+  }
+}
+
+base::Result<Events> run_history(Client& client, std::string_view instrument_name, uint64_t run_number) {
+  return history(client, [&](schema::Subject::Builder subject) {
+    auto run = subject.initRun();
+    run.setInstrument(std::string(instrument_name).c_str());
+    run.setRunNumber(run_number);
+  });
+}
+
+base::Result<Events> job_history(Client& client, uint64_t job) {
+  return history(client, [&](schema::Subject::Builder subject) { subject.setJob(job); });
+}
+
+void merge(Events& events, Events more) {
+  std::move(more.begin(), more.end(), std::back_inserter(events));
+  auto seq = [](const Document<schema::Event>& event) { return event.get().getSeq(); };
+  std::stable_sort(events.begin(), events.end(), [&](const auto& a, const auto& b) { return seq(a) < seq(b); });
+  events.erase(std::unique(events.begin(), events.end(), [&](const auto& a, const auto& b) { return seq(a) == seq(b); }), events.end());
+}
+
+base::Result<ShownRun> show_run(Client& client, const RunName& run) {
+  auto request = client.session().runsRequest().send().getRuns().showRequest();
+  request.getRun().setInstrument(run.instrument.c_str());
+  request.getRun().setRunNumber(run.run_number);
+  base::Result<ShownRun> answer = ask(client, std::move(request));
+  if (!answer.is_ok() || run.version == 0 || chosen_version(*answer, run.version)) return answer;
+  size_t versions = answer->getVersions().size();
+  return base::Status(base::Code::kNotFound,
+                      fmt::format("{} has no version {}; {}", run_text(run.instrument, run.run_number), run.version,
+                                  versions == 0 ? "it has none yet" : fmt::format("the latest is v{}", versions)));
+}
+
+std::optional<schema::JobRow::Reader> chosen_version(schema::Runs::ShowResults::Reader shown, uint16_t version) {
+  std::optional<schema::JobRow::Reader> latest;
+  for (auto job : shown.getVersions()) {
+    if (job.getQueued().getVersion() == version) return job;
+    if (!latest || job.getQueued().getVersion() > latest->getQueued().getVersion()) latest = job;
+  }
+  return version == 0 ? latest : std::nullopt;
+}
+
+base::Result<schema::Instrument::Client> instrument(Client& client, const std::string& name) {
+  auto request = client.session().instrumentRequest();
+  request.setName(base::ascii_upper(name).c_str());
+  auto answer = ask(client, std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  return answer->getInstrument();
+}
+
+base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job) {
+  std::string_view manifest, environment;
+  std::string output_directory(text_of(job.getQueued().getOutputDirectory()));
+  for (auto attempt : job.getAttempts()) {
+    environment = bytes_of(attempt.getEnvironment());
+    auto outcome = attempt.getOutcome();  // what a failed attempt wrote was never published
+    if (outcome != schema::AttemptRow::Outcome::SUCCEEDED && outcome != schema::AttemptRow::Outcome::PUBLISHING) continue;
+    manifest = bytes_of(attempt.getOutputs().getManifest());
+    if (attempt.getOutputs().getDirectory().size() > 0) output_directory = text_of(attempt.getOutputs().getDirectory());
+  }
+  auto variables = document<schema::VariableSet>(client, bytes_of(job.getQueued().getVariables()));
+  if (!variables.is_ok()) return variables.status();
+  auto outputs = document<schema::OutputManifest>(client, manifest);
+  if (!outputs.is_ok()) return outputs.status();
+  auto environment_document = document<schema::Environment>(client, environment);
+  if (!environment_document.is_ok()) return environment_document.status();
+  return VersionDetail{job, std::move(*variables), std::move(*outputs), std::move(*environment_document), output_directory};
+}
+
+}  // namespace tools

@@ -1,0 +1,76 @@
+// What commands fetch from the ledger: events, documents and texts.
+#pragma once
+
+#include <capnp/message.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "schema/document.capnp.h"
+#include "tools/client.h"
+#include "tools/run_names.h"
+
+namespace tools {
+
+/// A stored message, canonical bytes: one segment, no table in front of it.
+///
+/// Owns:    a copy of the bytes; readers live as long as it does.
+/// Threads: one at a time. Errors: kCorruption when the bytes are no message; a damaged inside throws kj::Exception when read.
+template <typename T>
+class Document {
+ public:
+  static base::Result<Document> open(std::string_view bytes);
+  typename T::Reader get() const { return reader_->template getRoot<T>(); }
+
+ private:
+  kj::Array<capnp::word> words_;
+  std::unique_ptr<capnp::MessageReader> reader_;
+};
+
+/// A blob piece by piece, checked against its name at the end. kCorruption: the pieces are not what the name says.
+base::Status stream_blob(Client& client, std::string_view sha256, const std::function<void(std::string_view piece)>& use);
+base::Result<std::string> blob(Client& client, std::string_view sha256);
+
+/// A document of the blob store; an empty name gives an empty document.
+template <typename T>
+base::Result<Document<T>> document(Client& client, std::string_view sha256);
+
+using Events = std::vector<Document<schema::Event>>;
+using SetSubject = std::function<void(schema::Subject::Builder)>;
+/// Every event about a subject, oldest first.
+base::Result<Events> history(Client& client, const SetSubject& subject);
+base::Result<Events> run_history(Client& client, std::string_view instrument, uint64_t run_number);
+base::Result<Events> job_history(Client& client, uint64_t job);
+/// `more` put into `events`, in seq order, each event once.
+void merge(Events& events, Events more);
+
+using ShownRun = capnp::Response<schema::Runs::ShowResults>;
+/// A run with all its versions. kNotFound also when the version named is not there.
+base::Result<ShownRun> show_run(Client& client, const RunName& run);
+/// The version `run` names, else the latest; nullopt while there is none.
+std::optional<schema::JobRow::Reader> chosen_version(schema::Runs::ShowResults::Reader shown, uint16_t version);
+
+/// The capability of one instrument. kNotFound: there is no such instrument.
+base::Result<schema::Instrument::Client> instrument(Client& client, const std::string& name);
+
+/// A version with the documents it names. Borrows `job` from the answer it came in.
+struct VersionDetail {
+  schema::JobRow::Reader job;
+  Document<schema::VariableSet> variables;
+  Document<schema::OutputManifest> outputs;     // of the attempt that succeeded
+  Document<schema::Environment> environment;    // of the last attempt
+  std::string output_directory;
+};
+base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job);
+
+inline std::string_view bytes_of(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
+inline std::string_view text_of(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
+inline capnp::Data::Reader data_of(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
+inline kj::StringPtr kj_text(const std::string& text) { return {text.c_str(), text.size()}; }
+
+}  // namespace tools

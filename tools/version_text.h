@@ -1,0 +1,24 @@
+// A run and its versions as text for people.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/records.h"
+#include "tools/table.h"
+
+namespace tools {
+
+using Labelled = std::vector<std::pair<std::string, std::string>>;
+
+Labelled run_lines(schema::RunRow::Reader run);
+Labelled version_lines(const VersionDetail& detail);
+/// The variables, one a line; empty when there are none.
+std::string variable_table_text(schema::VariableSet::Reader set, const Terminal& terminal);
+/// PATH  (1.2 MiB, sha256 0123...)
+std::string files_text(capnp::List<schema::RawFile>::Reader files);
+std::string attempt_text(schema::AttemptRow::Reader attempt);
+std::string decision_text(schema::Decision::Reader decision);
+
+}  // namespace tools
