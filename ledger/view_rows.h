@@ -38,11 +38,11 @@ struct Page {
 
 /// Fields that are set must all match.
 struct RunSelection {
-  std::string instrument;  // empty = all
-  std::string experiment;  // empty = all
+  std::string instrument = {};  // empty = all
+  std::string experiment = {};  // empty = all
   uint64_t first_run = 0;
   uint64_t last_run = 0;  // 0 = no end
-  std::vector<schema::RunState> states;  // empty = all
+  std::vector<schema::RunState> states = {};  // empty = all
 };
 /// Sorted by instrument, run number. Reads no more rows than it answers, but for runs outside first_run .. last_run.
 Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& selection, size_t limit, std::string_view after = {});

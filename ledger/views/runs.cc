@@ -168,9 +168,7 @@ void fold_refused(schema::Event::Reader event, schema::RawFileRefused::Reader re
   } else {
     bool own = false;
     for (auto file : run->asReader().getRawFiles()) own = own || view(file.getPath()) == path;
-    std::string name(file_name(path));
-    std::string sentence = why.starts_with(name) || why.starts_with(path) ? std::string(why) : name + ": " + std::string(why);
-    run.add_problem(own ? sentence + "; it was taken as this run's raw file before" : not_used(path, why));
+    run.add_problem(own ? about_file(path, why) + "; it was taken as this run's raw file before" : not_used(path, why));
     run.save();
     return;
   }
@@ -241,12 +239,13 @@ std::string_view file_name(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
-std::string not_used(std::string_view path, std::string_view why) {
+std::string about_file(std::string_view path, std::string_view why) {
   std::string name(file_name(path));
-  if (why.starts_with(path)) return name + std::string(why.substr(path.size())) + "; not used";
-  if (why.starts_with(name)) return std::string(why) + "; not used";
-  return name + ": " + std::string(why) + "; not used";
+  size_t at = why.find(name);
+  return at == std::string_view::npos ? name + ": " + std::string(why) : std::string(why.substr(at));
 }
+
+std::string not_used(std::string_view path, std::string_view why) { return about_file(path, why) + "; not used"; }
 
 std::string_view experiment_of(schema::RunMetadata::Reader metadata) {
   auto experiment = metadata.getExperiment();

@@ -30,6 +30,8 @@ class RunsView final : public View {
   void fold(schema::Event::Reader event, Rows& rows) const override;
 };
 
+/// "NAME: WHY", whether or not the sentence names the file itself.
+std::string about_file(std::string_view path, std::string_view why);
 /// How a refused file is put on record at a run that has a better one.
 std::string not_used(std::string_view path, std::string_view why);
 /// The last part of a path.
