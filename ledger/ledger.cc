@@ -89,8 +89,8 @@ base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& 
 
 class StoredLedger final : public Ledger {
  public:
-  StoredLedger(std::unique_ptr<FolderLock> lock, std::string id, std::shared_ptr<HealthBoard> health, Rules rules)
-      : lock_(std::move(lock)), id_(std::move(id)), health_(std::move(health)), rules_(std::move(rules)) {}
+  StoredLedger(std::string id, std::shared_ptr<HealthBoard> health, Rules rules)
+      : id_(std::move(id)), health_(std::move(health)), rules_(std::move(rules)) {}
 
   void begin(std::shared_ptr<Store> store, LogState state, std::unique_ptr<HeadFile> head_file, const Options& options,
              const base::Clock& clock) {
@@ -121,7 +121,6 @@ class StoredLedger final : public Ledger {
   base::Status rebuild_views() override { return writer_->rebuild({rules_.views.begin(), rules_.views.end()}); }
 
  private:
-  const std::unique_ptr<FolderLock> lock_;  // given back last
   const std::string id_;
   const std::shared_ptr<HealthBoard> health_;
   const Rules rules_;
@@ -140,7 +139,7 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   if (!std::filesystem::is_directory(folder)) {
     return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there{}{}", folder.string(), error ? ": " : "", error ? error.message() : ""));
   }
-  auto lock = std::make_unique<FolderLock>();
+  const auto lock = std::make_shared<FolderLock>();
   if (base::Status locked = lock->lock(folder); !locked.is_ok()) return locked;
 
   // Look first, without a trace: opening for writing would throw away the very bytes that could still be saved.
@@ -169,26 +168,31 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   }
   looked = base::Status(base::Code::kNotFound, "closed");
 
+  // The engine must not meet a full disk while it recovers either (docs/adr/0001-one-writer.md).
+  if (const auto space = std::filesystem::space(folder, error); !error && space.available < options.min_free_bytes) {
+    return base::Status(base::Code::kUnavailable, fmt::format("{}: {} bytes of space are left on the disk, {} must stay free; make room and start again",
+                                                              folder.string(), space.available, options.min_free_bytes));
+  }
   auto health = std::make_shared<HealthBoard>();
   if (id.empty()) id = new_id();
   auto head_file = HeadFile::open(head_path, {.number = 0, .id = id, .size = 0, .root = TreeEdge().root(), .time_ns = clock.now_ns()},
                                   [health](base::Status status) { health->read_only(status); });
   if (!head_file.is_ok()) return head_file.status();
   std::filesystem::create_directories(database, error);
-  const auto fault = [health](const base::Status& status, bool no_space) { no_space ? health->storage_low(status) : health->read_only(status); };
-  auto store = Store::open(database, {.create = true, .views = rules.views, .on_background_error = fault});
+  const auto fault = [health](const base::Status& status, bool passing) { passing ? health->storage_low(status) : health->read_only(status); };
+  auto store = Store::open(database, {.create = true, .views = rules.views, .held = lock, .on_fault = fault});
   if (!store.is_ok()) return store.status();
 
   Store::Batch batch;
   batch.put(*(*store)->live(), Table::kMeta, kIdKey, id);
-  if (const auto written = (*store)->write(batch, true); !written.status.is_ok()) return written.status;
+  if (base::Status written = (*store)->write(batch, true); !written.is_ok()) return written;
   auto state = load_log_state(*(*store)->live());
   if (!state.is_ok()) return state.status().in(folder.string());
   if (const auto stale = (*store)->stale_views(); !stale.empty()) {
     if (base::Status rebuilt = ledger::rebuild_views(**store, state->head(), stale); !rebuilt.is_ok()) return rebuilt.in(folder.string());
   }
 
-  auto opened = std::make_unique<StoredLedger>(std::move(lock), id, health, std::move(rules));
+  auto opened = std::make_unique<StoredLedger>(id, health, std::move(rules));
   opened->begin(std::move(store).value(), *state, std::move(head_file).value(), options, clock);
   return std::unique_ptr<Ledger>(std::move(opened));
 }

@@ -61,7 +61,8 @@ class Snapshot : public RowReader {
 ///
 /// Owns:    the database folder (locked), the writer thread. Borrows the Clock.
 /// Threads: every method from any thread. `done` and `on_commit` run on the writer thread: hand over and return, never throw.
-/// Errors:  Status; after a storage fault every command is answered kUnavailable and reads go on.
+/// Errors:  Status; after a storage fault every command is answered kUnavailable and reads go on. Low storage passes by itself;
+///          read-only lasts until the process is started again, and the folder stays locked until then.
 /// Units:   times UTC nanoseconds, sizes bytes.
 class Ledger {
  public:
@@ -70,7 +71,8 @@ class Ledger {
     size_t queue_bytes = 256u << 20;
     bool create_if_missing = true;
     bool sync = true;                          // false only in benchmarks: then an answer promises nothing
-    int storage_probe_ms = 1000;               // how often a full disk is tried again
+    uint64_t min_free_bytes = 128u << 20;      // less room on the disk than this: no commands, before the storage engine runs into it
+    int storage_probe_ms = 1000;               // how often it is looked whether there is room again
   };
 
   /// kCorruption: the folder holds less than its HEAD promised (the message says how much is missing), or cannot be read.

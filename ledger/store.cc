@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,11 @@ std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes
 
 bool is_no_space(const rocksdb::Status& status) { return status.subcode() == rocksdb::Status::kNoSpace; }
 
+struct Faults {
+  std::atomic<bool> log_failed{false};  // the write-ahead log took an error: version 7.8 asserts on its next use, even to close it
+  std::atomic<bool> stopped{false};     // the engine takes no writes until it is resumed
+};
+
 base::Status to_status(const rocksdb::Status& status) {
   if (status.ok()) return {};
   base::Code code = base::Code::kUnavailable;
@@ -45,7 +51,7 @@ base::Status to_status(const rocksdb::Status& status) {
   return {code, status.ToString()};
 }
 
-/// Without a file: a refused database folder stays as it was.
+/// The engine's own log would leave a trace in a folder that is refused, and ends the process when it cannot be written.
 class SilentLogger final : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
@@ -53,16 +59,21 @@ class SilentLogger final : public rocksdb::Logger {
 };
 
 /// Recovery is the ledger's decision, not the engine's: it verifies what is there before it writes on.
-class ErrorListener final : public rocksdb::EventListener {
+class FaultListener final : public rocksdb::EventListener {
  public:
-  explicit ErrorListener(std::function<void(const base::Status&, bool)> report) : report_(std::move(report)) {}
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
-    report_(to_status(*status), is_no_space(*status));
+  FaultListener(std::function<void(const base::Status&, bool)> report, std::shared_ptr<Faults> faults)
+      : report_(std::move(report)), faults_(std::move(faults)) {}
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
+    const bool log_failed = reason == rocksdb::BackgroundErrorReason::kWriteCallback || reason == rocksdb::BackgroundErrorReason::kMemTable;
+    if (log_failed) faults_->log_failed = true;
+    faults_->stopped = true;
+    report_(to_status(*status), is_no_space(*status) && !log_failed);
   }
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override { *auto_recovery = false; }
 
  private:
   const std::function<void(const base::Status&, bool)> report_;
+  const std::shared_ptr<Faults> faults_;
 };
 
 rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::shared_ptr<rocksdb::Cache>& cache) {
@@ -82,7 +93,7 @@ rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::sha
   return options;
 }
 
-rocksdb::DBOptions database_options(const Store::Options& options) {
+rocksdb::DBOptions database_options(const Store::Options& options, const std::shared_ptr<Faults>& faults) {
   rocksdb::DBOptions database;
   database.create_if_missing = options.create;
   database.create_missing_column_families = !options.read_only;
@@ -96,13 +107,8 @@ rocksdb::DBOptions database_options(const Store::Options& options) {
   database.recycle_log_file_num = 0;
   database.enable_pipelined_write = false;
   database.max_open_files = -1;
-  database.max_log_file_size = 4 << 20;
-  database.keep_log_file_num = 4;
-  if (options.read_only) {
-    database.info_log = std::make_shared<SilentLogger>();
-  } else {
-    database.listeners.push_back(std::make_shared<ErrorListener>(options.on_background_error));
-  }
+  database.info_log = std::make_shared<SilentLogger>();
+  database.listeners.push_back(std::make_shared<FaultListener>(options.on_fault, faults));
   return database;
 }
 
@@ -142,8 +148,11 @@ struct Store::Tables {
 struct Store::State {
   std::filesystem::path folder;
   std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(64 << 20);
+  std::shared_ptr<const void> held;
   // Outlives every table: a table's deleter holds it.
   std::shared_ptr<rocksdb::DB> database;
+  std::shared_ptr<Faults> faults = std::make_shared<Faults>();
+  std::function<void(const base::Status&, bool)> on_fault;
   std::vector<const View*> views;
   std::vector<const View*> stale;
 
@@ -151,7 +160,7 @@ struct Store::State {
   std::shared_ptr<const Tables> tables;  // guarded by mutex
 
   std::shared_ptr<rocksdb::ColumnFamilyHandle> hold(rocksdb::ColumnFamilyHandle* handle) const {
-    return {handle, [db = database](rocksdb::ColumnFamilyHandle* held) { db->DestroyColumnFamilyHandle(held).PermitUncheckedError(); }};
+    return {handle, [db = database](rocksdb::ColumnFamilyHandle* table) { db->DestroyColumnFamilyHandle(table).PermitUncheckedError(); }};
   }
   std::shared_ptr<const Tables> current() const {
     std::lock_guard lock(mutex);
@@ -235,7 +244,10 @@ void Store::Batch::erase(const Cut& cut, Table table, std::string_view key) {
 bool Store::Batch::empty() const { return rep_->batch.Count() == 0; }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Store::~Store() { state_->tables.reset(); }
+Store::~Store() {
+  // On purpose never closed, see Faults; and the folder is never given back to others while this process lives.
+  if (state_->faults->log_failed) new std::pair(state_->held, state_->database);
+}
 
 base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& folder, const Options& options) {
   const std::string path = folder.string();
@@ -244,6 +256,8 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
 
   auto state = std::make_unique<State>();
   state->folder = folder;
+  state->on_fault = options.on_fault;
+  state->held = options.held;
   state->views.assign(options.views.begin(), options.views.end());
 
   std::vector<std::string> names;
@@ -275,7 +289,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   for (const std::string& name : names) families.emplace_back(name, table_options(name, state->cache));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* database = nullptr;
-  const rocksdb::DBOptions settings = database_options(options);
+  const rocksdb::DBOptions settings = database_options(options, state->faults);
   const rocksdb::Status opened = options.read_only ? rocksdb::DB::OpenForReadOnly(settings, path, families, &handles, &database)
                                                    : rocksdb::DB::Open(settings, path, families, &handles, &database);
   if (!opened.ok()) return to_status(opened).in(path);
@@ -326,16 +340,28 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   }
   if (!*found) {
     batch.put(*store->live(), Table::kMeta, kFormatKey, u64_key(kFormat));
-    if (Written written = store->write(batch, true); !written.status.is_ok()) return written.status;
+    if (base::Status written = store->write(batch, true); !written.is_ok()) return written;
   }
   return store;
 }
 
-Store::Written Store::write(Batch& batch, bool sync) {
+base::Status Store::write(Batch& batch, bool sync) {
+  if (state_->faults->stopped) return {base::Code::kUnavailable, state_->folder.string() + ": an earlier write failed"};
   rocksdb::WriteOptions options;
   options.sync = sync;
-  const rocksdb::Status status = state_->database->Write(options, &batch.rep_->batch);
-  return {to_status(status).in(state_->folder.string()), is_no_space(status)};
+  const rocksdb::Status written = state_->database->Write(options, &batch.rep_->batch);
+  const base::Status status = to_status(written).in(state_->folder.string());
+  if (!status.is_ok() && !state_->faults->stopped.exchange(true)) {  // the listener did not hear of it
+    state_->faults->log_failed = true;
+    state_->on_fault(status, false);
+  }
+  return status;
+}
+
+uint64_t Store::free_bytes() const {
+  std::error_code error;
+  const auto space = std::filesystem::space(state_->folder, error);
+  return error ? 0 : space.available;
 }
 
 std::shared_ptr<const Cut> Store::live() const {
@@ -346,17 +372,17 @@ std::shared_ptr<const Cut> Store::cut() const {
 }
 
 base::Status Store::resume() {
+  if (!state_->faults->stopped) return {};
+  if (state_->faults->log_failed) return {base::Code::kUnavailable, state_->folder.string() + ": the write-ahead log failed; restart"};
   if (const rocksdb::Status resumed = state_->database->Resume(); !resumed.ok()) return to_status(resumed).in(state_->folder.string());
-  return flush();
-}
-
-base::Status Store::flush() {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const auto tables = state_->current();
   for (const auto& handle : tables->handles) {
     if (handle) handles.push_back(handle.get());
   }
-  return to_status(state_->database->Flush({}, handles)).in(state_->folder.string());
+  const rocksdb::Status flushed = state_->database->Flush({}, handles);
+  if (flushed.ok()) state_->faults->stopped = false;
+  return to_status(flushed).in(state_->folder.string());
 }
 
 std::vector<const View*> Store::stale_views() const { return state_->stale; }
@@ -381,7 +407,7 @@ base::Status Store::adopt(const std::shared_ptr<const Cut>& fresh, std::span<con
               encode({.version = each->version(), .number = fresh->tables_->generations.at(each->id())}));
   }
   // The rows were not synced; this write's sync covers every write before it.
-  if (Written written = write(batch, true); !written.status.is_ok()) return written.status;
+  if (base::Status written = write(batch, true); !written.is_ok()) return written;
   const std::shared_ptr<const Tables> replaced = state_->current();
   {
     std::lock_guard lock(state_->mutex);

@@ -76,26 +76,23 @@ class Store : public std::enable_shared_from_this<Store> {
     bool create = false;
     bool read_only = false;  // looks, without leaving a trace
     std::span<const View* const> views;
-    /// A flush or compaction failed; on a thread of the engine.
-    std::function<void(const base::Status&, bool no_space)> on_background_error = [](const base::Status&, bool) {};
+    std::shared_ptr<const void> held = nullptr;  // kept for as long as the database is open
+    /// A write, flush or compaction failed; on any thread. Without `passing` only a restart helps.
+    std::function<void(const base::Status&, bool passing)> on_fault = [](const base::Status&, bool) {};
   };
   /// kNotFound: no database there. kUnsupportedVersion: made by a newer release. kCorruption: it cannot be read.
   static base::Result<std::shared_ptr<Store>> open(const std::filesystem::path& folder, const Options& options);
   ~Store();
 
-  struct Written {
-    base::Status status;
-    bool no_space = false;
-  };
-  Written write(Batch& batch, bool sync);
+  /// After a failed write nothing more may be written: the engine would end the process. It is then never closed either.
+  base::Status write(Batch& batch, bool sync);
   std::shared_ptr<const Cut> live() const;
   std::shared_ptr<const Cut> cut() const;
 
-  /// After a failed write, once there may be room: everything in memory goes to disk, a new write-ahead log begins.
+  /// Room left on the disk, for this user.
+  uint64_t free_bytes() const;
+  /// After a fault that could pass, once there is room again: everything in memory goes to table files, a new write-ahead log begins.
   base::Status resume();
-  /// Everything in memory goes to table files.
-  base::Status flush();
-
   /// Views whose rows are missing or of another version.
   std::vector<const View*> stale_views() const;
   /// The live tables, but with empty ones in place of `views`.

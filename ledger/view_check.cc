@@ -153,7 +153,7 @@ base::Status rebuild_views(Store& store, uint64_t head, std::span<const View* co
     if (!folded.is_ok()) return folded;
     batch.clear();
     rows.emit(batch);
-    if (const auto written = store.write(batch, false); !written.status.is_ok()) return written.status;
+    if (base::Status written = store.write(batch, false); !written.is_ok()) return written;
   }
   return store.adopt(*fresh, views);
 }

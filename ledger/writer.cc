@@ -233,6 +233,10 @@ std::vector<Writer::Share> Writer::take_group() {
 }
 
 void Writer::process(const std::vector<Share>& group) {
+  if (!has_room(group)) {
+    health_->storage_low({base::Code::kUnavailable, fmt::format("{} bytes of space are left on the disk, {} must stay free", store_->free_bytes(),
+                                                                options_.min_free_bytes)});
+  }
   if (const Health health = health_->get(); health.state != Health::State::kOk) {
     const base::Status stopped(base::Code::kUnavailable,
                                fmt::format("the ledger takes no commands: {}; {}", health.detail,
@@ -264,11 +268,9 @@ void Writer::process(const std::vector<Share>& group) {
   }
   const bool grown = next_.head() > durable_.head();
   if (!batch_.empty()) {
-    const auto written = store_->write(batch_, grown && options_.sync);
-    if (!written.status.is_ok()) {
-      storage_fault(written);
+    if (const base::Status written = store_->write(batch_, grown && options_.sync); !written.is_ok()) {
       const base::Status lost(base::Code::kUnavailable,
-                              fmt::format("not recorded, the storage failed: {}; send the command again with the same id", written.status.message()));
+                              fmt::format("not recorded, the storage failed: {}; send the command again with the same id", written.message()));
       refuse_group(group, lost);
       return;
     }
@@ -433,21 +435,20 @@ void Writer::publish() {
   std::swap(published_, fresh);
 }
 
-void Writer::storage_fault(const Store::Written& written) {
-  if (written.no_space) {
-    health_->storage_low(written.status);
-  } else {
-    health_->read_only(written.status);
-  }
+bool Writer::has_room(const std::vector<Share>& group) const {
+  uint64_t needed = options_.min_free_bytes;
+  for (const Share& share : group) needed += share.submission->bytes;
+  return store_->free_bytes() >= needed;
 }
 
 void Writer::try_storage() {
-  if (!store_->resume().is_ok()) return;  // still no room
+  if (!has_room({})) return;
+  if (!store_->resume().is_ok()) return;
   const auto reread = load_log_state(*store_->live());
   if (!reread.is_ok()) return health_->read_only(reread.status());
   if (reread->head() != durable_.head() || reread->edge.root() != durable_.edge.root()) {
-    return health_->read_only({base::Code::kCorruption, fmt::format("after the storage failed the log ends at event {}, {} were answered", reread->head(),
-                                                                    durable_.head())});
+    return health_->read_only({base::Code::kCorruption, fmt::format("after the storage failed the log ends at event {}, {} were answered",
+                                                                    reread->head(), durable_.head())});
   }
   health_->storage_back();
 }

@@ -71,7 +71,7 @@ class Writer {
   std::optional<Answer> first_answer(const std::string& key);
 
   void publish();
-  void storage_fault(const Store::Written& written);
+  bool has_room(const std::vector<Share>& group) const;
   void try_storage();
 
   const std::shared_ptr<Store> store_;

@@ -52,7 +52,8 @@ class P1AckedMeansDurableTest : public support::LedgerFixture {
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
     std::string program = LEDGER_CHILD, where = folder().string(), name = std::to_string(round);
-    char* arguments[] = {program.data(), where.data(), name.data(), nullptr};
+    std::string mode = "append";
+    char* arguments[] = {program.data(), mode.data(), where.data(), name.data(), nullptr};
     pid_t child = 0;
     EXPECT_EQ(::posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environ), 0);
     ::posix_spawn_file_actions_destroy(&actions);

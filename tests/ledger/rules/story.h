@@ -10,6 +10,8 @@
 
 #include "ledger/decide.h"
 #include "ledger/view_rows.h"
+#include "schema/command.capnp.h"
+#include "schema/document.capnp.h"
 #include "tests/support/memory_rows.h"
 
 namespace rules_test {

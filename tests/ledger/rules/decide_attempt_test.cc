@@ -1,0 +1,171 @@
+#include <gmock/gmock.h>
+
+#include "tests/ledger/rules/story.h"
+
+namespace rules_test {
+namespace {
+
+using base::Code;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class DecideAttemptTest : public ::testing::Test {
+ protected:
+  DecideAttemptTest() {
+    story.configure();
+    story.join();
+    story.detect(28001);
+    job = story.queue(28001).first();
+  }
+  Story story;
+  uint64_t job = 0;
+};
+
+TEST_F(DecideAttemptTest, NextJobIsTheOldestOfTheSmallestPriority) {
+  story.detect(28002);
+  story.queue(28002);
+  story.detect(28003);
+  uint64_t urgent = story.queue(28003, [](auto queued) { queued.setPriority(5); }).first();
+  auto taken = [&] { return story.event(story.start().first()).getBody().getAttemptStarted().getJob(); };
+  EXPECT_EQ(taken(), urgent);
+  EXPECT_EQ(taken(), job);
+}
+
+TEST_F(DecideAttemptTest, SuccessIsPublishedInTwoSteps) {
+  uint64_t fence = story.start(job).first();
+  EXPECT_EQ(story.run_state(28001), "running");
+  EXPECT_THAT(story.kinds(story.succeed(job, 1, fence)), ElementsAre("attemptSucceeded"));
+  EXPECT_EQ(story.run_state(28001), "running");
+  EXPECT_THAT(story.kinds(story.publish(job, 1, fence)), ElementsAre("jobSucceeded"));
+  EXPECT_EQ(story.run_state(28001), "succeeded");
+  EXPECT_GT(story.run(28001).get().getFinishedAt(), story.run(28001).get().getStartedAt());
+  EXPECT_THAT(story.publish(job, 1, fence).events, IsEmpty());
+}
+
+TEST_F(DecideAttemptTest, PublishingBeforeSuccessIsRefused) {
+  uint64_t fence = story.start(job).first();
+  EXPECT_TRUE(refused(story.publish(job, 1, fence), Code::kConflict, "report success first"));
+}
+
+TEST_F(DecideAttemptTest, ManifestThatDisagreesWithItsSummaryIsRefused) {
+  uint64_t fence = story.start(job).first();
+  EXPECT_TRUE(refused(story.succeed(job, 1, fence, [](auto result) { result.getOutputs().setTotalBytes(8); }), Code::kInvalidArgument,
+                      "1 files of 7 bytes, the summary says 1 of 8"));
+}
+
+TEST_F(DecideAttemptTest, ScriptFailureIsFinalAtOnce) {
+  uint64_t fence = story.start(job).first();
+  Told told = story.fail(job, 1, fence);
+  EXPECT_THAT(story.kinds(told), ElementsAre("attemptFailed", "jobFailed"));
+  EXPECT_FALSE(story.event(told.events[0]).getBody().getAttemptFailed().getWillRetry());
+  EXPECT_EQ(story.reason_code(28001), "script_exception");
+  EXPECT_EQ(story.run(28001).get().getReason().getText(), "MARI 28001 v1: ValueError: no monitor");
+}
+
+TEST_F(DecideAttemptTest, WorkerTroubleIsTriedThreeTimes) {
+  for (uint16_t attempt = 1; attempt <= 2; ++attempt) {
+    uint64_t fence = story.start(job).first();
+    EXPECT_THAT(story.kinds(story.fail(job, attempt, fence, schema::FailureKind::WORKER, "scratch disk full")), ElementsAre("attemptFailed"));
+    EXPECT_EQ(story.run_state(28001), "queued");
+    EXPECT_THAT(std::string(story.run(28001).get().getReason().getText().cStr()), HasSubstr("tried again: scratch disk full"));
+  }
+  uint64_t fence = story.start(job).first();
+  EXPECT_THAT(story.kinds(story.fail(job, 3, fence, schema::FailureKind::WORKER, "scratch disk full")), ElementsAre("attemptFailed", "jobFailed"));
+  EXPECT_EQ(story.run_state(28001), "failed");
+  EXPECT_EQ(story.job(job).get().getAttempts().size(), 3u);
+}
+
+TEST_F(DecideAttemptTest, LostAttemptsAreTriedThreeTimes) {
+  for (uint16_t attempt = 1; attempt <= 2; ++attempt) {
+    EXPECT_THAT(story.kinds(story.lose(job, attempt, story.start(job).first())), ElementsAre("attemptLost"));
+    EXPECT_EQ(story.job_state(job), "queued");
+  }
+  EXPECT_THAT(story.kinds(story.lose(job, 3, story.start(job).first())), ElementsAre("attemptLost", "jobFailed"));
+  EXPECT_EQ(story.reason_code(28001), "attempts_used_up");
+}
+
+TEST_F(DecideAttemptTest, AttemptLostOnAPausedInstrumentIsHeld) {
+  uint64_t fence = story.start(job).first();
+  story.pause();
+  EXPECT_EQ(story.run_state(28001), "running");
+  EXPECT_THAT(story.kinds(story.lose(job, 1, fence)), ElementsAre("attemptLost", "jobHeld"));
+  EXPECT_EQ(story.run_state(28001), "held");
+  story.resume();
+  EXPECT_EQ(story.run_state(28001), "queued");
+}
+
+TEST_F(DecideAttemptTest, SkipOfTheScriptEndsTheJobWithItsReason) {
+  uint64_t fence = story.start(job).first();
+  EXPECT_THAT(story.kinds(story.skip(job, 1, fence)), ElementsAre("jobSkipped"));
+  EXPECT_EQ(story.run_state(28001), "skipped");
+  EXPECT_EQ(story.run(28001).get().getReason().getText(), "Skip: too short");
+}
+
+TEST_F(DecideAttemptTest, UnpublishableOutputFailsTheJob) {
+  uint64_t fence = story.start(job).first();
+  story.succeed(job, 1, fence);
+  EXPECT_THAT(story.kinds(story.fail(job, 1, fence, schema::FailureKind::OUTPUT, "the directory is there already")),
+              ElementsAre("attemptFailed", "jobFailed"));
+  EXPECT_EQ(story.reason_code(28001), "output");
+}
+
+TEST_F(DecideAttemptTest, FailureNeedsAKindAndAMessage) {
+  uint64_t fence = story.start(job).first();
+  EXPECT_TRUE(refused(story.fail(job, 1, fence, schema::FailureKind::UNSET), Code::kInvalidArgument, "no kind"));
+  EXPECT_TRUE(refused(story.fail(job, 1, fence, schema::FailureKind::INPUT, ""), Code::kInvalidArgument, "no message"));
+}
+
+using P5OneOwnerTest = DecideAttemptTest;
+
+TEST_F(P5OneOwnerTest, RunningJobIsNotStartedAgain) {
+  story.start(job);
+  EXPECT_TRUE(refused(story.start(job), Code::kConflict, "is running, not queued"));
+  EXPECT_TRUE(refused(story.start(), Code::kNotFound, "no job is waiting"));
+}
+
+TEST_F(P5OneOwnerTest, StrangerIsNotGivenAJob) {
+  EXPECT_TRUE(refused(story.start(job, "w9"), Code::kNotFound, "worker w9 has not joined"));
+  story.leave();
+  EXPECT_TRUE(refused(story.start(job), Code::kConflict, "has left"));
+}
+
+TEST_F(P5OneOwnerTest, ResultWithAStaleFenceIsRecordedAndChangesNothing) {
+  uint64_t old_fence = story.start(job).first();
+  story.lose(job, 1, old_fence);
+  uint64_t fence = story.start(job).first();
+  auto before = story.rows().tables();
+  for (const Told& told : {story.succeed(job, 1, old_fence), story.fail(job, 1, old_fence), story.skip(job, 1, old_fence),
+                           story.publish(job, 1, old_fence), story.succeed(job, 2, old_fence), story.succeed(job, 1, fence)}) {
+    ASSERT_THAT(story.kinds(told), ElementsAre("resultRejected"));
+    auto rejected = story.event(told.first()).getBody().getResultRejected();
+    EXPECT_EQ(rejected.getWorker(), "w1");
+    EXPECT_EQ(rejected.getReason().getCode(), "stale_fence");
+    EXPECT_THAT(std::string(rejected.getReason().getText().cStr()), HasSubstr("it changes nothing"));
+  }
+  EXPECT_EQ(story.rows().tables(), before);
+  EXPECT_TRUE(story.succeed(job, 2, fence).ok());
+  EXPECT_TRUE(story.publish(job, 2, fence).ok());
+  EXPECT_EQ(story.run_state(28001), "succeeded");
+}
+
+TEST_F(P5OneOwnerTest, LeaseEndedTwiceLosesOneAttempt) {
+  uint64_t fence = story.start(job).first();
+  story.lose(job, 1, fence);
+  EXPECT_TRUE(refused(story.lose(job, 1, fence), Code::kConflict, "the job is queued"));
+  story.start(job);
+  EXPECT_TRUE(refused(story.lose(job, 1, fence), Code::kConflict, "attempt 2"));
+}
+
+TEST_F(P5OneOwnerTest, AcceptedResultOutlivesItsWorker) {
+  uint64_t fence = story.start(job).first();
+  story.succeed(job, 1, fence);
+  EXPECT_TRUE(refused(story.lose(job, 1, fence), Code::kConflict, "publish it instead"));
+  EXPECT_THAT(story.kinds(story.join("w1", 2)), ElementsAre("workerJoined"));
+  EXPECT_EQ(story.job_state(job), "running");
+  EXPECT_TRUE(story.publish(job, 1, fence).ok());
+  EXPECT_EQ(story.job_state(job), "succeeded");
+}
+
+}  // namespace
+}  // namespace rules_test

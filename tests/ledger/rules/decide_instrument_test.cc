@@ -1,0 +1,105 @@
+#include <gmock/gmock.h>
+
+#include "tests/ledger/rules/story.h"
+
+namespace rules_test {
+namespace {
+
+using base::Code;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class DecideInstrumentTest : public ::testing::Test {
+ protected:
+  DecideInstrumentTest() { story.configure(); }
+  Told configure_with(const std::function<void(schema::InstrumentConfigured::Builder)>& change) {
+    return story.tell([&](schema::Command::Builder command) {
+      auto known = ledger::find_instrument(story.rows(), "MARI");
+      command.getBody().setConfigureInstrument(known->get().getConfig());
+      change(command.getBody().getConfigureInstrument());
+    });
+  }
+  Story story;
+};
+
+TEST_F(DecideInstrumentTest, SameConfigurationAgainIsNothingNew) {
+  EXPECT_THAT(story.configure().events, IsEmpty());
+  EXPECT_THAT(story.kinds(configure_with([](auto config) { config.setTimeLimitMs(5); })), ElementsAre("instrumentConfigured"));
+  EXPECT_EQ(ledger::list_instruments(story.rows()).size(), 1u);
+}
+
+TEST_F(DecideInstrumentTest, BadConfigurationNamesInstrumentAndField) {
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setInstrument("mari"); }), Code::kInvalidArgument, "'mari' is no instrument name"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setInstrument(std::string(33, 'A')); }), Code::kInvalidArgument, "no instrument name"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setContract(schema::Contract::UNSET); }), Code::kInvalidArgument, "contract"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.initRawFolders(0); }), Code::kInvalidArgument, "raw files"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.getRawFolders().set(0, "data"); }), Code::kInvalidArgument, "absolute"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setOutputPattern("/out/{run}"); }), Code::kInvalidArgument, "{version}"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setDetect("guess"); }), Code::kInvalidArgument, "guess"));
+}
+
+TEST_F(DecideInstrumentTest, PauseHoldsItsQueueAndResumeReleasesItInOrder) {
+  story.configure("MERLIN");
+  story.join();
+  std::vector<uint64_t> jobs;
+  for (uint64_t run : {1, 2, 3}) {
+    story.detect(run);
+    jobs.push_back(story.queue(run).first());
+  }
+  story.detect(9, "raw", {}, "2010001", "MERLIN");
+  uint64_t other = story.queue(9, {}, 0, "MERLIN").first();
+  story.start(jobs[0]);
+
+  Told paused = story.as_person("alice").pause();
+  EXPECT_THAT(story.kinds(paused), ElementsAre("instrumentPaused", "jobHeld", "jobHeld"));
+  EXPECT_EQ(story.job_state(jobs[0]), "running");
+  EXPECT_EQ(story.job_state(jobs[1]), "held");
+  EXPECT_EQ(story.job_state(other), "queued");
+  EXPECT_EQ(ledger::next_waiting_job(story.rows()), other);
+  EXPECT_EQ(ledger::waiting_jobs(story.rows(), "MARI"), 2u);
+
+  Told resumed = story.resume();
+  EXPECT_THAT(story.kinds(resumed), ElementsAre("instrumentResumed", "jobReleased", "jobReleased"));
+  EXPECT_EQ(story.event(resumed.events[1]).getBody().getJobReleased().getJob(), jobs[1]);
+  EXPECT_EQ(story.event(resumed.events[1]).getCause(), resumed.first());
+  EXPECT_EQ(ledger::next_waiting_job(story.rows()), jobs[1]);
+}
+
+TEST_F(DecideInstrumentTest, SecondPauseSaysWhoPausedItAndWhen) {
+  story.as_person("alice").pause();
+  Told again = story.as_person("bob").pause();
+  EXPECT_TRUE(refused(again, Code::kConflict, "MARI is paused already, since 2027-"));
+  EXPECT_THAT(again.status.message(), HasSubstr("by alice (alice paused MARI: vanadium first)"));
+  story.resume();
+  EXPECT_TRUE(refused(story.resume(), Code::kConflict, "MARI is not paused"));
+}
+
+TEST_F(DecideInstrumentTest, ScriptIsRegisteredOncePerContent) {
+  EXPECT_THAT(story.kinds(story.register_script("one", {{"mon", "2"}})), ElementsAre("scriptRegistered"));
+  EXPECT_THAT(story.register_script("one", {{"mon", "2"}}).events, IsEmpty());
+  EXPECT_EQ(story.register_script("one", {{"mon", "3"}}).events.size(), 1u);
+  EXPECT_EQ(story.register_script("two", {{"mon", "3"}}).events.size(), 1u);
+  EXPECT_EQ(story.register_script("one", {{"mon", "2"}}).events.size(), 1u);
+  auto scripts = ledger::scripts(story.rows(), "MARI");
+  ASSERT_EQ(scripts.size(), 4u);
+  EXPECT_LT(scripts[0].get().getSeq(), scripts[1].get().getSeq());
+}
+
+TEST_F(DecideInstrumentTest, ScriptVariablesMustBeReadable) {
+  Told told = story.tell([](schema::Command::Builder command) {
+    auto blobs = command.initBlobs(2);
+    blobs.set(0, ledger::data("script"));
+    blobs.set(1, ledger::data("rubbish!"));
+    auto script = command.getBody().initRegisterScript();
+    script.setInstrument("MARI");
+    script.setContract(schema::Contract::ISIS);
+    script.setPath("/scripts/reduce.py");
+    script.setSha256(ledger::data(hash_of("script")));
+    script.setDefaults(ledger::data(hash_of("rubbish!")));
+  });
+  EXPECT_TRUE(refused(told, Code::kInvalidArgument, "the script's variables cannot be read"));
+}
+
+}  // namespace
+}  // namespace rules_test
