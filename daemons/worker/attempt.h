@@ -1,0 +1,75 @@
+// One attempt at a job, from the lease to the ledger's word on its result.
+#pragma once
+
+#include <kj/async.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemons/worker/job_files.h"
+#include "daemons/worker/publication.h"
+#include "daemons/worker/reporter.h"
+#include "daemons/worker/supervised.h"
+
+namespace daemons {
+
+/// What every attempt of a worker needs.
+struct AttemptContext {
+  rpc::Loop& loop;
+  ProcessLauncher& launcher;
+  schema::Runs::Client runs;
+  Reporter& reporter;
+  std::string scratch;     // folder for the attempts' own folders
+  std::string supervisor;  // runledger-supervise
+  std::string run_script;  // run_script.py
+};
+
+/// Captures the script, checks the inputs, runs it, keeps what it printed and wrote, reports and publishes.
+///
+/// Owns:    its scratch folder, its staging directory until published or kept, the script's process tree. Dropping it ends the
+///          tree and leaves the folders to whoever comes next.
+/// Threads: loop thread; files are read and written on the pool.
+/// Errors:  everything about script, input and output is reported to the ledger; run() rejects when the connection breaks.
+class Attempt {
+ public:
+  Attempt(AttemptContext& context, AttemptPlan plan);
+  ~Attempt();
+
+  kj::Promise<void> run();
+  /// Ends the script and reports nothing: the job is no longer ours, or the worker ends. What was accepted is still published.
+  void abandon();
+  const AttemptPlan& plan() const { return plan_; }
+
+ private:
+  using Early = std::optional<Verdict>;  // a verdict before the script could run
+
+  kj::Promise<Early> fetch();
+  kj::Promise<Early> fetch_sibling(size_t index);
+  kj::Promise<Early> fetch_variables();
+  kj::Promise<Early> prepare();
+  kj::Promise<Verdict> execute();
+  kj::Promise<SupervisedEnd> await_end();
+  kj::Promise<Verdict> judge_end(SupervisedEnd end);
+  kj::Promise<void> finish(Verdict verdict);
+  kj::Promise<void> succeed(Verdict verdict);
+  kj::Promise<void> accepted_or_not(base::Result<bool> accepted);
+  kj::Promise<void> fail(Verdict verdict);
+  kj::Promise<void> taken_or_not(base::Result<bool> taken, std::string kept);
+  kj::Promise<void> skip(Verdict verdict);
+  kj::Promise<void> discard(std::string folder);
+  kj::Promise<void> clean_up();
+  template <typename Take>
+  kj::Promise<Early> take_blob(const std::string& sha256, std::string subject, Take take);
+
+  AttemptContext& context_;
+  AttemptPlan plan_;
+  JobFolders folders_;
+  CapturedFiles captured_;
+  LogCapture log_;
+  kj::Maybe<kj::Own<Supervised>> child_;
+  bool timed_out_ = false;
+  StopFlag abandoned_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+}  // namespace daemons

@@ -1,0 +1,24 @@
+// The last step of a success: the directory gets its name, then the ledger hears of it. A crash between the two is finished
+// by whoever bears the worker's name next.
+#pragma once
+
+#include <kj/async.h>
+
+#include <string>
+
+#include "daemons/worker/reporter.h"
+
+namespace daemons {
+
+struct Publication {
+  uint64_t job = 0;
+  uint16_t attempt = 0;
+  uint64_t fence = 0;
+  std::string staging, final;
+};
+
+/// Renames and reports; the attempt must have been accepted as a success. Failing that, reports a failure of kind output.
+/// Done already is fine. Rejects when the connection breaks.
+kj::Promise<void> publish(rpc::Loop& loop, Reporter& reporter, Publication publication);
+
+}  // namespace daemons

@@ -1,0 +1,464 @@
+#include "daemons/worker/worker.h"
+
+#include <fmt/format.h>
+#include <kj/vector.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "base/text.h"
+#include "daemons/worker/attempt.h"
+#include "daemons/worker/environments.h"
+#include "ledger/canonical.h"
+
+namespace daemons {
+namespace {
+
+using base::Code;
+using base::Status;
+
+constexpr auto kFirstPause = 200 * kj::MILLISECONDS;
+constexpr auto kLongestPause = 5 * kj::SECONDS;
+constexpr auto kEnding = 60 * kj::SECONDS;  // for killed scripts to be gone
+
+[[noreturn]] void give_up(const Status& status) {
+  kj::throwFatalException(kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(status.message().c_str())));
+}
+
+Status status_of(schema::Refusal::Reader refusal) {
+  if (refusal.getCode() == schema::Refusal::Code::OK) return {};
+  return {static_cast<Code>(refusal.getCode()), refusal.getText().cStr()};
+}
+
+/// Calls `changed` for each batch of events.
+class ChangeSink final : public schema::EventSink::Server {
+ public:
+  explicit ChangeSink(kj::Function<void()> changed) : changed_(kj::mv(changed)) {}
+  kj::Promise<void> push(PushContext) override {
+    changed_();
+    return kj::READY_NOW;
+  }
+
+ private:
+  kj::Function<void()> changed_;
+};
+
+/// Wakes everybody who waits. A wait that was dropped leaves nothing behind.
+class Signal {
+ public:
+  kj::Promise<void> wait() { return next_.addBranch(); }
+  void raise() {
+    auto raised = kj::mv(pair_);
+    pair_ = kj::newPromiseAndFulfiller<void>();
+    next_ = pair_.promise.fork();
+    raised.fulfiller->fulfill();
+  }
+
+ private:
+  kj::PromiseFulfillerPair<void> pair_ = kj::newPromiseAndFulfiller<void>();
+  kj::ForkedPromise<void> next_ = pair_.promise.fork();
+};
+
+struct LeasedJob {
+  std::optional<AttemptPlan> plan;  // nullopt and ok: look again
+  Status status;
+};
+
+}  // namespace
+
+class Worker::Impl final : public kj::TaskSet::ErrorHandler {
+ public:
+  Impl(rpc::Loop& loop, schema::Session::Client session, WorkerSettings settings, ProcessLauncher& launcher,
+       const base::Clock& clock)
+      : loop_(loop),
+        session_(kj::mv(session)),
+        settings_(std::move(settings)),
+        launcher_(launcher),
+        joining_(fmt::format("workerd/{}/{}-{}", settings_.name, clock.now_ns(), getpid())),
+        environments_(launcher, loop.timer(), settings_.host),
+        background_(kj::heap<kj::TaskSet>(*this)),
+        slots_(*this) {}
+
+  kj::Promise<void> run();
+  kj::Promise<void> drain();
+
+ private:
+  struct Former {  // an attempt that was open when we came
+    AttemptPlan plan;
+    schema::AttemptRow::Outcome outcome;
+  };
+
+  void taskFailed(kj::Exception&& exception) override { broken_.fulfiller->reject(kj::mv(exception)); }
+  /// Fulfilled when no slot works any more, or after a while all the same: a call that is never answered holds up nobody.
+  kj::Promise<void> when_idle();
+  kj::Promise<void> all_slots_ended();
+
+  // coming
+  kj::Promise<void> set_up();
+  kj::Promise<void> open_port();
+  kj::Promise<void> clear_scratch();
+  kj::Promise<kj::Array<uint64_t>> jobs_of_former_bearer();
+  kj::Promise<void> join();
+  kj::Promise<void> settle(kj::Array<uint64_t> jobs);
+  kj::Promise<void> settle_job(uint64_t job);
+  void start_working();
+
+  // knowing where scripts run
+  kj::Promise<void> watch_instruments();
+  kj::Promise<void> refresh_environments();
+  kj::Promise<void> ask_interpreters();
+  kj::Promise<void> follow_changes();
+
+  // working
+  kj::Promise<void> serve_slot(kj::Duration pause);
+  kj::Promise<LeasedJob> next_job();
+  kj::Promise<void> work_on(AttemptPlan plan);
+  kj::Promise<void> report_own_trouble(const AttemptPlan& plan, kj::Exception&& trouble);
+  kj::Promise<void> stay_alive();
+  kj::Promise<void> look_after(uint64_t job);
+  std::string detail() const;
+
+  // going
+  void stop_everything();
+  kj::Promise<void> leave();
+
+  rpc::Loop& loop_;
+  schema::Session::Client session_;
+  WorkerSettings settings_;
+  ProcessLauncher& launcher_;
+  std::string joining_;  // heads the ids of this connection's commands
+  Environments environments_;
+
+  kj::Maybe<schema::Runs::Client> runs_;
+  kj::Maybe<Reporter> reporter_;
+  kj::Maybe<AttemptContext> context_;
+  kj::Maybe<schema::Subscription::Client> subscription_;
+  kj::PromiseFulfillerPair<void> broken_ = kj::newPromiseAndFulfiller<void>();
+  Signal stopping_raised_, environments_changed_, instruments_changed_, slot_ended_;
+  bool stopping_ = false, joined_ = false, changes_pending_ = false;
+  uint64_t asked_ = 0;  // nextJob calls so far
+  std::vector<std::string> interpreters_;
+  std::map<uint64_t, Attempt*> attempts_;  // by fence
+  size_t busy_slots_ = 0;
+  kj::Own<kj::TaskSet> background_;  // signs of life, changes of instruments
+  kj::TaskSet slots_;                // last, so that it goes first
+};
+
+// ---- coming ----
+
+kj::Promise<void> Worker::Impl::run() {
+  auto working = set_up().then([this] {
+    start_working();
+    return all_slots_ended();
+  });
+  return working.exclusiveJoin(kj::mv(broken_.promise)).catch_([this](kj::Exception&& why) -> kj::Promise<void> {
+    stop_everything();
+    return when_idle().then([why = kj::mv(why)]() mutable { kj::throwFatalException(kj::mv(why)); });
+  });
+}
+
+kj::Promise<void> Worker::Impl::when_idle() { return all_slots_ended().exclusiveJoin(loop_.timer().afterDelay(kEnding)); }
+
+kj::Promise<void> Worker::Impl::all_slots_ended() {
+  if (busy_slots_ == 0) return kj::READY_NOW;
+  return slot_ended_.wait().then([this] { return all_slots_ended(); });
+}
+
+kj::Promise<void> Worker::Impl::set_up() {
+  return open_port()
+      .then([this] { return clear_scratch(); })
+      .then([this] { return jobs_of_former_bearer(); })
+      .then([this](kj::Array<uint64_t> jobs) {
+        return join().then([this, jobs = kj::mv(jobs)]() mutable { return settle(kj::mv(jobs)); });
+      })
+      .then([this] { return watch_instruments(); })
+      .then([this] { return refresh_environments(); });
+}
+
+kj::Promise<void> Worker::Impl::open_port() {
+  auto runs = session_.runsRequest().send().getRuns();
+  runs_ = runs;
+  auto request = session_.daemonRequest();
+  request.setRole(schema::DaemonRole::WORKER);
+  request.setName(settings_.name);
+  return request.send().then([this, runs](auto&& response) mutable {
+    Status status = status_of(response.getRefusal());
+    if (!status.is_ok()) give_up(status.in("worker " + settings_.name));
+    auto& reporter = reporter_.emplace(loop_, response.getPort());
+    context_.emplace(
+        AttemptContext{loop_, launcher_, runs, reporter, settings_.scratch, settings_.supervisor, settings_.run_script});
+  });
+}
+
+kj::Promise<void> Worker::Impl::clear_scratch() {
+  return loop_
+      .on_pool([folder = settings_.scratch]() -> Status {
+        std::error_code error;
+        std::filesystem::create_directories(folder, error);
+        if (error)
+          return {Code::kUnavailable, fmt::format("{}: the worker's scratch folder cannot be made: {}", folder, error.message())};
+        for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+          // A tree that is just being ended may still write there; the folder's name is not used again.
+          remove_folder(entry.path()).ignore();
+        }
+        return {};
+      })
+      .then([](Status status) {
+        if (!status.is_ok()) give_up(status);
+      });
+}
+
+kj::Promise<kj::Array<uint64_t>> Worker::Impl::jobs_of_former_bearer() {
+  return session_.operatorRequest().send().then([this](auto&& response) -> kj::Promise<kj::Array<uint64_t>> {
+    Status status = status_of(response.getRefusal());
+    if (!status.is_ok()) give_up(status.in("worker " + settings_.name + ": asking what was left open"));
+    return response.getOperator().workersRequest().send().then([this](auto&& workers) {
+      kj::Vector<uint64_t> jobs;
+      for (auto worker : workers.getWorkers()) {
+        if (ledger::view(worker.getWorker().getWorker()) == settings_.name) jobs.addAll(worker.getJobs());
+      }
+      return jobs.releaseAsArray();
+    });
+  });
+}
+
+kj::Promise<void> Worker::Impl::join() {
+  Command command(joining_ + "/join");
+  auto body = command.body().initJoinWorker();
+  body.setWorker(settings_.name);
+  body.setHost(settings_.host);
+  body.setProcessId(static_cast<uint32_t>(getpid()));
+  body.setSlots(settings_.slots);
+  return submit(loop_, KJ_ASSERT_NONNULL(reporter_).port(), kj::mv(command)).then([this](CommandAnswer answer) {
+    if (!answer.status.is_ok()) give_up(answer.status.in("worker " + settings_.name));
+    joined_ = true;
+    spdlog::info("{} joined with {} slots", settings_.name, settings_.slots);
+  });
+}
+
+kj::Promise<void> Worker::Impl::settle(kj::Array<uint64_t> jobs) {
+  auto settling = KJ_MAP(job, jobs) { return settle_job(job); };
+  return kj::joinPromises(kj::mv(settling));
+}
+
+/// Finishes what was accepted but not published, removes what was lost.
+kj::Promise<void> Worker::Impl::settle_job(uint64_t job) {
+  auto request = KJ_ASSERT_NONNULL(reporter_).port().jobRequest();
+  request.setJob(job);
+  return request.send().then([this](auto&& response) -> kj::Promise<void> {
+    auto row = response.getJob();
+    kj::Vector<kj::Promise<void>> steps;
+    for (auto attempt : row.getAttempts()) {
+      if (ledger::view(attempt.getWorker()) != settings_.name) continue;
+      AttemptPlan plan = AttemptPlan::from(row, attempt.getNumber(), attempt.getFence());
+      if (attempt.getOutcome() == schema::AttemptRow::Outcome::PUBLISHING) {
+        spdlog::info("{}: finishing its publication", plan.name());
+        steps.add(publish(loop_, KJ_ASSERT_NONNULL(reporter_),
+                          {plan.job, plan.attempt, plan.fence, attempt.getStaging().cStr(), plan.output_directory}));
+      } else if (attempt.getOutcome() == schema::AttemptRow::Outcome::LOST) {
+        steps.add(loop_.on_pool([staging = plan.staging()] { remove_folder(staging).ignore(); }));
+      }
+    }
+    return kj::joinPromises(steps.releaseAsArray());
+  });
+}
+
+void Worker::Impl::start_working() {
+  background_->add(stay_alive());
+  background_->add(follow_changes());
+  busy_slots_ = settings_.slots;
+  for (uint16_t slot = 0; slot < settings_.slots; ++slot) {
+    slots_.add(serve_slot(kFirstPause).attach(kj::defer([this] {
+      busy_slots_ -= 1;
+      slot_ended_.raise();
+    })));
+  }
+}
+
+// ---- knowing where scripts run ----
+
+kj::Promise<void> Worker::Impl::watch_instruments() {
+  auto request = KJ_ASSERT_NONNULL(runs_).watchRequest();
+  request.initFilter().initKinds(1).set(0, static_cast<uint16_t>(schema::Event::Body::INSTRUMENT_CONFIGURED));
+  request.setSink(kj::heap<ChangeSink>([this] {
+    changes_pending_ = true;
+    instruments_changed_.raise();
+  }));
+  return request.send().then([this](auto&& response) {
+    Status status = status_of(response.getRefusal());
+    if (!status.is_ok()) give_up(status.in("watching the instruments"));
+    subscription_ = response.getSubscription();
+  });
+}
+
+kj::Promise<void> Worker::Impl::refresh_environments() {
+  return KJ_ASSERT_NONNULL(runs_).instrumentsRequest().send().then([this](auto&& response) {
+    interpreters_.clear();
+    for (auto row : response.getInstruments()) interpreters_.emplace_back(ledger::view(row.getConfig().getInterpreter()));
+    std::erase(interpreters_, "");
+    return ask_interpreters();
+  });
+}
+
+kj::Promise<void> Worker::Impl::ask_interpreters() {
+  return environments_.refresh(interpreters_).then([this](bool changed) {
+    if (changed) environments_changed_.raise();
+  });
+}
+
+kj::Promise<void> Worker::Impl::follow_changes() {
+  if (stopping_) return kj::READY_NOW;
+  auto changed = changes_pending_ ? kj::Promise<void>(kj::READY_NOW) : instruments_changed_.wait();
+  return changed
+      .then([this] {
+        changes_pending_ = false;
+        return refresh_environments();
+      })
+      .then([this] { return follow_changes(); });
+}
+
+// ---- working ----
+
+kj::Promise<void> Worker::Impl::serve_slot(kj::Duration pause) {
+  if (stopping_) return kj::READY_NOW;
+  return next_job().then([this, pause](LeasedJob leased) -> kj::Promise<void> {
+    if (leased.plan) return work_on(std::move(*leased.plan)).then([this] { return serve_slot(kFirstPause); });
+    if (leased.status.is_ok()) return serve_slot(kFirstPause);
+    spdlog::warn("{}: no job to be had: {}", settings_.name, leased.status.message());
+    return loop_.timer().afterDelay(pause).exclusiveJoin(stopping_raised_.wait()).then([this, pause] {
+      return serve_slot(std::min(pause * 2, kLongestPause));
+    });
+  });
+}
+
+/// Waits for a job; gives up the waiting when there is an environment more to offer, or when the worker stops.
+kj::Promise<LeasedJob> Worker::Impl::next_job() {
+  return ask_interpreters().then([this]() -> kj::Promise<LeasedJob> {
+    if (stopping_) return LeasedJob{};
+    auto request = KJ_ASSERT_NONNULL(reporter_).port().nextJobRequest();
+    request.setCommandId(fmt::format("{}/next/{}", joining_, ++asked_));
+    request.setWorker(settings_.name);
+    request.setHost(settings_.host);
+    request.setLeaseMs(settings_.lease_ms);
+    auto list = request.initEnvironments(environments_.documents().size());
+    size_t i = 0;
+    for (const auto& [interpreter, document] : environments_.documents()) {
+      list[i].setInterpreter(interpreter);
+      list[i].setDocument(ledger::data(document));
+      ++i;
+    }
+    // What has arrived at the moment the waiting is given up counts: that job is leased to us.
+    auto arrived = std::make_shared<LeasedJob>();
+    auto call = request.send()
+                    .then([arrived](auto&& response) {
+                      arrived->status = status_of(response.getRefusal());
+                      if (!arrived->status.is_ok()) return;
+                      arrived->plan = AttemptPlan::from(response.getJob(), response.getAttempt(), response.getFence());
+                    })
+                    .eagerlyEvaluate(nullptr);
+    return call.exclusiveJoin(environments_changed_.wait()).exclusiveJoin(stopping_raised_.wait()).then([arrived] {
+      return std::move(*arrived);
+    });
+  });
+}
+
+kj::Promise<void> Worker::Impl::work_on(AttemptPlan plan) {
+  spdlog::info("{}: started", plan.name());
+  uint64_t fence = plan.fence;
+  auto attempt = kj::heap<Attempt>(KJ_ASSERT_NONNULL(context_), plan);
+  attempts_[fence] = attempt.get();
+  if (stopping_) attempt->abandon();
+  auto running = attempt->run();
+  return running.attach(kj::mv(attempt), kj::defer([this, fence] { attempts_.erase(fence); }))
+      .catch_([this, plan = std::move(plan)](kj::Exception&& trouble) { return report_own_trouble(plan, kj::mv(trouble)); });
+}
+
+/// One attempt's trouble that nobody foresaw stays that attempt's; a broken connection is everybody's.
+kj::Promise<void> Worker::Impl::report_own_trouble(const AttemptPlan& plan, kj::Exception&& trouble) {
+  if (trouble.getType() == kj::Exception::Type::DISCONNECTED) kj::throwFatalException(kj::mv(trouble));
+  std::string text = base::to_utf8(trouble.getDescription().cStr(), 1000);
+  spdlog::error("{}: {}", plan.name(), base::printable(text));
+  Verdict verdict = Verdict::failed(schema::FailureKind::WORKER, "the worker could not finish the attempt: " + text);
+  return KJ_ASSERT_NONNULL(reporter_).failed(plan, verdict, {}, {}, "trouble").ignoreResult();
+}
+
+kj::Promise<void> Worker::Impl::stay_alive() {
+  if (stopping_ && attempts_.empty()) return kj::READY_NOW;
+  auto request = KJ_ASSERT_NONNULL(reporter_).port().aliveRequest();
+  request.setDetail(detail());
+  return request.send()
+      .then([this](auto&& response) {
+        kj::Vector<kj::Promise<void>> looks;
+        for (uint64_t job : response.getCancelled()) looks.add(look_after(job));
+        return kj::joinPromises(looks.releaseAsArray());
+      })
+      .then([this] { return loop_.timer().afterDelay(settings_.lease_ms / 3 * kj::MILLISECONDS); })
+      .then([this] { return stay_alive(); });
+}
+
+/// The job was taken from one of our attempts; from which of them, if it is ours again, only its record says.
+kj::Promise<void> Worker::Impl::look_after(uint64_t job) {
+  kj::Vector<kj::Promise<void>> looks;
+  for (const auto& [fence, attempt] : attempts_) {
+    if (attempt->plan().job != job) continue;
+    looks.add(KJ_ASSERT_NONNULL(reporter_)
+                  .standing(job, fence)
+                  .then([this, fence = fence](base::Result<schema::AttemptRow::Outcome> outcome) {
+                    auto found = attempts_.find(fence);
+                    if (found == attempts_.end()) return;
+                    if (outcome.is_ok() && *outcome != schema::AttemptRow::Outcome::LOST) return;
+                    spdlog::warn("{}: the job was taken away; its script is ended", found->second->plan().name());
+                    found->second->abandon();
+                  }));
+  }
+  return kj::joinPromises(looks.releaseAsArray());
+}
+
+std::string Worker::Impl::detail() const {
+  std::string text = fmt::format("{} of {} slots busy", attempts_.size(), settings_.slots);
+  const char* between = ": ";
+  for (const auto& [fence, attempt] : attempts_) {
+    text += between + attempt->plan().name();
+    between = "; ";
+  }
+  return base::to_utf8(text, 1000);
+}
+
+// ---- going ----
+
+void Worker::Impl::stop_everything() {
+  stopping_ = true;
+  for (const auto& [fence, attempt] : attempts_) attempt->abandon();
+  stopping_raised_.raise();
+}
+
+kj::Promise<void> Worker::Impl::drain() {
+  stop_everything();
+  return when_idle().then([this] { return leave(); });
+}
+
+kj::Promise<void> Worker::Impl::leave() {
+  background_ = kj::heap<kj::TaskSet>(*this);
+  if (!joined_) return kj::READY_NOW;
+  Command command(joining_ + "/leave");
+  auto body = command.body().initLeaveWorker();
+  body.setWorker(settings_.name);
+  body.getReason().setCode("worker_stopped");
+  body.getReason().setText(fmt::format("worker {} was asked to end", settings_.name));
+  return submit(loop_, KJ_ASSERT_NONNULL(reporter_).port(), kj::mv(command)).then([this](CommandAnswer answer) {
+    if (!answer.status.is_ok()) spdlog::warn("{}: leaving: {}", settings_.name, answer.status.message());
+  });
+}
+
+Worker::Worker(rpc::Loop& loop, schema::Session::Client session, WorkerSettings settings, ProcessLauncher& launcher,
+               const base::Clock& clock)
+    : impl_(kj::heap<Impl>(loop, kj::mv(session), std::move(settings), launcher, clock)) {}
+Worker::~Worker() = default;
+kj::Promise<void> Worker::run() { return impl_->run(); }
+kj::Promise<void> Worker::drain() { return impl_->drain(); }
+
+}  // namespace daemons
