@@ -3,8 +3,9 @@
 #include <future>
 #include <thread>
 
-#include "ledger/keys.h"
+#include "base/text.h"
 #include "ledger/limits.h"
+#include "ledger/merkle.h"
 #include "ledger/subjects.h"
 #include "tests/ledger/ledger_fixture.h"
 
@@ -359,6 +360,47 @@ TEST_F(P3ViewIsAFoldTest, ViewOfAnotherVersionIsFoldedAgainAtOpen) {
   ASSERT_TRUE(open(support::toy_rules_of_next_release()).is_ok());
   EXPECT_EQ(note_of(*ledger_->snapshot(), "MARI", 28001)->last, "one!");
   EXPECT_TRUE(ledger_->check_views().is_ok());
+}
+
+TEST_F(P2LogOnlyGrowsTest, BytesAreThoseOfTheFormatPage) {
+  note("n1", "beam off");
+  const std::string bytes = event_bytes(1);
+  EXPECT_EQ(base::hex(bytes),
+            "0000000004000300" "0100000000000000" "008071c408eae318" "0000000000000000" "0900000000000000" "090000001a000000"
+            "0800000001000200" "1800000000000200" "6e31000000000000" "0100000000000000" "0500000032000000" "050000002a000000"
+            "616c696365000000" "7465737400000000" "0400000001000100" "0d0000004a000000" "616d000000000000" "010000002a000000"
+            "4d41524900000000" "6265616d206f6666" "0000000000000000");
+  EXPECT_EQ(base::hex(ledger::leaf_hash(bytes)), "a6868c7df8b5ad15908aa9d498c56f5b8dc66dcfe2275f7b9fc6d5770d89ac7d");
+}
+
+/// A fold that is none: it counts how often it was called.
+class Unsteady final : public ledger::View {
+ public:
+  ledger::ViewId id() const override { return ledger::ViewId::kRuns; }
+  const char* name() const override { return "unsteady"; }
+  uint32_t version() const override { return 1; }
+  void fold(schema::Event::Reader event, ledger::Rows& rows) const override {
+    rows.put(id(), "row of event " + std::to_string(event.getSeq() % 2), "call " + std::to_string(calls_++ / 4));
+  }
+
+ private:
+  mutable int calls_ = 0;
+};
+
+TEST_F(P3ViewIsAFoldTest, DifferenceIsNamedWithViewRowAndEvent) {
+  close();
+  const Unsteady unsteady;
+  const std::array<const ledger::View*, 1> views{&unsteady};
+  ASSERT_EQ(open({support::toy_rules().decide, views}).code(), base::Code::kUnsupportedVersion) << "its view is another";
+  std::filesystem::remove_all(folder());
+  ASSERT_TRUE(open({support::toy_rules().decide, views}).is_ok());
+  note_many(4);
+  const base::Status status = ledger_->check_views();
+  EXPECT_EQ(status.code(), base::Code::kCorruption);
+  EXPECT_THAT(status.message(), HasSubstr("view unsteady, row row of event 0"));
+  EXPECT_THAT(status.message(), HasSubstr("event 4 wrote it last"));
+  EXPECT_THAT(status.message(), HasSubstr("different from byte 5 on"));
+  close();
 }
 
 class P4OnceTest : public support::LedgerFixture {
