@@ -1,6 +1,7 @@
 #include "ledger/view_rows.h"
 
 #include <algorithm>
+#include <set>
 
 #include "ledger/keys.h"
 #include "ledger/views/edit.h"
@@ -64,7 +65,7 @@ std::vector<KeySource> sources_of(const RunSelection& selection) {
   if (!selection.experiment.empty()) return {{ViewId::kExperiments, ExperimentsView::run_mark(selection.experiment, {})}};
   if (selection.states.empty()) return {{ViewId::kRuns, RunsView::row_key({})}};
   std::vector<KeySource> sources;
-  for (auto state : selection.states) sources.push_back({ViewId::kRuns, RunsView::state_key(state, {})});
+  for (auto state : std::set(selection.states.begin(), selection.states.end())) sources.push_back({ViewId::kRuns, RunsView::state_key(state, {})});
   return sources;
 }
 
