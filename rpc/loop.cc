@@ -47,7 +47,9 @@ struct UvLoop {
     int error = uv_loop_init(&loop);
     KJ_REQUIRE(error == 0, "libuv cannot make a loop; is the limit on open files reached?", uv_strerror(error));
   }
-  ~UvLoop() { uv_loop_close(&loop); }
+  ~UvLoop() {
+    if (int error = uv_loop_close(&loop); error != 0) spdlog::critical("libuv's loop did not end: {}", uv_strerror(error));
+  }
 };
 
 struct PoolJob {
@@ -129,7 +131,9 @@ Loop::Impl::~Impl() noexcept(false) {
     close_handle(terminate);
   }
   require_no_open_handles();
-  uv_run(&uv.loop, UV_RUN_DEFAULT);
+  // Again, because a stop() that nobody ran into ends the first pass early.
+  while (uv_run(&uv.loop, UV_RUN_DEFAULT) != 0) {
+  }
 }
 
 /// A handle that stays open would be used after the loop is gone, or keep the loop from ending.

@@ -180,6 +180,18 @@ TEST(LoopEndTest, TheLoopWaitsForPoolWorkBeforeItGoes) {
   EXPECT_EQ(ran, 1);
 }
 
+TEST(LoopEndTest, AStopThatNothingRanIntoDoesNotKeepTheLoop) {
+  int before = dup(0);
+  close(before);
+  {
+    rpc::Loop loop;
+    loop.stop();
+  }
+  int after = dup(0);
+  close(after);
+  EXPECT_EQ(after, before) << "descriptors of the loop are still open";
+}
+
 TEST(LoopEndTest, DetachedTasksPostsAndTimersEndWithTheLoop) {
   auto held = std::make_shared<int>(0);
   {
