@@ -161,7 +161,8 @@ kj::Promise<Verdict> Attempt::judge_end(SupervisedEnd end) {
       .then([this, end](std::optional<std::string> result) {
         Verdict verdict = judge(plan_, end, timed_out_, result, log_);
         if (end.left_behind > 0 && !timed_out_) {
-          log_.note(fmt::format("{} processes the script left behind were ended", end.left_behind));
+          log_.note(end.left_behind == 1 ? "a process the script left behind was ended"
+                                         : fmt::format("{} processes the script left behind were ended", end.left_behind));
         }
         if (is_told_by_us(verdict)) log_.note(verdict.message);
         return verdict;

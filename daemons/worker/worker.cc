@@ -138,7 +138,8 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   kj::Maybe<AttemptContext> context_;
   kj::Maybe<schema::Subscription::Client> subscription_;
   kj::PromiseFulfillerPair<void> broken_ = kj::newPromiseAndFulfiller<void>();
-  Signal stopping_raised_, environments_changed_, instruments_changed_, slot_ended_;
+  Signal came_, stopping_raised_, environments_changed_, instruments_changed_, slot_ended_;
+  enum class Phase { kNew, kComing, kWorking } phase_ = Phase::kNew;
   bool stopping_ = false, joined_ = false, changes_pending_ = false;
   uint64_t asked_ = 0;  // nextJob calls so far
   std::vector<std::string> interpreters_;
@@ -151,7 +152,12 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
 // ---- coming ----
 
 kj::Promise<void> Worker::Impl::run() {
-  auto working = set_up().then([this] {
+  phase_ = Phase::kComing;
+  auto came = kj::defer([this] {
+    phase_ = Phase::kWorking;
+    came_.raise();
+  });
+  auto working = set_up().attach(kj::mv(came)).then([this] {
     start_working();
     return all_slots_ended();
   });
@@ -438,7 +444,9 @@ void Worker::Impl::stop_everything() {
 
 kj::Promise<void> Worker::Impl::drain() {
   stop_everything();
-  return when_idle().then([this] { return leave(); });
+  // What was begun on coming, a publication left over perhaps, is finished first.
+  auto come = phase_ == Phase::kComing ? came_.wait() : kj::Promise<void>(kj::READY_NOW);
+  return come.then([this] { return when_idle(); }).then([this] { return leave(); });
 }
 
 kj::Promise<void> Worker::Impl::leave() {

@@ -1,0 +1,556 @@
+// workerd's work against a ledger in memory, with real processes and the real run_script.py.
+#include "daemons/worker/worker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "base/program.h"
+#include "daemons/worker/output_folder.h"
+#include "tests/daemons/worker/fake_ledger.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
+
+namespace {
+
+using Body = schema::Command::Body;
+using schema::FailureKind;
+using support::FakeLedger;
+using testing::HasSubstr;
+using testing::Not;
+using Outcome = schema::AttemptRow::Outcome;
+namespace fs = std::filesystem;
+
+class WorkerTest : public testing::Test {
+ protected:
+  WorkerTest() {
+    spdlog::set_level(spdlog::level::off);
+    write(raw, "raw bytes");
+  }
+
+  static void write(const fs::path& path, const std::string& text) {
+    fs::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << text;
+  }
+  static std::string read(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  uint64_t queue(
+      const std::string& script, const FakeLedger::Change& change = [](schema::JobQueued::Builder) {}) {
+    return ledger.queue([&](schema::JobQueued::Builder job) {
+      auto run = job.initRuns(1)[0];
+      run.setInstrument("MARI");
+      run.setRunNumber(28001);
+      job.setVersion(1);
+      job.setContract(schema::Contract::ISIS);
+      job.setScriptPath((folder / "scripts/reduce.py").string());
+      job.setScriptSha256(ledger::data(ledger.store(script)));
+      struct stat info {};
+      stat(raw.c_str(), &info);
+      auto input = job.initInputs(1)[0];
+      input.setPath(raw.string());
+      input.setSizeBytes(static_cast<uint64_t>(info.st_size));
+      input.setSha256(ledger::data(base::as_bytes(base::sha256(read(raw)))));
+      input.setModifiedAt(int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+      job.setOutputDirectory(output.string());
+      job.setInterpreter("/usr/bin/python3");
+      job.setTimeLimitMs(60'000);
+      change(job);
+    });
+  }
+
+  std::unique_ptr<daemons::Worker> make_worker() {
+    daemons::WorkerSettings settings;
+    settings.name = "alpha";
+    settings.host = "testhost";
+    settings.scratch = folder / "scratch";
+    settings.run_script = base::shared_file("run_script.py");
+    settings.supervisor = base::companion_program("runledger-supervise");
+    settings.slots = slots;
+    settings.lease_ms = lease_ms;
+    return std::make_unique<daemons::Worker>(loop, ledger.session(), settings, *launcher, clock);
+  }
+  /// Lets a worker work until the job's attempt has ended, and leave.
+  schema::AttemptRow::Builder work(uint64_t job) {
+    auto worker = make_worker();
+    auto running = worker->run().eagerlyEvaluate(nullptr);
+    loop.wait(ledger.when_settled(job));
+    loop.wait(worker->drain());
+    loop.wait(kj::mv(running));
+    return ledger.attempt(job);
+  }
+  schema::AttemptRow::Builder reduce(const std::string& script) { return work(queue(script)); }
+  std::string log_of(schema::AttemptRow::Reader attempt) { return ledger.blob(attempt.getLog()); }
+  std::string traceback_of(schema::AttemptRow::Reader attempt) { return ledger.blob(attempt.getTraceback()); }
+  /// Everything in the folder the outputs go to.
+  std::vector<std::string> around_output() {
+    std::vector<std::string> names;
+    if (!fs::exists(output.parent_path())) return names;
+    for (const auto& entry : fs::directory_iterator(output.parent_path())) names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  void expect_nothing_left() {
+    EXPECT_TRUE(fs::is_empty(folder / "scratch"));
+    for (const std::string& name : around_output()) EXPECT_FALSE(name.starts_with(".")) << name;
+  }
+
+  support::TemporaryFolder folder;
+  fs::path raw = folder / "archive/MAR28001.nxs";
+  fs::path output = folder / "reduced/28001/run-version-1";
+  uint16_t slots = 1;
+  uint64_t lease_ms = 30'000;
+  support::FakeClock clock;
+  rpc::Loop loop;
+  std::unique_ptr<daemons::ProcessLauncher> launcher = daemons::make_process_launcher(loop);
+  FakeLedger ledger;
+};
+
+constexpr const char* kCopy = R"(
+import os, shutil
+def main(input_file, output_dir):
+    print("reducing", os.path.basename(input_file))
+    shutil.copy(input_file, output_dir)
+    os.mkdir(output_dir + "plots")
+    open(output_dir + "plots/one.txt", "w").write("1")
+    return "fine"
+)";
+
+TEST_F(WorkerTest, SuccessAppearsWholeWithItsManifestAndLog) {
+  auto attempt = reduce(kCopy);
+  EXPECT_EQ(attempt.getOutcome(), Outcome::SUCCEEDED);
+  EXPECT_EQ(read(output / "MAR28001.nxs"), "raw bytes");
+  EXPECT_EQ(read(output / "plots/one.txt"), "1");
+  EXPECT_EQ(log_of(attempt), "reducing MAR28001.nxs\n");
+  EXPECT_EQ(std::string(attempt.getMessage().cStr()), "fine");
+  EXPECT_EQ(attempt.getOutputs().getFiles(), 2u);
+  EXPECT_EQ(attempt.getOutputs().getTotalBytes(), 10u);
+  ledger::Row<schema::OutputManifest> manifest(ledger.blob(attempt.getOutputs().getManifest()));
+  ASSERT_EQ(manifest.get().getFiles().size(), 2u);
+  EXPECT_EQ(std::string(manifest.get().getFiles()[1].getPath().cStr()), "plots/one.txt");
+  EXPECT_EQ(ledger::view(manifest.get().getFiles()[0].getSha256()), base::as_bytes(base::sha256("raw bytes")));
+  EXPECT_EQ(around_output(), std::vector<std::string>{"run-version-1"});
+  expect_nothing_left();
+}
+
+TEST_F(WorkerTest, SuccessIsReportedBeforeItIsPublished) {
+  bool there_when_accepted = true, there_when_published = false;
+  ledger.before = [&](schema::Command::Reader command) {
+    if (command.getBody().isSucceedAttempt()) there_when_accepted = fs::exists(output);
+    if (command.getBody().isPublishJob()) there_when_published = fs::exists(output);
+  };
+  reduce(kCopy);
+  EXPECT_FALSE(there_when_accepted);
+  EXPECT_TRUE(there_when_published);
+}
+
+TEST_F(WorkerTest, CommandIdsDeriveFromTheFence) {
+  auto attempt = reduce(kCopy);
+  std::string fence = std::to_string(attempt.getFence());
+  EXPECT_EQ(ledger.told(Body::SUCCEED_ATTEMPT)->getId(), "workerd/" + fence + "/succeed");
+  EXPECT_EQ(ledger.told(Body::PUBLISH_JOB)->getId(), "workerd/" + fence + "/publish");
+  EXPECT_EQ(ledger.told(Body::SUCCEED_ATTEMPT)->getCause(), attempt.getFence());
+}
+
+TEST_F(WorkerTest, VariablesAndSiblingsReachTheScript) {
+  uint64_t job = queue("import reduce_vars as web_var\ndef main(input_file, output_dir):\n    print(web_var.standard_vars)\n",
+                       [&](schema::JobQueued::Builder queued) {
+                         auto sibling = queued.initSiblings(1)[0];
+                         sibling.setName("reduce_vars.py");
+                         sibling.setSha256(ledger::data(ledger.store("standard_vars = {'mon': 1, 'mask': None}\n")));
+                         capnp::MallocMessageBuilder message;
+                         auto variable = message.initRoot<schema::VariableSet>().initVariables(1)[0];
+                         variable.setName("mon");
+                         variable.setValue("[2, \"two\"]");
+                         auto document = ledger::canonical_bytes(message.getRoot<schema::VariableSet>().asReader());
+                         queued.setVariables(ledger::data(ledger.store(document)));
+                       });
+  EXPECT_EQ(log_of(work(job)), "{'mon': [2, 'two'], 'mask': None}\n");
+}
+
+TEST_F(WorkerTest, ScriptRunsInItsOwnFoldersWithTheRecordedVariablesOnly) {
+  auto attempt = reduce(R"(
+import os
+def main(input_file, output_dir):
+    print(os.getcwd(), os.environ["HOME"], os.environ["TMPDIR"], output_dir.endswith("/"))
+    print(sorted(os.environ))
+)");
+  std::string scratch = (folder / "scratch").string();
+  EXPECT_THAT(log_of(attempt), HasSubstr("/work " + scratch));
+  EXPECT_THAT(log_of(attempt),
+              HasSubstr("/tmp True\n['HDF5_USE_FILE_LOCKING', 'HOME', 'LANG', 'MPLBACKEND', 'PATH', 'PYTHONDONTWRITEBYTECODE', "
+                        "'PYTHONUNBUFFERED', 'TMPDIR']"));
+}
+
+TEST_F(WorkerTest, EnvironmentDocumentNamesTheInterpretersVersion) {
+  reduce(kCopy);
+  ASSERT_EQ(ledger.environments.size(), 1u);
+  ledger::Row<schema::Environment> document(ledger.environments.at("/usr/bin/python3"));
+  EXPECT_THAT(document.get().getInterpreterVersion().cStr(), HasSubstr("Python 3."));
+  EXPECT_EQ(std::string(document.get().getHost().cStr()), "testhost");
+  EXPECT_EQ(document.get().getVariables().size(), 8u);
+}
+
+TEST_F(WorkerTest, InterpreterConfiguredLaterIsOffered) {
+  auto worker = make_worker();
+  auto running = worker->run().eagerlyEvaluate(nullptr);
+  loop.wait(ledger.when([&] { return ledger.count(Body::JOIN_WORKER) == 1; }));
+  while (ledger.environments.empty()) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
+  ledger.configure("/no/such/python");
+  while (!ledger.environments.contains("/no/such/python")) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
+  ledger::Row<schema::Environment> document(ledger.environments.at("/no/such/python"));
+  EXPECT_THAT(document.get().getInterpreterVersion().cStr(), HasSubstr("/no/such/python: could not be started"));
+  loop.wait(worker->drain());
+}
+
+// ---- scripts that fail ----
+
+TEST_F(WorkerTest, ExceptionFailsWithTracebackAndWhatWasWrittenIsKept) {
+  auto attempt = reduce(R"(
+def main(input_file, output_dir):
+    open(output_dir + "half.txt", "w").write("half")
+    raise ValueError("bad monitor")
+)");
+  EXPECT_EQ(attempt.getOutcome(), Outcome::FAILED);
+  EXPECT_EQ(attempt.getKind(), FailureKind::SCRIPT_EXCEPTION);
+  EXPECT_EQ(std::string(attempt.getMessage().cStr()), "ValueError: bad monitor");
+  EXPECT_THAT(traceback_of(attempt), HasSubstr("reduce.py\", line 4, in main"));
+  EXPECT_THAT(log_of(attempt), HasSubstr("ValueError: bad monitor"));
+  std::string kept = output.string() + ".failed-attempt-1";
+  EXPECT_EQ(std::string(attempt.getOutputs().getDirectory().cStr()), kept);
+  EXPECT_EQ(attempt.getOutputs().getFiles(), 1u);
+  EXPECT_EQ(read(kept + "/half.txt"), "half");
+  EXPECT_FALSE(fs::exists(output));
+  expect_nothing_left();
+}
+
+TEST_F(WorkerTest, ExitStatusIsKept) {
+  auto attempt = reduce("import sys\ndef main(input_file, output_dir):\n    sys.exit(3)\n");
+  EXPECT_EQ(attempt.getKind(), FailureKind::SCRIPT_EXIT);
+  EXPECT_EQ(attempt.getExitStatus(), 3 << 8);
+  EXPECT_EQ(around_output(), std::vector<std::string>{});
+}
+
+TEST_F(WorkerTest, QuietEndOfTheProcessIsNoSuccess) {
+  auto attempt = reduce("import os\ndef main(input_file, output_dir):\n    os._exit(0)\n");
+  EXPECT_EQ(attempt.getKind(), FailureKind::SCRIPT_EXIT);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("without finishing"));
+}
+
+TEST_F(WorkerTest, CrashIsASignal) {
+  auto attempt = reduce("import os, signal\ndef main(input_file, output_dir):\n    os.kill(os.getpid(), signal.SIGSEGV)\n");
+  EXPECT_EQ(attempt.getKind(), FailureKind::SCRIPT_SIGNAL);
+  EXPECT_EQ(attempt.getExitStatus(), SIGSEGV);
+}
+
+TEST_F(WorkerTest, SyntaxErrorNamesFileAndLine) {
+  auto attempt = reduce("def main(input_file, output_dir):\n    print 'two'\n");
+  EXPECT_EQ(attempt.getKind(), FailureKind::SCRIPT_SYNTAX);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("scripts/reduce.py, line 2"));
+}
+
+TEST_F(WorkerTest, ScriptWithoutMainBreaksItsContract) {
+  auto attempt = reduce("x = 1\n");
+  EXPECT_EQ(attempt.getKind(), FailureKind::CONTRACT);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("main"));
+}
+
+TEST_F(WorkerTest, SkipIsItsOwnOutcome) {
+  auto attempt = reduce("def main(input_file, output_dir):\n    raise RuntimeError('Skip: event mode')\n");
+  EXPECT_EQ(attempt.getOutcome(), Outcome::SKIPPED);
+  EXPECT_EQ(std::string(attempt.getMessage().cStr()), "Skip: event mode");
+  EXPECT_EQ(std::string(ledger.told(Body::SKIP_ATTEMPT)->getBody().getSkipAttempt().getReason().getCode().cStr()),
+            "skipped_by_script");
+  EXPECT_EQ(around_output(), std::vector<std::string>{});
+}
+
+TEST_F(WorkerTest, EndlessLoopIsEndedAtItsTimeLimit) {
+  uint64_t job = queue("def main(input_file, output_dir):\n    print('round and round')\n    while True: pass\n",
+                       [](schema::JobQueued::Builder queued) { queued.setTimeLimitMs(300); });
+  auto attempt = work(job);
+  EXPECT_EQ(attempt.getKind(), FailureKind::TIME_LIMIT);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("time limit of 300 ms"));
+  EXPECT_EQ(attempt.getExitStatus(), SIGKILL);
+}
+
+TEST_F(WorkerTest, MemoryLimitIsNamed) {
+  uint64_t job = queue("def main(input_file, output_dir):\n    x = bytearray(600 << 20)\n",
+                       [](schema::JobQueued::Builder queued) { queued.setMemoryLimitBytes(300u << 20); });
+  EXPECT_EQ(work(job).getKind(), FailureKind::MEMORY_LIMIT);
+}
+
+TEST_F(WorkerTest, MissingInterpreterFailsTheJobAndNotTheWorker) {
+  ledger.interpreters = {"/no/such/python"};
+  uint64_t job = queue(kCopy, [](schema::JobQueued::Builder queued) { queued.setInterpreter("/no/such/python"); });
+  auto attempt = work(job);
+  EXPECT_EQ(attempt.getKind(), FailureKind::INTERPRETER);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("/no/such/python could not be started"));
+}
+
+TEST_F(WorkerTest, TwoHundredMegabytesOfPrintsLeaveABoundedLog) {
+  auto attempt = reduce(R"(
+import os
+def main(input_file, output_dir):
+    print("first line")
+    line = b"x" * 99 + b"\n"
+    for i in range(20):
+        os.write(1, line * 100000)
+    print("last line")
+)");
+  EXPECT_EQ(attempt.getOutcome(), Outcome::SUCCEEDED);
+  std::string log = log_of(attempt);
+  EXPECT_LT(log.size(), 1'400'000u);
+  EXPECT_TRUE(log.starts_with("first line\n"));
+  EXPECT_TRUE(log.ends_with("last line\n"));
+  EXPECT_THAT(log, HasSubstr("bytes left out here, of 2000000"));
+}
+
+TEST_F(WorkerTest, ProcessLeftBehindHoldsUpNothingAndIsNotedInTheLog) {
+  auto attempt = reduce(R"(
+import subprocess
+def main(input_file, output_dir):
+    print("pid", subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+)");
+  EXPECT_EQ(attempt.getOutcome(), Outcome::SUCCEEDED);
+  std::string log = log_of(attempt);
+  EXPECT_THAT(log, HasSubstr("a process the script left behind was ended"));
+  EXPECT_NE(::kill(std::stoi(log.substr(4)), 0), 0);
+}
+
+TEST_F(WorkerTest, ScriptThatRemovesItsOwnOutputDirectoryFails) {
+  auto attempt = reduce("import os\ndef main(input_file, output_dir):\n    os.rmdir(output_dir)\n");
+  EXPECT_EQ(attempt.getKind(), FailureKind::OUTPUT);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("cannot be opened"));
+  EXPECT_FALSE(fs::exists(output));
+}
+
+TEST_F(WorkerTest, LinksInTheOutputAreNotedAndNotFollowed) {
+  auto attempt = reduce("import os\ndef main(input_file, output_dir):\n    os.symlink('/etc/passwd', output_dir + 'link')\n");
+  EXPECT_EQ(attempt.getOutcome(), Outcome::SUCCEEDED);
+  EXPECT_EQ(attempt.getOutputs().getFiles(), 0u);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("link is a symbolic link"));
+}
+
+// ---- inputs and outputs that are not as they should be ----
+
+TEST_F(WorkerTest, ChangedInputIsNotReduced) {
+  uint64_t job = queue(kCopy);
+  write(raw, "war bytes");
+  auto attempt = work(job);
+  EXPECT_EQ(attempt.getKind(), FailureKind::INPUT);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("MAR28001.nxs: its bytes have changed"));
+  EXPECT_FALSE(fs::exists(output));
+}
+
+TEST_F(WorkerTest, OutputDirectoryThatIsThereIsLeftAlone) {
+  write(output / "old.txt", "old");
+  auto attempt = reduce(kCopy);
+  EXPECT_EQ(attempt.getKind(), FailureKind::OUTPUT);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("already exists"));
+  EXPECT_EQ(read(output / "old.txt"), "old");
+  EXPECT_FALSE(fs::exists(output / "MAR28001.nxs"));
+}
+
+TEST_F(WorkerTest, OutputDirectoryThatAppearsMeanwhileIsLeftAlone) {
+  ledger.before = [&](schema::Command::Reader command) {
+    if (command.getBody().isSucceedAttempt()) write(output / "other.txt", "somebody else's");
+  };
+  auto attempt = reduce(kCopy);
+  EXPECT_EQ(attempt.getOutcome(), Outcome::FAILED);
+  EXPECT_EQ(attempt.getKind(), FailureKind::OUTPUT);
+  EXPECT_EQ(ledger.count(Body::PUBLISH_JOB), 0u);
+  EXPECT_EQ(read(output / "other.txt"), "somebody else's");
+  EXPECT_EQ(read(output.string() + ".failed-attempt-1/MAR28001.nxs"), "raw bytes");
+  expect_nothing_left();
+}
+
+TEST_F(WorkerTest, BlobThatIsNotWhatItSaysFailsTheAttempt) {
+  uint64_t job = queue(kCopy);
+  for (auto& [name, bytes] : ledger.blobs) bytes += "# tampered with";
+  auto attempt = work(job);
+  EXPECT_EQ(attempt.getKind(), FailureKind::WORKER);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("other bytes"));
+}
+
+// ---- whose job it is ----
+
+TEST_F(WorkerTest, StaleResultPublishesNothing) {
+  uint64_t job = queue(kCopy);
+  ledger.before = [&](schema::Command::Reader command) {
+    if (command.getBody().isSucceedAttempt()) ledger.attempt(job).setOutcome(Outcome::LOST);
+  };
+  work(job);
+  EXPECT_EQ(ledger.count(Body::SUCCEED_ATTEMPT), 1u);
+  EXPECT_EQ(ledger.count(Body::PUBLISH_JOB), 0u);
+  EXPECT_EQ(around_output(), std::vector<std::string>{});
+  expect_nothing_left();
+}
+
+TEST_F(WorkerTest, StaleFailureLeavesNothingBehind) {
+  uint64_t job = queue("def main(input_file, output_dir):\n    open(output_dir + 'half', 'w')\n    raise ValueError\n");
+  ledger.before = [&](schema::Command::Reader command) {
+    if (command.getBody().isFailAttempt()) ledger.attempt(job).setOutcome(Outcome::LOST);
+  };
+  work(job);
+  EXPECT_EQ(around_output(), std::vector<std::string>{});
+}
+
+TEST_F(WorkerTest, ScriptOfAJobThatWasTakenAwayIsEnded) {
+  lease_ms = 30;
+  fs::path started = folder / "started";
+  uint64_t job =
+      queue("import time\ndef main(input_file, output_dir):\n    open('" + started.string() + "', 'w')\n    time.sleep(1000)\n");
+  auto worker = make_worker();
+  auto running = worker->run().eagerlyEvaluate(nullptr);
+  while (!fs::exists(started)) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
+  ledger.take_away(job);
+  // The slot is free again only when the script is gone and its folders are removed.
+  ledger.environments.clear();
+  while (ledger.environments.empty()) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
+  EXPECT_EQ(ledger.count(Body::FAIL_ATTEMPT), 0u);
+  EXPECT_EQ(ledger.count(Body::SUCCEED_ATTEMPT), 0u);
+  expect_nothing_left();
+  loop.wait(worker->drain());
+}
+
+TEST_F(WorkerTest, RefusedResultStillEndsTheAttempt) {
+  uint64_t job = queue(kCopy);
+  ledger.refuses = [](schema::Command::Reader command) {
+    bool disliked = command.getBody().isSucceedAttempt() ||
+                    (command.getBody().isFailAttempt() && command.getBody().getFailAttempt().getLog().size() > 0);
+    return disliked ? base::Code::kInvalidArgument : base::Code::kOk;
+  };
+  auto attempt = work(job);
+  EXPECT_EQ(attempt.getOutcome(), Outcome::FAILED);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("the test refuses it"));
+}
+
+TEST_F(WorkerTest, BusyLedgerIsAskedAgain) {
+  uint64_t job = queue(kCopy);
+  int tries = 0;
+  ledger.refuses = [&](schema::Command::Reader command) {
+    return command.getBody().isSucceedAttempt() && ++tries < 3 ? base::Code::kUnavailable : base::Code::kOk;
+  };
+  EXPECT_EQ(work(job).getOutcome(), Outcome::SUCCEEDED);
+  EXPECT_EQ(tries, 3);
+}
+
+// ---- breaks and ends ----
+
+class WorkerCrashTest : public WorkerTest {
+ protected:
+  /// Runs a worker until its connection breaks.
+  void work_until_broken() {
+    auto worker = make_worker();
+    EXPECT_THROW(loop.wait(worker->run()), kj::Exception);
+  }
+  /// The next bearer of the name joins and leaves again.
+  void join_anew(uint64_t job) {
+    ledger.breaks_at = ledger.breaks_after = [](Body::Which) { return false; };
+    auto worker = make_worker();
+    auto running = worker->run().eagerlyEvaluate(nullptr);
+    loop.wait(ledger.when_settled(job));
+    loop.wait(worker->drain());
+  }
+};
+
+TEST_F(WorkerCrashTest, AcceptedButNotRenamedIsPublishedByTheNextWorker) {
+  uint64_t job = queue(kCopy);
+  ledger.breaks_after = [](Body::Which kind) { return kind == Body::SUCCEED_ATTEMPT; };
+  work_until_broken();
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::PUBLISHING);
+  EXPECT_FALSE(fs::exists(output));
+  join_anew(job);
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::SUCCEEDED);
+  EXPECT_EQ(read(output / "MAR28001.nxs"), "raw bytes");
+  EXPECT_EQ(ledger.attempt_count(job), 1u);
+  expect_nothing_left();
+}
+
+TEST_F(WorkerCrashTest, RenamedButNotReportedIsReportedByTheNextWorker) {
+  uint64_t job = queue(kCopy);
+  ledger.breaks_at = [](Body::Which kind) { return kind == Body::PUBLISH_JOB; };
+  work_until_broken();
+  EXPECT_TRUE(fs::exists(output));
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::PUBLISHING);
+  join_anew(job);
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::SUCCEEDED);
+}
+
+TEST_F(WorkerCrashTest, AcceptedOutputThatIsGoneFailsTheAttempt) {
+  uint64_t job = queue(kCopy);
+  ledger.breaks_after = [](Body::Which kind) { return kind == Body::SUCCEED_ATTEMPT; };
+  work_until_broken();
+  fs::remove_all(output.parent_path());
+  join_anew(job);
+  EXPECT_EQ(ledger.attempt(job).getKind(), FailureKind::OUTPUT);
+}
+
+TEST_F(WorkerCrashTest, LeftoversOfALostAttemptAreRemoved) {
+  uint64_t job = queue(kCopy);
+  uint64_t fence = ledger.start(job, "alpha");
+  std::string staging = daemons::staging_path(output.string(), 1, fence);
+  write(fs::path(staging) / "half.txt", "half");
+  write(folder / "scratch/100-1/work/junk", "junk");
+  join_anew(job);
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::LOST);
+  expect_nothing_left();
+}
+
+TEST_F(WorkerCrashTest, BrokenConnectionEndsTheScriptsBeforeRunRejects) {
+  slots = 2;
+  fs::path started = folder / "started";
+  queue("import os, time\ndef main(input_file, output_dir):\n    open('" + started.string() +
+        "', 'w').write(str(os.getpid()))\n    time.sleep(1000)\n");
+  queue("import os, time\ndef main(input_file, output_dir):\n    while not os.path.exists('" + started.string() +
+            "'): time.sleep(0.001)\n",
+        [&](schema::JobQueued::Builder job) { job.setOutputDirectory((folder / "reduced/second").string()); });
+  ledger.breaks_at = [](Body::Which kind) { return kind == Body::SUCCEED_ATTEMPT; };
+  work_until_broken();
+  int pid = std::stoi("0" + read(started));
+  ASSERT_GT(pid, 0);
+  EXPECT_NE(::kill(pid, 0), 0) << "the other job's script is still there";
+}
+
+TEST_F(WorkerTest, DrainingEndsTheScriptAndLeavesTheAttemptToBeRunAgain) {
+  fs::path started = folder / "started";
+  uint64_t job =
+      queue("import time\ndef main(input_file, output_dir):\n    open('" + started.string() + "', 'w')\n    time.sleep(1000)\n");
+  auto worker = make_worker();
+  auto running = worker->run().eagerlyEvaluate(nullptr);
+  while (!fs::exists(started)) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
+  loop.wait(worker->drain());
+  loop.wait(kj::mv(running));
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::LOST);
+  EXPECT_EQ(ledger.count(Body::LEAVE_WORKER), 1u);
+  EXPECT_EQ(ledger.count(Body::FAIL_ATTEMPT), 0u);
+  expect_nothing_left();
+}
+
+TEST_F(WorkerTest, SlotsWorkAtOnce) {
+  slots = 2;
+  // Each script waits for the other's file: with one slot neither would end before its time limit.
+  auto script = [&](const std::string& mine, const std::string& other) {
+    std::string base = folder.path();
+    return "import os, time\ndef main(input_file, output_dir):\n    open('" + base + "/" + mine +
+           "', 'w')\n    while not os.path.exists('" + base + "/" + other + "'): time.sleep(0.001)\n";
+  };
+  uint64_t first = queue(script("a", "b"));
+  uint64_t second = queue(script("b", "a"),
+                          [&](schema::JobQueued::Builder job) { job.setOutputDirectory((folder / "reduced/second").string()); });
+  auto worker = make_worker();
+  auto running = worker->run().eagerlyEvaluate(nullptr);
+  loop.wait(ledger.when_settled(first));
+  loop.wait(ledger.when_settled(second));
+  EXPECT_EQ(ledger.attempt(first).getOutcome(), Outcome::SUCCEEDED);
+  EXPECT_EQ(ledger.attempt(second).getOutcome(), Outcome::SUCCEEDED);
+  loop.wait(worker->drain());
+}
+
+}  // namespace
