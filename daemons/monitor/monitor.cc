@@ -24,17 +24,18 @@ MonitorSettings completed(MonitorSettings settings) {
   return settings;
 }
 
-/// Calls `changed` for every event pushed.
+/// Calls `changed` for every event pushed. The ledger may hold it longer than its Monitor lives: then it says nothing any more.
 class ConfigurationSink final : public schema::EventSink::Server {
  public:
-  explicit ConfigurationSink(std::function<void()> changed) : changed_(std::move(changed)) {}
+  using Changed = std::function<void()>;
+  explicit ConfigurationSink(std::weak_ptr<Changed> changed) : changed_(std::move(changed)) {}
   kj::Promise<void> push(PushContext) override {
-    changed_();
+    if (auto changed = changed_.lock()) (*changed)();
     return kj::READY_NOW;
   }
 
  private:
-  std::function<void()> changed_;
+  std::weak_ptr<Changed> changed_;
 };
 
 std::string counted(size_t count, std::string_view thing) { return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s"); }
@@ -95,6 +96,7 @@ struct Monitor::Impl final : kj::TaskSet::ErrorHandler {
   std::map<std::string, kj::Promise<void>> following;  // dropped before its InstrumentWatch
   std::string last_served;
   size_t readers_busy = 0, retries_busy = 0;
+  const std::shared_ptr<ConfigurationSink::Changed> configuration_changed = std::make_shared<ConfigurationSink::Changed>([this] { refresh_soon(); });
   bool refreshing = false, refresh_again = false, closing = false;
   kj::TaskSet tasks;
 };
@@ -121,7 +123,7 @@ kj::Promise<void> Monitor::Impl::subscribe() {
   auto request = runs.watchRequest();
   auto kinds = request.initFilter().initKinds(1);
   kinds.set(0, static_cast<uint16_t>(schema::Event::Body::INSTRUMENT_CONFIGURED));
-  request.setSink(kj::heap<ConfigurationSink>([this] { refresh_soon(); }));
+  request.setSink(kj::heap<ConfigurationSink>(configuration_changed));
   return request.send().then([this](auto&& answer) {
     KJ_REQUIRE(answer.getRefusal().getCode() == schema::Refusal::Code::OK, "the ledger's events cannot be watched", answer.getRefusal().getText());
     subscription = answer.getSubscription();
@@ -170,10 +172,10 @@ kj::Promise<void> Monitor::Impl::follow(WatchedInstrument instrument) {
   watch = nullptr;
   watch = std::make_unique<InstrumentWatch>(services, std::move(instrument));
   return load(*watch, nullptr).then([this, name, &started = *watch] {
-    auto failed = [this](kj::Exception&& exception) {
+    auto running = started.run().eagerlyEvaluate([this](kj::Exception&& exception) {
       if (fail) fail->reject(kj::mv(exception));
-    };
-    following.insert_or_assign(name, started.run().eagerlyEvaluate(failed));
+    });
+    following.insert_or_assign(name, kj::mv(running));
   });
 }
 
