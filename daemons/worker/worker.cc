@@ -87,11 +87,6 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   kj::Promise<void> drain();
 
  private:
-  struct Former {  // an attempt that was open when we came
-    AttemptPlan plan;
-    schema::AttemptRow::Outcome outcome;
-  };
-
   void taskFailed(kj::Exception&& exception) override { broken_.fulfiller->reject(kj::mv(exception)); }
   /// Fulfilled when no slot works any more, or after a while all the same: a call that is never answered holds up nobody.
   kj::Promise<void> when_idle();
@@ -138,9 +133,9 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   kj::Maybe<AttemptContext> context_;
   kj::Maybe<schema::Subscription::Client> subscription_;
   kj::PromiseFulfillerPair<void> broken_ = kj::newPromiseAndFulfiller<void>();
-  Signal came_, stopping_raised_, environments_changed_, instruments_changed_, slot_ended_;
+  Signal came_, left_, stopping_raised_, environments_changed_, instruments_changed_, slot_ended_;
   enum class Phase { kNew, kComing, kWorking } phase_ = Phase::kNew;
-  bool stopping_ = false, joined_ = false, changes_pending_ = false;
+  bool stopping_ = false, joined_ = false, has_left_ = false, changes_pending_ = false;
   uint64_t asked_ = 0;  // nextJob calls so far
   std::vector<std::string> interpreters_;
   std::map<uint64_t, Attempt*> attempts_;  // by fence
@@ -190,7 +185,7 @@ kj::Promise<void> Worker::Impl::open_port() {
   runs_ = runs;
   auto request = session_.daemonRequest();
   request.setRole(schema::DaemonRole::WORKER);
-  request.setName(settings_.name);
+  request.setName("workerd/" + settings_.name);
   return request.send().then([this, runs](auto&& response) mutable {
     Status status = status_of(response.getRefusal());
     if (!status.is_ok()) give_up(status.in("worker " + settings_.name));
@@ -446,7 +441,10 @@ kj::Promise<void> Worker::Impl::drain() {
   stop_everything();
   // What was begun on coming, a publication left over perhaps, is finished first.
   auto come = phase_ == Phase::kComing ? came_.wait() : kj::Promise<void>(kj::READY_NOW);
-  return come.then([this] { return when_idle(); }).then([this] { return leave(); });
+  return come.then([this] { return when_idle(); }).then([this] { return leave(); }).attach(kj::defer([this] {
+    has_left_ = true;
+    left_.raise();
+  }));
 }
 
 kj::Promise<void> Worker::Impl::leave() {

@@ -525,8 +525,9 @@ TEST_F(WorkerTest, DrainingEndsTheScriptAndLeavesTheAttemptToBeRunAgain) {
   auto worker = make_worker();
   auto running = worker->run().eagerlyEvaluate(nullptr);
   while (!fs::exists(started)) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
-  loop.wait(worker->drain());
+  auto draining = worker->drain().eagerlyEvaluate(nullptr);
   loop.wait(kj::mv(running));
+  EXPECT_EQ(ledger.count(Body::LEAVE_WORKER), 1u) << "run() was done before the worker had left";
   EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::LOST);
   EXPECT_EQ(ledger.count(Body::LEAVE_WORKER), 1u);
   EXPECT_EQ(ledger.count(Body::FAIL_ATTEMPT), 0u);
