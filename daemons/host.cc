@@ -30,17 +30,31 @@ kj::Promise<void> once(std::function<kj::Promise<schema::Gateway::Client>()> con
   });
 }
 
-kj::Promise<void> again(rpc::Loop& loop, std::string name, std::function<kj::Promise<schema::Gateway::Client>()> connect,
-                        std::function<kj::Promise<void>(schema::Session::Client)> work, kj::Duration pause) {
-  kj::TimePoint began = loop.timer().now();
-  return once(connect, work)
-      .then([name] { spdlog::warn("{}: its work came to an end; starting it again", name); },
-            [name](kj::Exception&& problem) { spdlog::warn("{}: {}; trying again", name, problem.getDescription().cStr()); })
-      .then([&loop, began, pause] {
-        bool was_stable = loop.timer().now() - began > 2 * kLongestPause;
-        return loop.timer().afterDelay(was_stable ? kFirstPause : pause);
-      })
-      .then([&loop, name, connect, work, pause] { return again(loop, name, connect, work, std::min(pause * 2, kLongestPause)); });
+struct Keeper {
+  rpc::Loop& loop;
+  std::string name;
+  std::function<kj::Promise<schema::Gateway::Client>()> connect;
+  std::function<kj::Promise<void>(schema::Session::Client)> work;
+  bool ending = false;
+};
+
+kj::Promise<void> again(Keeper& keeper, kj::Duration pause) {
+  kj::TimePoint began = keeper.loop.timer().now();
+  return once(keeper.connect, keeper.work)
+      .then([] { return kj::String(kj::str("its work came to an end")); }, [](kj::Exception&& problem) { return kj::str(problem.getDescription()); })
+      .then([&keeper, began, pause](kj::String why) -> kj::Promise<void> {
+        if (keeper.ending) return kj::READY_NOW;
+        spdlog::warn("{}: {}; trying again", keeper.name, why.cStr());
+        bool was_stable = keeper.loop.timer().now() - began > 2 * kLongestPause;
+        kj::Duration wait = was_stable ? kFirstPause : pause;
+        return keeper.loop.timer()
+            .afterDelay(wait)
+            .exclusiveJoin(keeper.loop.termination().ignoreResult())
+            .then([&keeper, wait]() -> kj::Promise<void> {
+              if (keeper.ending) return kj::READY_NOW;
+              return again(keeper, std::min(wait * 2, kLongestPause));
+            });
+      });
 }
 
 }  // namespace
@@ -78,11 +92,13 @@ HostOptions parse_host_options(int argc, char** argv, const char* program, const
 
 kj::Promise<void> keep_running(rpc::Loop& loop, std::string name, std::function<kj::Promise<schema::Gateway::Client>()> connect,
                                std::function<kj::Promise<void>(schema::Session::Client)> work) {
-  return again(loop, std::move(name), std::move(connect), std::move(work), kFirstPause);
+  auto keeper = kj::heap<Keeper>(Keeper{loop, std::move(name), std::move(connect), std::move(work)});
+  auto told = loop.termination().then([&keeper = *keeper](int) { keeper.ending = true; }).eagerlyEvaluate(nullptr);
+  auto running = again(*keeper, kFirstPause);
+  return running.attach(kj::mv(told)).attach(kj::mv(keeper));
 }
 
 int run_daemon(rpc::Loop& loop, const HostOptions& options, std::function<kj::Promise<void>(schema::Session::Client)> work) {
-  auto termination = loop.termination();
   std::optional<rpc::Connection> connection;
   auto connect = [&loop, &options, &connection]() -> kj::Promise<schema::Gateway::Client> {
     connection.reset();
@@ -91,8 +107,7 @@ int run_daemon(rpc::Loop& loop, const HostOptions& options, std::function<kj::Pr
       return connection->bootstrap().castAs<schema::Gateway>();
     });
   };
-  auto running = keep_running(loop, "daemon", connect, std::move(work)).eagerlyEvaluate(nullptr);
-  loop.wait(kj::mv(termination));
+  loop.wait(keep_running(loop, spdlog::default_logger()->name(), connect, std::move(work)));
   return 0;
 }
 

@@ -24,10 +24,10 @@ struct HostOptions {
 HostOptions parse_host_options(int argc, char** argv, const char* program, const char* purpose);
 
 /// Keeps `work` going until the process is asked to end: connects, logs in, runs it; when the connection breaks or work fails, tries
-/// again with pauses of 0.1 to 5 s. `work` keeps its daemon alive as long as its promise.
+/// again with pauses of 0.1 to 5 s. `work` keeps its daemon alive as long as its promise, and ends by itself on termination.
 int run_daemon(rpc::Loop& loop, const HostOptions& options, std::function<kj::Promise<void>(schema::Session::Client)> work);
 
-/// The same against a Gateway at hand (in process); never fulfilled.
+/// The same against a Gateway at hand (in process). Done when the process was asked to end and `work` has come to its end.
 kj::Promise<void> keep_running(rpc::Loop& loop, std::string name, std::function<kj::Promise<schema::Gateway::Client>()> connect,
                                std::function<kj::Promise<void>(schema::Session::Client)> work);
 

@@ -1,6 +1,7 @@
 // runledger-up: every daemon of a site in one process, on one loop. `runledger up SITE` starts it.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "daemons/host.h"
 #include "daemons/ledgerd/ledger_host.h"
@@ -24,7 +25,6 @@ int main(int argc, char** argv) {
   auto opened = daemons::LedgerHost::open(loop, site, clock);
   if (!opened.is_ok()) return fail(opened.status());
   auto ledger = std::move(*opened);
-  auto termination = loop.termination();
   base::Status started = loop.wait(ledger->start());
   if (!started.is_ok()) return fail(started);
 
@@ -34,19 +34,18 @@ int main(int argc, char** argv) {
   auto keep = [&](const char* name, std::function<kj::Promise<void>(schema::Session::Client)> work) {
     return daemons::keep_running(loop, name, connect, std::move(work)).eagerlyEvaluate(nullptr);
   };
-  {
-    auto worker = keep("workerd", [&](schema::Session::Client session) {
-      return daemons::run_worker(loop, site, clock, *launcher, options.name, session);
-    });
-    auto coordinator = keep("coordinatord", [&](schema::Session::Client session) {
-      return daemons::run_coordinator(loop, site, clock, *launcher, session);
-    });
-    auto monitor = keep("monitord", [&](schema::Session::Client session) { return daemons::run_monitor(loop, site, clock, session); });
-    fmt::print("{} is up: {} instruments, {}. End it with Ctrl-C.\n", site.facility, site.instruments.size(), site.listen.front());
-    std::fflush(stdout);
-    loop.wait(kj::mv(termination));
-    spdlog::info("ending");
-  }
+  kj::Vector<kj::Promise<void>> running;
+  running.add(keep("workerd", [&](schema::Session::Client session) {
+    return daemons::run_worker(loop, site, clock, *launcher, options.name, session);
+  }));
+  running.add(keep("coordinatord", [&](schema::Session::Client session) {
+    return daemons::run_coordinator(loop, site, clock, *launcher, session);
+  }));
+  running.add(keep("monitord", [&](schema::Session::Client session) { return daemons::run_monitor(loop, site, clock, session); }));
+  fmt::print("{} is up: {} instruments, {}. End it with Ctrl-C.\n", site.facility, site.instruments.size(), site.listen.front());
+  std::fflush(stdout);
+  loop.wait(kj::joinPromises(running.releaseAsArray()));
+  spdlog::info("ended");
   loop.wait(ledger->close());
   return 0;
 }

@@ -3,8 +3,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <clocale>
 #include <csignal>
 #include <cstring>
 #include <iostream>
@@ -12,6 +12,7 @@
 #include "site/site.h"
 #include "tools/output.h"
 #include "tools/program.h"
+#include "tools/site_commands.h"
 #include "tools/site_commands.h"
 
 namespace {
@@ -38,7 +39,7 @@ tools::Terminal terminal_of(int descriptor) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);  // a reader that goes away is seen by write()
+  signal(SIGPIPE, [](int) {});  // a reader that goes away is seen by write(); not ignored, which a program started by exec would inherit
   tools::FileBuffer buffer(STDOUT_FILENO);
   std::ostream out(&buffer);
   tools::Context context(out, std::cerr, terminal_of(STDOUT_FILENO), open_client);

@@ -14,7 +14,7 @@ namespace tools {
 namespace {
 
 constexpr uint32_t kPieceBytes = 1u << 20;
-constexpr uint32_t kHistoryPage = 5000;
+constexpr uint32_t kHistoryPage = 500;
 constexpr uint64_t kTraversalWords = 64u << 20;
 
 }  // namespace
@@ -24,14 +24,13 @@ base::Result<Document<T>> Document<T>::open(std::string_view bytes) {
   if (bytes.size() % sizeof(capnp::word) != 0) {
     return base::Status(base::Code::kCorruption, fmt::format("{} bytes are no Cap'n Proto message", bytes.size()));
   }
-  Document document;
-  document.words_ = kj::heapArray<capnp::word>(std::max<size_t>(1, bytes.size() / sizeof(capnp::word)));
-  memset(document.words_.begin(), 0, document.words_.asBytes().size());
-  memcpy(document.words_.begin(), bytes.data(), bytes.size());
+  kj::Array<capnp::word> words = kj::heapArray<capnp::word>(std::max<size_t>(1, bytes.size() / sizeof(capnp::word)));
+  memset(words.begin(), 0, words.asBytes().size());
+  memcpy(words.begin(), bytes.data(), bytes.size());
   capnp::ReaderOptions options;
   options.traversalLimitInWords = kTraversalWords;
-  kj::ArrayPtr<const capnp::word> segment = document.words_;
-  document.reader_ = std::make_unique<capnp::SegmentArrayMessageReader>(kj::heapArray({segment}), options);
+  Document document;
+  document.message_ = std::make_unique<Message>(kj::mv(words), options);
   return document;
 }
 

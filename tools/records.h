@@ -25,11 +25,17 @@ template <typename T>
 class Document {
  public:
   static base::Result<Document> open(std::string_view bytes);
-  typename T::Reader get() const { return reader_->template getRoot<T>(); }
+  typename T::Reader get() const { return message_->reader.template getRoot<T>(); }
 
  private:
-  kj::Array<capnp::word> words_;
-  std::unique_ptr<capnp::MessageReader> reader_;
+  struct Message {
+    Message(kj::Array<capnp::word> aligned, capnp::ReaderOptions options)
+        : words(kj::mv(aligned)), segment(words), reader(kj::arrayPtr(&segment, 1), options) {}
+    kj::Array<capnp::word> words;
+    kj::ArrayPtr<const capnp::word> segment;  // the reader keeps a pointer to it
+    capnp::SegmentArrayMessageReader reader;
+  };
+  std::unique_ptr<Message> message_;
 };
 
 /// A blob piece by piece, checked against its name at the end. kCorruption: the pieces are not what the name says.

@@ -1,6 +1,5 @@
 #include "daemons/coordinator/coordinator.h"
 
-#include <capnp/serialize.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -11,6 +10,7 @@
 #include "daemons/coordinator/script_defaults.h"
 #include "daemons/port.h"
 #include "ledger/canonical.h"
+#include "ledger/event_bytes.h"
 #include "ledger/variables.h"
 
 namespace daemons {
@@ -109,10 +109,10 @@ class Coordinator::Impl final : public kj::Refcounted {
     auto bytes = events[index];
     auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
     memcpy(words.begin(), bytes.begin(), words.size() * sizeof(capnp::word));
-    auto message = kj::heap<capnp::FlatArrayMessageReader>(words);
-    auto event = message->getRoot<schema::Event>();
+    auto stored = kj::heap<ledger::StoredEvent>(words.asPtr());
+    auto event = stored->get();
     return handle(event)
-        .attach(kj::mv(message), kj::mv(words))
+        .attach(kj::mv(stored), kj::mv(words))
         .catch_([this, seq = event.getSeq()](kj::Exception&& problem) {
           if (problem.getType() == kj::Exception::Type::DISCONNECTED) {
             // Not handled and not passed over: the position stays before this event, and a new coordinator starts there.

@@ -37,9 +37,13 @@ ScriptDefaults parse_defaults(const std::string& json) {
     std::string name, value, help;
   };
   std::vector<Entry> entries;
+  auto is_text = [](const nlohmann::json& variable, const char* key) { return variable.contains(key) && variable[key].is_string(); };
   for (const auto& variable : answer["variables"]) {
-    entries.push_back({variable.value("group", "standard") == "advanced" ? schema::Variable::Group::ADVANCED : schema::Variable::Group::STANDARD,
-                       variable.value("name", ""), variable.contains("value") ? variable["value"].dump() : "null", variable.value("help", "")});
+    if (!variable.is_object() || !is_text(variable, "group") || !is_text(variable, "name") || !is_text(variable, "help")) {
+      return {"", "the interpreter's list of the script's variables is not whole"};
+    }
+    entries.push_back({variable["group"] == "advanced" ? schema::Variable::Group::ADVANCED : schema::Variable::Group::STANDARD,
+                       variable["name"].get<std::string>(), variable.contains("value") ? variable["value"].dump() : "null", variable["help"].get<std::string>()});
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return std::tie(a.group, a.name) < std::tie(b.group, b.name); });
   capnp::MallocMessageBuilder message;

@@ -1,7 +1,6 @@
 #include "rpc/service/event_filter.h"
 
-#include <capnp/serialize.h>
-
+#include "ledger/event_bytes.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
 
@@ -22,8 +21,8 @@ EventFilter::EventFilter(schema::EventFilter::Reader filter) : instrument_(view(
 
 bool EventFilter::passes(const ledger::RowReader& rows, kj::ArrayPtr<const capnp::word> bytes) const {
   if (instrument_.empty() && kinds_.empty()) return true;
-  capnp::FlatArrayMessageReader message(bytes);
-  auto event = message.getRoot<schema::Event>();
+  ledger::StoredEvent stored(bytes);
+  auto event = stored.get();
   if (!kinds_.empty() && !kinds_.contains(static_cast<uint16_t>(event.getBody().which()))) return false;
   return instrument_.empty() || instrument_of(rows, event) == instrument_;
 }

@@ -62,9 +62,10 @@ class InstrumentServer final : public schema::Instrument::Server {
     }
     auto script = instrument->get().getScript();
     auto defaults = snapshot->blob(view(script.getDefaults()));
-    ledger::Row<schema::VariableSet> own(defaults ? *defaults : std::string_view());
+    std::optional<ledger::Row<schema::VariableSet>> own;
+    if (defaults) own.emplace(*defaults);
     auto rules = ledger::variable_rules(*snapshot, name_);
-    auto resolved = ledger::resolve(own.get(), rules ? rules->get().getRules() : capnp::List<schema::VariableRule>::Reader(), experiment,
+    auto resolved = ledger::resolve(own ? own->get() : schema::VariableSet::Reader(), rules ? rules->get().getRules() : capnp::List<schema::VariableRule>::Reader(), experiment,
                                     params.getRunNumber(), instrument->get().getScriptSeq());
     results.setSet(ledger::data(resolved.document));
     results.setScriptSeq(instrument->get().getScriptSeq());

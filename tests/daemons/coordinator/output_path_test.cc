@@ -1,0 +1,25 @@
+#include "daemons/coordinator/output_path.h"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+constexpr const char* kPattern = "/site/{instrument}/RB{experiment}/{run}/run-version-{version}";
+
+TEST(OutputPathTest, FieldsAreFilledAndTheVersionIsLeftToTheLedger) {
+  EXPECT_EQ(daemons::output_directory(kPattern, "MARI", "2010001", 28001), "/site/MARI/RB2010001/28001/run-version-{version}");
+}
+
+TEST(OutputPathTest, ExperimentFromAFileNeverLeavesItsComponent) {
+  EXPECT_EQ(daemons::output_directory(kPattern, "MARI", "../../../../etc/cron.d", 1), "/site/MARI/RB_._.._.._.._etc_cron.d/1/run-version-{version}");
+  EXPECT_EQ(daemons::output_directory(kPattern, "MARI", "a\nb;$(id)", 1), "/site/MARI/RBa_b__id_/1/run-version-{version}");
+  EXPECT_EQ(daemons::output_directory("/o/{experiment}/{run}", "MARI", "..", 1), "/o/_./1");
+}
+
+TEST(OutputPathTest, UnknownExperimentSaysSo) { EXPECT_EQ(daemons::output_directory("/o/{experiment}/{run}", "MARI", "", 7), "/o/unknown/7"); }
+
+TEST(OutputPathTest, FieldsInsideValuesAreNotFilledAgain) {
+  EXPECT_EQ(daemons::output_directory("/o/{experiment}/{run}", "MARI", "{run}", 7), "/o/_run_/7");
+}
+
+}  // namespace

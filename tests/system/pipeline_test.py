@@ -1,0 +1,219 @@
+"""A finished run is reduced, and anyone can see how: the whole system, on real processes."""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import unittest
+
+from site_under_test import COPY_SCRIPT, PYTHON, SHARED_DATA, SiteUnderTest, make_run
+
+OPEN_WITH_H5PY = """
+import h5py, os
+
+def main(input_file, output_dir):
+    with h5py.File(input_file, "r") as file:
+        names = sorted(file)
+    with open(os.path.join(output_dir, "opened.txt"), "w") as out:
+        out.write(input_file + "\\n" + "\\n".join(names))
+"""
+
+SCALE_SCRIPT = """
+import h5py, os
+import reduce_vars as web_var
+
+def main(input_file, output_dir):
+    scale = web_var.standard_vars["scale"]
+    with h5py.File(input_file, "r") as file:
+        total = int(file["raw_data_1/detector_1/counts"][...].sum())
+    with open(output_dir + "sum.txt", "w") as out:
+        out.write(str(total * scale))
+"""
+SCALE_VARIABLES = """
+standard_vars = {"scale": 1, "mask file": "a.xml"}
+advanced_vars = {"background": None}
+variable_help = {"standard_vars": {"scale": "factor"}, "advanced_vars": {}}
+"""
+
+
+class PipelineTest(unittest.TestCase):
+    def setUp(self):
+        self.site = SiteUnderTest()
+        self.addCleanup(self.site.close)
+
+    def test_dropped_run_is_reduced_and_traced_to_its_bytes(self):
+        raw = self.site.instrument("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
+        up = self.site.start()
+        path = make_run(raw / "MAR28001.nxs", 28001, counts=(1, 2, 3))
+        run = self.site.wait_for_states({("MARI", 28001): "succeeded"})[("MARI", 28001)]
+        output = self.site.folder / "output/MARI/2010001/28001/run-version-1"
+        self.assertEqual((output / "sum.txt").read_text(), "6")
+        self.assertEqual(run["experiment"], "2010001")
+        self.assertEqual(run["raw_files"][0]["sha256"], hashlib.sha256(path.read_bytes()).hexdigest())
+        trace = self.site.json("trace", "MARI/28001/v1")
+        self.assertEqual(trace["script"]["sha256"], hashlib.sha256(self.site.script_path("MARI").read_bytes()).hexdigest())
+        self.assertEqual({v["name"]: v["value"] for v in trace["variables"]}, {"scale": 1, "mask file": "a.xml", "background": None})
+        self.assertEqual([o["path"] for o in trace["outputs"]], ["sum.txt"])
+        self.assertEqual(trace["outputs"][0]["sha256"], hashlib.sha256(b"6").hexdigest())
+        self.assertEqual(trace["events"], sorted(trace["events"]))
+        self.assertEqual(self.site.stop(up), 0)
+
+    def test_every_real_file_dropped_at_once_agrees_with_the_facts(self):
+        if not SHARED_DATA.is_dir():
+            self.skipTest(f"the real raw files are not at {SHARED_DATA}; set RUNLEDGER_SHARED_DATA")
+        facts = {fact["dest"]: fact for fact in json.loads((SHARED_DATA / "facts.json").read_text())}
+        homes = {}
+        for dest, fact in facts.items():
+            entries = [e for e in fact.get("entries") or [] if e.get("NX_class") == "NXentry"]
+            stem = pathlib.Path(dest).name
+            for name, prefix in (("ENGINX", "ENGINX"), ("IMAT", "IMAT"), ("IRIS", "IRIS"), ("SANS2D", "SANS2D"), ("POLREF", "POLREF"),
+                                 ("CRISP", "CSP"), ("INTER", "INTER"), ("HIFI", "HIFI"), ("ARGUS", "argus"), ("EQ-SANS", "EQSANS"),
+                                 ("HYSPECA", "HYSA"), ("AMOR", "amor"), ("POLDI", "poldi"), ("IN4", "ILLIN4"), ("LRMECS", "lrcs"),
+                                 ("USAXS", "AgB"), ("K11", "k11"), ("I03", "Therm"), ("POLLUX", "Sample")):
+                if stem.startswith(prefix):
+                    homes[dest] = (name, bool(entries))
+        self.assertEqual(len(homes), 24)
+        patterns = ["*.nxs", "*.raw", "*.hdf", "*.hdf5", "*.nx5", "*.nxs.h5", "*.h5"]
+        folders = {name: self.site.instrument(name, OPEN_WITH_H5PY, files=patterns) for name, _ in homes.values()}
+        self.site.start()
+        for dest, (name, _) in homes.items():
+            target = folders[name] / pathlib.Path(dest).relative_to(pathlib.Path(dest).parts[0])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(SHARED_DATA / dest, target)
+
+        real = [dest for dest, (_, is_run) in homes.items() if is_run]
+        self.assertEqual(len(real), 19)
+
+        def all_done():
+            runs = self.site.json("runs")
+            done = [run for run in runs if run["state"] == "succeeded"]
+            settled = all(run["state"] in ("succeeded", "refused") for run in runs)
+            return runs if len(done) == len(real) and settled and len(runs) >= 21 else None
+
+        runs = self.site.wait_for(all_done, "19 runs reduced, the two others refused")
+        by_file = {os.path.basename(run["raw_files"][0]["path"]): run for run in runs}
+        for dest in real:
+            fact, run = facts[dest], by_file[pathlib.Path(dest).name]
+            with self.subTest(dest):
+                self.assertEqual(run["raw_files"][0]["sha256"], fact["sha256"])
+                self.assertEqual(run["raw_files"][0]["size_bytes"], fact["size"])
+                self.assertEqual(run["version"], 1)
+                entry = fact["entries"][0]
+                title = (entry.get("title") or {}).get("value")
+                self.assertEqual(run["title"], title.strip() if title and title.strip() else None)
+                experiment = (entry.get("experiment_id") or {}).get("value")
+                self.assertEqual(run["experiment"], experiment.strip() if experiment and experiment.strip() else None)
+                inside = (entry.get("run_number") or {}).get("value")
+                if inside and int(inside) != run["run_number"]:
+                    self.assertTrue(any(str(inside) in problem for problem in run["problems"]), run["problems"])
+        numbers = {(run["instrument"], run["run_number"]): run for run in runs}
+        self.assertEqual(numbers[("IRIS", 103225)]["state"], "succeeded")
+        self.assertIn("HDF4", numbers[("ARGUS", 44309)]["reason"])
+        self.assertEqual(numbers[("ARGUS", 44309)]["state"], "refused")
+        self.assertIn("LFS", numbers[("AMOR", 6003)]["reason"])
+        self.assertEqual(len([key for key in numbers if key[0] == "INTER"]), 1)
+        opened = sorted((self.site.folder / "output").rglob("opened.txt"))
+        self.assertEqual(len(opened), len(real))
+
+    def test_variables_set_ahead_are_used_and_say_who_set_them(self):
+        raw = self.site.instrument("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
+        self.site.start()
+        make_run(raw / "MAR00001.nxs", 1)
+        self.site.wait_for_states({("MARI", 1): "succeeded"})
+        self.site.run("vars", "set", "MARI", "scale=10", "--from-run", "2")
+        self.site.run("vars", "set", "MARI", "scale=100", "--experiment", "2010777")
+        self.assertEqual(self.site.run("vars", "set", "MARI", "scael=3", "--default", check=False).returncode, 2)
+        self.assertEqual(self.site.run("vars", "set", "MARI", 'scale="x"', "--default", check=False).returncode, 2)
+        make_run(raw / "MAR00002.nxs", 2)
+        make_run(raw / "MAR00003.nxs", 3, experiment="2010777")
+        self.site.wait_for_states({("MARI", 2): "succeeded", ("MARI", 3): "succeeded"})
+
+        def scale(run):
+            variable = [v for v in self.site.json("trace", run)["variables"] if v["name"] == "scale"][0]
+            return variable["value"], variable["rule"]
+
+        self.assertEqual(scale("MARI/1/v1"), (1, "script_default"))
+        self.assertEqual(scale("MARI/2/v1"), (10, "from_run"))
+        self.assertEqual(scale("MARI/3/v1"), (100, "experiment"))
+        self.assertEqual((self.site.folder / "output/MARI/2010777/3/run-version-1/sum.txt").read_text(), "600")
+        self.assertNotEqual([v for v in self.site.json("trace", "MARI/2/v1")["variables"] if v["name"] == "scale"][0]["set_by"], None)
+
+    def test_rerun_makes_a_new_version_and_leaves_the_old_one(self):
+        raw = self.site.instrument("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
+        self.site.start()
+        make_run(raw / "MAR00001.nxs", 1)
+        self.site.wait_for_states({("MARI", 1): "succeeded"})
+        self.site.write_script("MARI", SCALE_SCRIPT.replace("total * scale", "-total * scale"))
+        self.site.run("rerun", "MARI", "1", "--set", "scale=5", "--wait")
+        self.site.run("rerun", "MARI/1", "--script", "current", "--wait")
+        folder = self.site.folder / "output/MARI/2010001/1"
+        self.assertEqual([(folder / f"run-version-{n}/sum.txt").read_text() for n in (1, 2, 3)], ["6", "30", "-30"])
+        show = self.site.json("show", "MARI", "1")
+        self.assertEqual([v["version"] for v in show["versions"]], [1, 2, 3])
+        self.assertIn("-    ", self.site.run("script", "diff", "MARI/1/v1", "MARI/1/v3").stdout)
+
+    def test_paused_instrument_holds_its_runs_and_resume_releases_them(self):
+        raw = self.site.instrument("MARI", COPY_SCRIPT)
+        self.site.start()
+        self.site.run("pause", "MARI", "--comment", "detector work")
+        for number in (1, 2, 3):
+            make_run(raw / f"MAR0000{number}.nxs", number)
+        held = self.site.wait_for_states({("MARI", n): "held" for n in (1, 2, 3)})
+        self.assertIn("paused", held[("MARI", 1)]["reason"])
+        self.site.run("resume", "MARI")
+        self.site.wait_for_states({("MARI", n): "succeeded" for n in (1, 2, 3)})
+        self.assertIn("detector work", self.site.run("explain", "MARI", "1").stdout)
+
+    def test_rewritten_file_is_a_new_version_and_a_twin_is_a_problem(self):
+        raw = self.site.instrument("MARI", COPY_SCRIPT)
+        self.site.start()
+        make_run(raw / "MAR00001.nxs", 1, title="first")
+        first = self.site.wait_for_states({("MARI", 1): "succeeded"})[("MARI", 1)]
+        make_run(raw / "MAR00001.nxs", 1, title="saved again")
+        self.site.wait_for(lambda: self.site.runs()[("MARI", 1)]["version"] == 2 and self.site.runs()[("MARI", 1)]["state"] == "succeeded", "v2")
+        second = self.site.runs()[("MARI", 1)]
+        self.assertEqual(second["title"], "saved again")
+        self.assertNotEqual(first["raw_files"], second["raw_files"])
+        (raw / "cycle_26_1").mkdir()
+        make_run(raw / "cycle_26_1" / "MAR00001.nxs", 1, title="another")
+        run = self.site.wait_for(lambda: [r for r in [self.site.runs()[("MARI", 1)]] if r["problems"]], "a problem")[0]
+        self.assertIn("cycle_26_1", " ".join(run["problems"]))
+        self.assertEqual((run["version"], run["title"]), (2, "saved again"))
+
+    def test_sns_script_runs_with_file_and_folder_as_arguments(self):
+        script = "import sys\nassert sys.argv[2].endswith('/')\nopen(sys.argv[2] + 'seen.txt', 'w').write(sys.argv[1])\n"
+        raw = self.site.instrument("EQSANS", script, contract="sns")
+        self.site.start()
+        make_run(raw / "EQSANS_1466.nxs.h5", 1466, entry="entry", experiment="IPTS-8011")
+        self.site.wait_for_states({("EQSANS", 1466): "succeeded"})
+        seen = self.site.folder / "output/EQSANS/IPTS-8011/1466/run-version-1/seen.txt"
+        self.assertEqual(seen.read_text(), str(raw / "EQSANS_1466.nxs.h5"))
+
+    def test_daemons_run_apart_and_outlive_a_restart_of_ledgerd(self):
+        raw = self.site.instrument("MARI", COPY_SCRIPT)
+        ledgerd = self.site.start("ledgerd")
+        for program in ("monitord", "coordinatord", "workerd"):
+            self.site.start(program)
+        make_run(raw / "MAR00001.nxs", 1)
+        self.site.wait_for_states({("MARI", 1): "succeeded"})
+        self.assertEqual(self.site.stop(ledgerd), 0)
+        make_run(raw / "MAR00002.nxs", 2)
+        self.site.start("ledgerd")
+        self.site.wait_for_states({("MARI", 1): "succeeded", ("MARI", 2): "succeeded"})
+
+    def test_runs_finished_while_down_are_found_at_start(self):
+        raw = self.site.instrument("MARI", COPY_SCRIPT)
+        up = self.site.start()
+        make_run(raw / "MAR00001.nxs", 1)
+        self.site.wait_for_states({("MARI", 1): "succeeded"})
+        self.site.stop(up)
+        (raw / "cycle_26_2").mkdir()
+        make_run(raw / "cycle_26_2" / "MAR00002.nxs", 2)
+        self.site.start()
+        runs = self.site.wait_for_states({("MARI", 2): "succeeded"})
+        self.assertEqual(runs[("MARI", 1)]["version"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
