@@ -77,6 +77,8 @@ class Coordinator::Impl final : public kj::Refcounted {
   class Sink final : public schema::EventSink::Server {
    public:
     explicit Sink(kj::Own<Impl> impl) : impl_(kj::mv(impl)) {}
+    /// The ledger lets go of the sink when it watches no longer; without a watch there is nothing to react to.
+    ~Sink() noexcept(false) { impl_->broken_.fulfiller->reject(KJ_EXCEPTION(DISCONNECTED, "the ledger ended the watch")); }
     kj::Promise<void> push(PushContext context) override {
       context.allowCancellation();
       return impl_->handle_all(context.getParams().getEvents(), 0);
@@ -111,17 +113,33 @@ class Coordinator::Impl final : public kj::Refcounted {
     memcpy(words.begin(), bytes.begin(), words.size() * sizeof(capnp::word));
     auto stored = kj::heap<ledger::StoredEvent>(words.asPtr());
     auto event = stored->get();
-    return handle(event)
-        .attach(kj::mv(stored), kj::mv(words))
-        .catch_([this, seq = event.getSeq()](kj::Exception&& problem) {
+    return kj::evalNow([&] { return handle(event); })
+        .catch_([this, &stored = *stored, seq = event.getSeq()](kj::Exception&& problem) -> kj::Promise<void> {
           if (problem.getType() == kj::Exception::Type::DISCONNECTED) {
             // Not handled and not passed over: the position stays before this event, and a new coordinator starts there.
             broken_.fulfiller->reject(kj::cp(problem));
             kj::throwFatalException(kj::mv(problem));
           }
-          spdlog::error("event {} could not be reacted to and is passed over: {}", seq, problem.getDescription().cStr());
+          spdlog::error("event {} could not be reacted to: {}", seq, problem.getDescription().cStr());
+          return give_up(stored.get(), problem);
         })
+        .attach(kj::mv(stored), kj::mv(words))
         .then([this, events, index] { return handle_all(events, index + 1); });
+  }
+
+  /// A fault of ours ends the reaction to one event, never the others'; the run says so.
+  kj::Promise<void> give_up(schema::Event::Reader event, const kj::Exception& problem) {
+    auto body = event.getBody();
+    auto run = body.isRunDetected() ? body.getRunDetected().getRun() : body.isRunRevised() ? body.getRunRevised().getRun()
+                                                                                            : body.getReductionRequested().getRun();
+    Command command(fmt::format("{}/fault/{}", kName, event.getSeq()), event.getSeq());
+    set_position(command, event.getSeq());
+    auto skipped = command.body().initSkipRun();
+    skipped.setRun(run);
+    skipped.getReason().setCode("internal_fault");
+    skipped.getReason().setText(fmt::format("{}: no job was made, by a fault of coordinatord ({}); `runledger rerun {}` asks again", name_of(run),
+                                            problem.getDescription().cStr(), name_of(run)));
+    return submit(loop_, *port_, kj::mv(command)).ignoreResult();
   }
 
   kj::Promise<void> handle(schema::Event::Reader event) {

@@ -17,7 +17,8 @@ class SubscriptionServer final : public schema::Subscription::Server {
  public:
   SubscriptionServer(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink)
       : service_(service), next_(from), filter_(std::move(filter)), sink_(kj::mv(sink)) {
-    task_ = go_on().eagerlyEvaluate([](kj::Exception&& problem) {
+    task_ = go_on().eagerlyEvaluate([this](kj::Exception&& problem) {
+      sink_ = schema::EventSink::Client(nullptr);  // lets the watcher know
       if (problem.getType() != kj::Exception::Type::DISCONNECTED) spdlog::warn("a subscription ended: {}", problem.getDescription().cStr());
     });
   }

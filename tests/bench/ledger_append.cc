@@ -30,7 +30,8 @@ class LastRow final : public ledger::View {
   uint32_t version() const override { return 1; }
   void fold(schema::Event::Reader event, ledger::Rows& rows) const override {
     const auto run = event.getBody().getRunDetected().getRun();
-    rows.put(id(), ledger::run_key({run.getInstrument().begin(), run.getInstrument().size()}, run.getRunNumber()), std::string(200, 'r'));
+    rows.put(id(), ledger::run_key({run.getInstrument().begin(), run.getInstrument().size()}, run.getRunNumber()),
+             std::string(200, 'r'));
   }
 };
 
@@ -41,7 +42,8 @@ ledger::Rules rules() {
             ledger::EventDrafts drafts;
             const auto detect = command.getBody().getDetectRun();
             const auto run = detect.getRun();
-            rows.get(ledger::ViewId::kRuns, ledger::run_key({run.getInstrument().begin(), run.getInstrument().size()}, run.getRunNumber()));
+            rows.get(ledger::ViewId::kRuns,
+                     ledger::run_key({run.getInstrument().begin(), run.getInstrument().size()}, run.getRunNumber()));
             drafts.emplace_back().body().setRunDetected(detect);
             return base::Result<ledger::EventDrafts>(std::move(drafts));
           },
@@ -80,7 +82,8 @@ double ledger_rate(const std::filesystem::path& folder, int clients, double seco
   for (int client = 0; client < clients; ++client) {
     threads.emplace_back([&, client] {
       for (uint64_t i = 0; !stop; ++i) {
-        const auto command = support::detect_run(std::to_string(client) + "/" + std::to_string(i), "MARI", client * 1'000'000ull + i);
+        const auto command =
+            support::detect_run(std::to_string(client) + "/" + std::to_string(i), "MARI", client * 1'000'000ull + i);
         if (!(*opened)->apply(command.reader(), support::person()).status.is_ok()) std::abort();
       }
     });
@@ -97,6 +100,7 @@ int main(int argc, char** argv) {
   const support::TemporaryFolder own;
   const std::filesystem::path folder = argc > 1 ? std::filesystem::path(argv[1]) : own.path();
   const double seconds = argc > 2 ? std::atof(argv[2]) : 3;
+  std::filesystem::create_directories(folder);
   const double raw_one = raw_rate(folder / "raw1", 1, seconds);
   const double one = ledger_rate(folder / "ledger1", 1, seconds);
   const double many = ledger_rate(folder / "ledger64", 64, seconds);

@@ -124,8 +124,8 @@ class TroubleTest(unittest.TestCase):
             self.assertEqual(sorted(os.listdir(folder)), ["run-version-1"])
             self.assertEqual(sorted(os.listdir(folder / "run-version-1")), ["a", "b", "c"])
             events = self.site.json("explain", "MARI", number)
-            self.assertEqual(len([e for e in events if e["kind"] == "job_succeeded"]), 1)
-            self.assertEqual(len([e for e in events if e["kind"] == "run_detected"]), 1)
+            self.assertEqual(len([e for e in events if e["kind"] == "jobSucceeded"]), 1)
+            self.assertEqual(len([e for e in events if e["kind"] == "runDetected"]), 1)
 
     def test_two_ledgers_on_one_folder_are_refused(self):
         self.site.instrument("MARI", COPY_SCRIPT)
