@@ -17,9 +17,7 @@ namespace ledger {
 
 inline std::string_view view(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
 inline std::string_view view(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
-inline capnp::Data::Reader data(std::string_view bytes) {
-  return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
-}
+inline capnp::Data::Reader data(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
 
 /// The bytes under which `value` (a struct reader) is stored and hashed.
 template <typename Reader>

@@ -21,7 +21,8 @@ class SetBuilder {
     list_ = message_.initRoot<schema::VariableSet>().initVariables(set.getVariables().size());
     std::map<Name, schema::ResolvedVariable::Reader> sorted;
     for (auto variable : set.getVariables()) sorted.emplace(Name(variable.getGroup(), view(variable.getName())), variable);
-    if (sorted.size() < list_.size()) list_ = message_.initRoot<schema::VariableSet>().initVariables(static_cast<uint32_t>(sorted.size()));
+    if (sorted.size() < list_.size())
+      list_ = message_.initRoot<schema::VariableSet>().initVariables(static_cast<uint32_t>(sorted.size()));
     uint32_t i = 0;
     for (const auto& [name, variable] : sorted) {
       list_.setWithCaveats(i, variable);
@@ -87,7 +88,8 @@ ResolvedVariables resolve(schema::VariableSet::Reader defaults, capnp::List<sche
   for (auto rule : rules) {
     auto ranked = rank(rule, experiment, run_number);
     if (!ranked) continue;
-    auto [place, fresh] = best.emplace(Name(rule.getVariable().getGroup(), view(rule.getVariable().getName())), std::pair(*ranked, rule));
+    auto [place, fresh] =
+        best.emplace(Name(rule.getVariable().getGroup(), view(rule.getVariable().getName())), std::pair(*ranked, rule));
     if (!fresh && place->second.first < *ranked) place->second = {*ranked, rule};
   }
   for (const auto& [name, choice] : best) {

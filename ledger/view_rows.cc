@@ -25,10 +25,10 @@ std::optional<Row<T>> find(const RowReader& rows, ViewId view, std::string_view 
 }
 
 /// Rows whose key starts with `prefix`, from `from` (or the first), until `visit` returns false.
-void scan_prefix(const RowReader& rows, ViewId view, std::string_view prefix, std::string_view from, const RowReader::Visit& visit) {
-  rows.scan(view, std::max(prefix, from), [&](std::string_view key, std::string_view row) {
-    return key.starts_with(prefix) && visit(key, row);
-  });
+void scan_prefix(const RowReader& rows, ViewId view, std::string_view prefix, std::string_view from,
+                 const RowReader::Visit& visit) {
+  rows.scan(view, std::max(prefix, from),
+            [&](std::string_view key, std::string_view row) { return key.starts_with(prefix) && visit(key, row); });
 }
 
 template <typename T>
@@ -65,7 +65,8 @@ std::vector<KeySource> sources_of(const RunSelection& selection) {
   if (!selection.experiment.empty()) return {{ViewId::kExperiments, ExperimentsView::run_mark(selection.experiment, {})}};
   if (selection.states.empty()) return {{ViewId::kRuns, RunsView::row_key({})}};
   std::vector<KeySource> sources;
-  for (auto state : std::set(selection.states.begin(), selection.states.end())) sources.push_back({ViewId::kRuns, RunsView::state_key(state, {})});
+  for (auto state : std::set(selection.states.begin(), selection.states.end()))
+    sources.push_back({ViewId::kRuns, RunsView::state_key(state, {})});
   return sources;
 }
 

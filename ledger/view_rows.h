@@ -41,7 +41,7 @@ struct RunSelection {
   std::string instrument = {};  // empty = all
   std::string experiment = {};  // empty = all
   uint64_t first_run = 0;
-  uint64_t last_run = 0;  // 0 = no end
+  uint64_t last_run = 0;                      // 0 = no end
   std::vector<schema::RunState> states = {};  // empty = all
 };
 /// Sorted by instrument, run number. Reads no more rows than it answers, but for runs outside first_run .. last_run.

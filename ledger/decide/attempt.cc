@@ -34,7 +34,8 @@ std::string stale_words(schema::JobRow::Reader job, uint16_t number, uint64_t fe
   if (open && open->getFence() == fence && open->getNumber() == number) return {};
   std::string now = open ? fmt::format("attempt {} (fence {}) has the job now", open->getNumber(), open->getFence())
                          : fmt::format("the job is {}", state_words(job.getState()));
-  return fmt::format("{}: a result of attempt {} (fence {}) came late, {}; it changes nothing", version_words(job), number, fence, now);
+  return fmt::format("{}: a result of attempt {} (fence {}) came late, {}; it changes nothing", version_words(job), number, fence,
+                     now);
 }
 
 Decided reject(const Question& question, schema::JobRow::Reader job, uint16_t number, uint64_t fence, const std::string& why) {
@@ -54,8 +55,9 @@ Decided reject(const Question& question, schema::JobRow::Reader job, uint16_t nu
 }
 
 std::string kind_code(schema::FailureKind kind) {
-  static const char* const kCodes[] = {"unset",      "script_syntax", "script_exception", "script_exit", "script_signal", "contract",
-                                       "time_limit", "memory_limit",  "interpreter",      "input",       "output",        "worker"};
+  static const char* const kCodes[] = {"unset",         "script_syntax", "script_exception", "script_exit",
+                                       "script_signal", "contract",      "time_limit",       "memory_limit",
+                                       "interpreter",   "input",         "output",           "worker"};
   auto index = static_cast<size_t>(kind);
   return index < std::size(kCodes) ? kCodes[index] : "unset";
 }
@@ -77,8 +79,8 @@ void lose(const Question& question, schema::JobRow::Reader job, schema::AttemptR
   failed.setAttempt(attempt.getNumber());
   failed.setKind(schema::FailureKind::WORKER);
   set_reason(failed.initReason(), "attempts_used_up",
-             fmt::format("{}: all {} attempts are used up, the last was lost ({}); see to the workers, then rerun it", version_words(job),
-                         kMaxAttempts, text));
+             fmt::format("{}: all {} attempts are used up, the last was lost ({}); see to the workers, then rerun it",
+                         version_words(job), kMaxAttempts, text));
 }
 
 base::Status check_outputs(const Question& question, schema::OutputSummary::Reader outputs, const std::string& words) {
@@ -90,12 +92,13 @@ base::Status check_outputs(const Question& question, schema::OutputSummary::Read
   for (auto file : manifest->get().getFiles()) {
     std::string path = "/" + std::string(view(file.getPath()));
     LEDGER_CHECK(check_path(path, words + ": output file"));
-    if (file.getSha256().size() != 32) return invalid(words, ": output file ", quoted(file.getPath()), " comes without its SHA-256");
+    if (file.getSha256().size() != 32)
+      return invalid(words, ": output file ", quoted(file.getPath()), " comes without its SHA-256");
     bytes += file.getSizeBytes();
   }
   if (manifest->get().getFiles().size() != outputs.getFiles() || bytes != outputs.getTotalBytes()) {
-    return invalid(fmt::format("{}: the manifest lists {} files of {} bytes, the summary says {} of {}", words, manifest->get().getFiles().size(),
-                               bytes, outputs.getFiles(), outputs.getTotalBytes()));
+    return invalid(fmt::format("{}: the manifest lists {} files of {} bytes, the summary says {} of {}", words,
+                               manifest->get().getFiles().size(), bytes, outputs.getFiles(), outputs.getTotalBytes()));
   }
   return base::Status::ok();
 }
@@ -107,8 +110,8 @@ std::string_view without_slashes(std::string_view path) {
 
 }  // namespace
 
-base::Status lose_running(const Question& question, schema::WorkerRow::Reader worker, const std::string& code, const std::string& text,
-                          uint64_t cause, Proposal& proposal) {
+base::Status lose_running(const Question& question, schema::WorkerRow::Reader worker, const std::string& code,
+                          const std::string& text, uint64_t cause, Proposal& proposal) {
   for (uint64_t id : worker.getJobs()) {
     auto row = find_job(question.rows, id);
     if (!row) continue;
@@ -126,7 +129,8 @@ Decided decide_start(const Question& question, schema::AttemptStarted::Reader wa
   if (worker->get().getLeft()) return refuse(Code::kConflict, "worker ", name, " has left; join again first");
   LEDGER_CHECK(question.need_blob(wanted.getEnvironment(), "worker " + name + ": environment"));
   if (wanted.getLeaseMs() == 0 || wanted.getLeaseMs() > kMaxLeaseMs) {
-    return invalid(fmt::format("worker {}: a lease of {} ms is asked for; 1 to {} are taken", name, wanted.getLeaseMs(), kMaxLeaseMs));
+    return invalid(
+        fmt::format("worker {}: a lease of {} ms is asked for; 1 to {} are taken", name, wanted.getLeaseMs(), kMaxLeaseMs));
   }
   uint64_t id = wanted.getJob() == 0 ? next_waiting_job(question.rows) : wanted.getJob();
   if (id == 0) return refuse(Code::kNotFound, "no job is waiting; ask again when one is queued");
@@ -134,7 +138,8 @@ Decided decide_start(const Question& question, schema::AttemptStarted::Reader wa
   if (!row.is_ok()) return row.status();
   auto job = row->get();
   if (job.getState() != RunState::QUEUED) {
-    return refuse(Code::kConflict, fmt::format("{} (job {}) is {}, not queued; take another", version_words(job), id, state_words(job.getState())));
+    return refuse(Code::kConflict,
+                  fmt::format("{} (job {}) is {}, not queued; take another", version_words(job), id, state_words(job.getState())));
   }
   Proposal proposal(question);
   auto started = proposal.add(question.command.getCause() == 0 ? job.getQueueSeq() : 0);
@@ -171,7 +176,8 @@ Decided decide_fail(const Question& question, schema::AttemptFailed::Reader want
   failed.setJob(job.getJob());
   failed.setAttempt(wanted.getAttempt());
   failed.setKind(wanted.getKind());
-  set_reason(failed.initReason(), kind_code(wanted.getKind()), fmt::format("{}: {}", words, quoted(view(wanted.getMessage()), kMaxTextBytes)));
+  set_reason(failed.initReason(), kind_code(wanted.getKind()),
+             fmt::format("{}: {}", words, quoted(view(wanted.getMessage()), kMaxTextBytes)));
   return proposal.take();
 }
 
@@ -211,7 +217,8 @@ Decided decide_succeed(const Question& question, schema::AttemptSucceeded::Reade
     if (open.getOutputs().getManifest() == outputs.getManifest() && open.getStaging() == wanted.getStaging()) return nothing();
     return refuse(Code::kConflict, words, " has reported its output already; publish that");
   }
-  if (outputs.getManifest().size() == 0) return invalid(words, ": the result comes without an output manifest; send one, even if it lists nothing");
+  if (outputs.getManifest().size() == 0)
+    return invalid(words, ": the result comes without an output manifest; send one, even if it lists nothing");
   LEDGER_CHECK(check_outputs(question, outputs, words));
   LEDGER_CHECK(question.check_blob(wanted.getLog(), words + ": reduction log"));
   LEDGER_CHECK(check_path(view(wanted.getStaging()), words + ": staging directory"));
@@ -230,7 +237,8 @@ Decided decide_publish(const Question& question, schema::PublishJob::Reader want
   auto row = known_job(question, wanted.getJob());
   if (!row.is_ok()) return row.status();
   auto job = row->get();
-  if (auto attempt = attempt_of_fence(job, wanted.getFence()); attempt && attempt->getOutcome() == Outcome::SUCCEEDED) return nothing();
+  if (auto attempt = attempt_of_fence(job, wanted.getFence()); attempt && attempt->getOutcome() == Outcome::SUCCEEDED)
+    return nothing();
   if (std::string why = stale_words(job, wanted.getAttempt(), wanted.getFence()); !why.empty()) {
     return reject(question, job, wanted.getAttempt(), wanted.getFence(), why);
   }
@@ -255,8 +263,8 @@ Decided decide_lose(const Question& question, schema::LoseAttempt::Reader wanted
   }
   LEDGER_CHECK(check_reason(wanted.getReason(), words));
   Proposal proposal(question);
-  lose(question, job, *open_attempt(job), std::string(view(wanted.getReason().getCode())), quoted(view(wanted.getReason().getText()), kMaxTextBytes), 0,
-       proposal);
+  lose(question, job, *open_attempt(job), std::string(view(wanted.getReason().getCode())),
+       quoted(view(wanted.getReason().getText()), kMaxTextBytes), 0, proposal);
   return proposal.take();
 }
 

@@ -25,16 +25,18 @@ class BodyCheck {
   Status check(capnp::DynamicStruct::Reader value, const std::string& where) {
     std::optional<uint16_t> active;
     if (value.getSchema().getUnionFields().size() > 0) {
-      KJ_IF_MAYBE(field, value.which()) {
+      KJ_IF_MAYBE (field, value.which()) {
         active = field->getProto().getDiscriminantValue();
       } else {
-        return refuse(base::Code::kUnsupportedVersion, where, " says something this release does not know; use clients of the same release");
+        return refuse(base::Code::kUnsupportedVersion, where,
+                      " says something this release does not know; use clients of the same release");
       }
     }
     for (auto field : value.getSchema().getFields()) {
       uint16_t discriminant = field.getProto().getDiscriminantValue();
       if (discriminant != kNotInUnion && active != discriminant) continue;
-      bool is_pointer = field.getType().isStruct() || field.getType().isList() || field.getType().isText() || field.getType().isData();
+      bool is_pointer =
+          field.getType().isStruct() || field.getType().isList() || field.getType().isText() || field.getType().isData();
       if (is_pointer && !value.has(field)) continue;
       LEDGER_CHECK(check(value.get(field), field.getType(), where + "." + field.getProto().getName().cStr()));
     }
@@ -47,7 +49,8 @@ class BodyCheck {
     if (type.isStruct()) return check(value.as<capnp::DynamicStruct>(), where);
     if (type.isEnum()) {
       if (value.as<capnp::DynamicEnum>().getEnumerant() != nullptr) return Status::ok();
-      return refuse(base::Code::kUnsupportedVersion, where, " has a value this release does not know; use clients of the same release");
+      return refuse(base::Code::kUnsupportedVersion, where,
+                    " has a value this release does not know; use clients of the same release");
     }
     if (type.isData()) {
       size_t size = value.as<capnp::Data>().size();
@@ -56,7 +59,8 @@ class BodyCheck {
     }
     if (type.isList()) {
       auto list = value.as<capnp::DynamicList>();
-      if (list.size() > kMaxListItems) return invalid(where, fmt::format(" has {} items; at most {} are taken", list.size(), kMaxListItems));
+      if (list.size() > kMaxListItems)
+        return invalid(where, fmt::format(" has {} items; at most {} are taken", list.size(), kMaxListItems));
       if (type.asList().getElementType().isUInt64()) return Status::ok();
       uint32_t i = 0;
       for (auto item : list) LEDGER_CHECK(check(item, type.asList().getElementType(), fmt::format("{}[{}]", where, i++)));
@@ -65,7 +69,8 @@ class BodyCheck {
   }
 
   Status check_text(std::string_view text, const std::string& where) {
-    if (text.size() > text_limit_) return invalid(where, fmt::format(" has {} bytes; at most {} are taken", text.size(), text_limit_));
+    if (text.size() > text_limit_)
+      return invalid(where, fmt::format(" has {} bytes; at most {} are taken", text.size(), text_limit_));
     if (text.find('\0') != std::string_view::npos) return invalid(where, " holds a NUL character; leave it out");
     if (!base::is_utf8(text)) return invalid(where, " is not UTF-8; convert it first");
     return Status::ok();
@@ -144,24 +149,29 @@ std::string known_names(schema::VariableSet::Reader known) {
 
 std::string quoted(std::string_view text, size_t limit) { return base::printable(base::to_utf8(text, limit)); }
 
-std::string run_words(schema::RunKey::Reader run) { return fmt::format("{} {}", quoted(view(run.getInstrument()), 40), run.getRunNumber()); }
+std::string run_words(schema::RunKey::Reader run) {
+  return fmt::format("{} {}", quoted(view(run.getInstrument()), 40), run.getRunNumber());
+}
 
 Status check_body(capnp::DynamicStruct::Reader body, std::string_view what, size_t text_limit) {
   uint64_t size = body.totalSize().wordCount * sizeof(capnp::word);
   if (size > kMaxBodyBytes) {
-    return invalid(what, fmt::format(" has {} bytes; at most {} are taken: say it in fewer words or several commands", size, kMaxBodyBytes));
+    return invalid(
+        what, fmt::format(" has {} bytes; at most {} are taken: say it in fewer words or several commands", size, kMaxBodyBytes));
   }
   return BodyCheck(text_limit).check(body, std::string(what));
 }
 
 Status check_instrument_name(std::string_view name) {
   if (!name.empty() && name.size() <= kMaxInstrumentNameBytes && all_of(name, "_-", true, false)) return Status::ok();
-  return invalid(fmt::format("'{}' is no instrument name: 1 to {} of A-Z, 0-9, _ and -", quoted(name, 64), kMaxInstrumentNameBytes));
+  return invalid(
+      fmt::format("'{}' is no instrument name: 1 to {} of A-Z, 0-9, _ and -", quoted(name, 64), kMaxInstrumentNameBytes));
 }
 
 Status check_worker_name(std::string_view name) {
   if (!name.empty() && name.size() <= kMaxWorkerNameBytes && all_of(name, "._:@/-", true, true)) return Status::ok();
-  return invalid(fmt::format("'{}' is no worker name: 1 to {} of A-Z, a-z, 0-9 and . _ : @ / -", quoted(name, 100), kMaxWorkerNameBytes));
+  return invalid(
+      fmt::format("'{}' is no worker name: 1 to {} of A-Z, a-z, 0-9 and . _ : @ / -", quoted(name, 100), kMaxWorkerNameBytes));
 }
 
 Status check_run(schema::RunKey::Reader run) {
@@ -186,7 +196,8 @@ Status check_path(std::string_view path, std::string_view what) {
   if (path.empty() || path[0] != '/') return invalid(what, " '", quoted(path), "' is not an absolute path");
   for (size_t at = 0; at < path.size();) {
     size_t end = std::min(path.find('/', at), path.size());
-    if (path.substr(at, end - at) == "..") return invalid(what, " '", quoted(path), "' leaves its folder with '..'; name the folder itself");
+    if (path.substr(at, end - at) == "..")
+      return invalid(what, " '", quoted(path), "' leaves its folder with '..'; name the folder itself");
     at = end + 1;
   }
   return Status::ok();
@@ -195,7 +206,8 @@ Status check_path(std::string_view path, std::string_view what) {
 Status check_scope(schema::Scope::Reader scope) {
   if (scope.isExperiment()) {
     size_t size = scope.getExperiment().size();
-    if (size == 0 || size > kMaxExperimentBytes) return invalid(fmt::format("an experiment's name has 1 to {} bytes, this one {}", kMaxExperimentBytes, size));
+    if (size == 0 || size > kMaxExperimentBytes)
+      return invalid(fmt::format("an experiment's name has 1 to {} bytes, this one {}", kMaxExperimentBytes, size));
   }
   if (!scope.isFromRun() && scope.getToRun() != 0) return invalid("a last run only goes with a first one: use --from-run as well");
   if (scope.isFromRun() && scope.getFromRun() == 0) return invalid("run numbers begin at 1: use --default for every run");
@@ -206,7 +218,8 @@ Status check_scope(schema::Scope::Reader scope) {
 }
 
 Status check_variables(capnp::List<schema::Variable>::Reader variables) {
-  if (variables.size() > kMaxVariables) return invalid(fmt::format("{} variables at once; at most {} are taken", variables.size(), kMaxVariables));
+  if (variables.size() > kMaxVariables)
+    return invalid(fmt::format("{} variables at once; at most {} are taken", variables.size(), kMaxVariables));
   std::set<std::pair<schema::Variable::Group, std::string_view>> names;
   for (auto variable : variables) {
     std::string_view name = view(variable.getName());
@@ -214,9 +227,11 @@ Status check_variables(capnp::List<schema::Variable>::Reader variables) {
     if (name.empty() || name.size() > kMaxVariableNameBytes) {
       return invalid(fmt::format("variable '{}': a name has 1 to {} bytes", quoted(name), kMaxVariableNameBytes));
     }
-    if (!names.emplace(variable.getGroup(), name).second) return invalid("variable ", quoted(name), " is given twice; give it once");
+    if (!names.emplace(variable.getGroup(), name).second)
+      return invalid("variable ", quoted(name), " is given twice; give it once");
     if (value.size() > kMaxVariableBytes) {
-      return invalid(fmt::format("variable {}: the value has {} bytes; at most {} are taken", quoted(name), value.size(), kMaxVariableBytes));
+      return invalid(
+          fmt::format("variable {}: the value has {} bytes; at most {} are taken", quoted(name), value.size(), kMaxVariableBytes));
     }
     if (!parse_json(value)) {
       return invalid(fmt::format("variable {}: {} is not JSON, or nested deeper than {}; texts go in double quotes", quoted(name),
@@ -234,14 +249,15 @@ base::Result<schema::Variable::Group> match_variable(schema::Variable::Reader va
     if (!match || candidate.getGroup() == variable.getGroup()) match = candidate;
   }
   if (!match) {
-    return invalid(fmt::format("the script of {} has no variable {}; it has {}", instrument, quoted(variable.getName()), known_names(known)));
+    return invalid(
+        fmt::format("the script of {} has no variable {}; it has {}", instrument, quoted(variable.getName()), known_names(known)));
   }
   auto value = parse_json(view(variable.getValue()));
   auto standard = parse_json(view(match->getValue()));
   if (value && standard && !fits(*value, *standard)) {
-    return invalid(fmt::format("variable {} of {}: {} is {}, but the script's own {} is {}; give {}, or null", quoted(variable.getName()),
-                               instrument, quoted(view(variable.getValue()), 80), type_words(*value), quoted(view(match->getValue()), 80),
-                               type_words(*standard), type_words(*standard)));
+    return invalid(fmt::format("variable {} of {}: {} is {}, but the script's own {} is {}; give {}, or null",
+                               quoted(variable.getName()), instrument, quoted(view(variable.getValue()), 80), type_words(*value),
+                               quoted(view(match->getValue()), 80), type_words(*standard), type_words(*standard)));
   }
   return match->getGroup();
 }

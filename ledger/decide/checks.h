@@ -55,7 +55,7 @@ base::Status invalid(Args&&... parts) {
 }  // namespace ledger
 
 /// Leaves with the Status of `expression` unless it is kOk.
-#define LEDGER_CHECK(expression)                                        \
-  do {                                                                  \
+#define LEDGER_CHECK(expression)                                               \
+  do {                                                                         \
     if (base::Status status_ = (expression); !status_.is_ok()) return status_; \
   } while (false)

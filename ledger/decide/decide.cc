@@ -21,7 +21,8 @@ Decided dispatch(const Question& question) {
   auto body = question.command.getBody();
   switch (body.which()) {
     case Body::UNSET: return invalid("the command asks for nothing; set its body");
-    case Body::CONFIGURE_INSTRUMENT: return checked(question, "configureInstrument", body.getConfigureInstrument(), decide_configure);
+    case Body::CONFIGURE_INSTRUMENT:
+      return checked(question, "configureInstrument", body.getConfigureInstrument(), decide_configure);
     case Body::PAUSE_INSTRUMENT: return checked(question, "pauseInstrument", body.getPauseInstrument(), decide_pause);
     case Body::RESUME_INSTRUMENT: return checked(question, "resumeInstrument", body.getResumeInstrument(), decide_resume);
     case Body::REGISTER_SCRIPT: return checked(question, "registerScript", body.getRegisterScript(), decide_script);
@@ -31,7 +32,8 @@ Decided dispatch(const Question& question) {
     case Body::REFUSE_FILE: return checked(question, "refuseFile", body.getRefuseFile(), decide_refuse_file);
     case Body::ANNOTATE_RUN: return checked(question, "annotateRun", body.getAnnotateRun(), decide_annotate);
     case Body::SKIP_RUN: return checked(question, "skipRun", body.getSkipRun(), decide_skip_run);
-    case Body::REQUEST_REDUCTION: return checked(question, "requestReduction", body.getRequestReduction(), decide_request, kMaxBodyBytes);
+    case Body::REQUEST_REDUCTION:
+      return checked(question, "requestReduction", body.getRequestReduction(), decide_request, kMaxBodyBytes);
     case Body::QUEUE_JOB: return checked(question, "queueJob", body.getQueueJob(), decide_queue);
     case Body::START_ATTEMPT: return checked(question, "startAttempt", body.getStartAttempt(), decide_start);
     case Body::FAIL_ATTEMPT: return checked(question, "failAttempt", body.getFailAttempt(), decide_fail);
@@ -44,8 +46,9 @@ Decided dispatch(const Question& question) {
     case Body::LEAVE_WORKER: return checked(question, "leaveWorker", body.getLeaveWorker(), decide_leave);
     case Body::ADVANCE: return nothing();
   }
-  return refuse(base::Code::kUnsupportedVersion, fmt::format("command kind {} is not known to this release; use clients of the same release",
-                                                             static_cast<unsigned>(body.which())));
+  return refuse(base::Code::kUnsupportedVersion,
+                fmt::format("command kind {} is not known to this release; use clients of the same release",
+                            static_cast<unsigned>(body.which())));
 }
 
 }  // namespace
@@ -53,7 +56,8 @@ Decided dispatch(const Question& question) {
 base::Result<EventDrafts> decide(const RowReader& rows, const DecideContext& context, schema::Command::Reader command) {
   try {
     if (command.getCause() >= context.next_seq) {
-      return invalid(fmt::format("the command names event {} as its cause, but the log ends at {}", command.getCause(), context.next_seq - 1));
+      return invalid(
+          fmt::format("the command names event {} as its cause, but the log ends at {}", command.getCause(), context.next_seq - 1));
     }
     return dispatch({rows, context, command});
   } catch (const kj::Exception& error) {

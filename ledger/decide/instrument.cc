@@ -36,7 +36,8 @@ bool same(schema::ScriptRegistered::Reader left, schema::ScriptRegistered::Reade
          left.getDefaults() == right.getDefaults() && left.getProblem() == right.getProblem();
 }
 
-std::string reason_text(const Question& question, schema::Reason::Reader reason, std::string_view did, std::string_view instrument) {
+std::string reason_text(const Question& question, schema::Reason::Reader reason, std::string_view did,
+                        std::string_view instrument) {
   std::string text = fmt::format("{} {} {}", question.actor_words(), did, instrument);
   if (reason.getText().size() > 0) text += ": " + quoted(view(reason.getText()), kMaxTextBytes);
   return text;
@@ -55,7 +56,8 @@ Decided decide_configure(const Question& question, schema::InstrumentConfigured:
   LEDGER_CHECK(check_path(output, fmt::format("{}: output pattern", name)));
   for (std::string_view part : {"{run}", "{version}"}) {
     if (output.find(part) != std::string_view::npos) continue;
-    return invalid(name, ": output pattern '", quoted(output), "' has no ", part, "; without it one version would overwrite another");
+    return invalid(name, ": output pattern '", quoted(output), "' has no ", part,
+                   "; without it one version would overwrite another");
   }
   if (wanted.getInterpreter().size() == 0) return invalid(name, ": no interpreter is given; set `python` in site.toml");
   if (view(wanted.getDetect()) != "directory" && view(wanted.getDetect()) != "lastrun") {
@@ -118,13 +120,15 @@ Decided decide_script(const Question& question, schema::ScriptRegistered::Reader
   std::string_view name = view(wanted.getInstrument());
   auto row = known_instrument(question, name);
   if (!row.is_ok()) return row.status();
-  if (wanted.getContract() == schema::Contract::UNSET) return invalid(name, ": the script comes without a contract; use isis or sns");
+  if (wanted.getContract() == schema::Contract::UNSET)
+    return invalid(name, ": the script comes without a contract; use isis or sns");
   LEDGER_CHECK(check_path(view(wanted.getPath()), fmt::format("{}: script", name)));
   LEDGER_CHECK(question.need_blob(wanted.getSha256(), fmt::format("{}: script {}", name, quoted(wanted.getPath()))));
   LEDGER_CHECK(check_script_files(question, wanted.getSiblings()));
   if (wanted.getDefaults().size() > 0) {
     LEDGER_CHECK(question.need_blob(wanted.getDefaults(), fmt::format("{}: the script's variables", name)));
-    auto defaults = Row<schema::VariableSet>::parse(*question.blob(wanted.getDefaults()), fmt::format("{}: the script's variables", name));
+    auto defaults =
+        Row<schema::VariableSet>::parse(*question.blob(wanted.getDefaults()), fmt::format("{}: the script's variables", name));
     if (!defaults.is_ok()) return invalid(defaults.status().message(), "; send them as a VariableSet document");
     LEDGER_CHECK(check_body(defaults->get(), fmt::format("{}: the script's variables", name), kMaxVariableBytes));
   }

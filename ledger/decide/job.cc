@@ -30,8 +30,8 @@ base::Status check_inputs(const Question& question, schema::JobQueued::Reader wa
         ++next;
         continue;
       }
-      return refuse(Code::kConflict, run_words(key), ": the inputs given are not the files on record now (", quoted(file.getPath()), ", sha256 ",
-                    base::hex(view(file.getSha256()).substr(0, 6)), "); read the run again and queue that");
+      return refuse(Code::kConflict, run_words(key), ": the inputs given are not the files on record now (", quoted(file.getPath()),
+                    ", sha256 ", base::hex(view(file.getSha256()).substr(0, 6)), "); read the run again and queue that");
     }
   }
   if (next != inputs.size()) return invalid(fmt::format("{} inputs are given, but the runs have {}", inputs.size(), next));
@@ -46,9 +46,10 @@ base::Status check_cause(const Question& question, schema::RunRow::Reader run) {
                                                row ? version_words(row->get()) : run_words(run.getRun()), job));
   }
   if (cause != 0 && (cause == run.getRevisedSeq() || cause == run.getPendingRequest())) return base::Status::ok();
-  return refuse(Code::kConflict, fmt::format("{}: event {} is not what the run waits to be reduced for (its file: event {}, a request: {})",
-                                             run_words(run.getRun()), cause, run.getRevisedSeq(),
-                                             run.getPendingRequest() == 0 ? "none" : fmt::format("event {}", run.getPendingRequest())));
+  return refuse(Code::kConflict,
+                fmt::format("{}: event {} is not what the run waits to be reduced for (its file: event {}, a request: {})",
+                            run_words(run.getRun()), cause, run.getRevisedSeq(),
+                            run.getPendingRequest() == 0 ? "none" : fmt::format("event {}", run.getPendingRequest())));
 }
 
 /// Everything the script will see is stored before it starts (promise P6).
@@ -82,7 +83,8 @@ base::Status check_directory(const Question& question, schema::RunRow::Reader ru
   for (uint64_t id : run.getJobs()) {
     auto job = find_job(question.rows, id);
     if (!job || view(job->get().getQueued().getOutputDirectory()) != directory) continue;
-    return invalid(version_words(job->get()), " has output directory ", quoted(directory), " already; give each version its own with {version}");
+    return invalid(version_words(job->get()), " has output directory ", quoted(directory),
+                   " already; give each version its own with {version}");
   }
   return base::Status::ok();
 }
@@ -105,7 +107,8 @@ Decided decide_queue(const Question& question, schema::JobQueued::Reader wanted)
     return invalid(fmt::format("a job of {} runs is asked for; 1 to {} are taken", runs.size(), kMaxRunsPerJob));
   }
   for (auto run : runs) {
-    if (run.getInstrument() != runs[0].getInstrument()) return invalid(run_words(run), " and ", run_words(runs[0]), " are of two instruments; make two jobs");
+    if (run.getInstrument() != runs[0].getInstrument())
+      return invalid(run_words(run), " and ", run_words(runs[0]), " are of two instruments; make two jobs");
   }
   auto row = known_run(question, runs[0]);
   if (!row.is_ok()) return row.status();
@@ -114,7 +117,8 @@ Decided decide_queue(const Question& question, schema::JobQueued::Reader wanted)
   LEDGER_CHECK(check_cause(question, run));
   LEDGER_CHECK(check_inputs(question, wanted));
   LEDGER_CHECK(check_content(question, wanted, words));
-  if (run.getVersion() == std::numeric_limits<uint16_t>::max()) return refuse(Code::kConflict, words, " has as many versions as there can be");
+  if (run.getVersion() == std::numeric_limits<uint16_t>::max())
+    return refuse(Code::kConflict, words, " has as many versions as there can be");
   uint16_t version = static_cast<uint16_t>(run.getVersion() + 1);
   std::string directory = with_version(view(wanted.getOutputDirectory()), version);
   if (view(wanted.getOutputDirectory()) == directory) LEDGER_CHECK(check_directory(question, run, directory));
@@ -134,13 +138,14 @@ Decided decide_cancel(const Question& question, schema::JobCancelled::Reader wan
   auto job = row->get();
   auto state = job.getState();
   if (state != RunState::QUEUED && state != RunState::HELD && state != RunState::RUNNING) {
-    return refuse(Code::kConflict, fmt::format("{} (job {}) is {} already; there is nothing to cancel", version_words(job), job.getJob(),
-                                               state_words(state)));
+    return refuse(Code::kConflict, fmt::format("{} (job {}) is {} already; there is nothing to cancel", version_words(job),
+                                               job.getJob(), state_words(state)));
   }
   for (auto attempt : job.getAttempts()) {
     if (attempt.getOutcome() != schema::AttemptRow::Outcome::PUBLISHING) continue;
-    return refuse(Code::kConflict, fmt::format("{} (job {}) has succeeded and its output is being put in place; it can no longer be cancelled",
-                                               version_words(job), job.getJob()));
+    return refuse(Code::kConflict,
+                  fmt::format("{} (job {}) has succeeded and its output is being put in place; it can no longer be cancelled",
+                              version_words(job), job.getJob()));
   }
   Proposal proposal(question);
   auto cancelled = proposal.add().initJobCancelled();

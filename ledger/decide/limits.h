@@ -6,24 +6,24 @@
 
 namespace ledger {
 
-inline constexpr size_t kMaxBodyBytes = 56u << 10;         // a command's body; leaves an event room for its header (64 KiB in all)
-inline constexpr size_t kMaxTextBytes = 4096;              // any text but a variable's value: paths, sentences, messages
+inline constexpr size_t kMaxBodyBytes = 56u << 10;  // a command's body; leaves an event room for its header (64 KiB in all)
+inline constexpr size_t kMaxTextBytes = 4096;       // any text but a variable's value: paths, sentences, messages
 inline constexpr size_t kMaxListItems = 4096;
 inline constexpr size_t kMaxInstrumentNameBytes = 32;
 inline constexpr size_t kMaxWorkerNameBytes = 64;
 inline constexpr size_t kMaxReasonCodeBytes = 64;
-inline constexpr size_t kMaxExperimentBytes = 128;         // in a variable scope
+inline constexpr size_t kMaxExperimentBytes = 128;           // in a variable scope
 inline constexpr uint64_t kMaxRunNumber = (1ull << 53) - 1;  // what JSON readers keep exact
 inline constexpr size_t kMaxFilesPerRun = 16;
-inline constexpr size_t kMaxProblemsPerRun = 64;           // of one reading
+inline constexpr size_t kMaxProblemsPerRun = 64;  // of one reading
 inline constexpr size_t kMaxRunsPerJob = 64;
-inline constexpr size_t kMaxScriptFiles = 16;              // beside the main script
-inline constexpr size_t kMaxVariables = 200;               // in one command
+inline constexpr size_t kMaxScriptFiles = 16;  // beside the main script
+inline constexpr size_t kMaxVariables = 200;   // in one command
 inline constexpr size_t kMaxVariableNameBytes = 200;
-inline constexpr size_t kMaxVariableBytes = 32u << 10;     // JSON text of one value
+inline constexpr size_t kMaxVariableBytes = 32u << 10;  // JSON text of one value
 inline constexpr int kMaxJsonDepth = 32;
-inline constexpr size_t kMaxVariableRules = 10'000;        // live settings of one instrument
-inline constexpr uint16_t kMaxAttempts = 3;                // of one job
+inline constexpr size_t kMaxVariableRules = 10'000;  // live settings of one instrument
+inline constexpr uint16_t kMaxAttempts = 3;          // of one job
 inline constexpr uint64_t kMaxLeaseMs = 24ull * 3600 * 1000;
 
 }  // namespace ledger

@@ -51,7 +51,8 @@ base::Result<Row<schema::RunRow>> known_run(const Question& question, schema::Ru
   LEDGER_CHECK(check_run(run));
   auto row = find_run(question.rows, view(run.getInstrument()), run.getRunNumber());
   if (row) return std::move(*row);
-  return refuse(base::Code::kNotFound, run_words(run), " is not known; `runledger runs ", view(run.getInstrument()), "` lists those that are");
+  return refuse(base::Code::kNotFound, run_words(run), " is not known; `runledger runs ", view(run.getInstrument()),
+                "` lists those that are");
 }
 
 base::Result<Row<schema::JobRow>> known_job(const Question& question, uint64_t job) {
@@ -74,7 +75,8 @@ std::optional<Row<schema::VariableSet>> script_defaults(const Question& question
 }
 
 base::Status check_script_files(const Question& question, capnp::List<schema::ScriptFile>::Reader files) {
-  if (files.size() > kMaxScriptFiles) return invalid(fmt::format("{} files beside the script; at most {} are taken", files.size(), kMaxScriptFiles));
+  if (files.size() > kMaxScriptFiles)
+    return invalid(fmt::format("{} files beside the script; at most {} are taken", files.size(), kMaxScriptFiles));
   for (auto file : files) {
     std::string_view name = view(file.getName());
     if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos) {
@@ -92,7 +94,8 @@ std::string version_words(schema::JobRow::Reader job) {
 }
 
 std::string_view state_words(schema::RunState state) {
-  static constexpr std::string_view kWords[] = {"detected", "refused", "held", "queued", "running", "succeeded", "failed", "skipped", "cancelled"};
+  static constexpr std::string_view kWords[] = {"detected",  "refused", "held",    "queued",   "running",
+                                                "succeeded", "failed",  "skipped", "cancelled"};
   auto index = static_cast<size_t>(state);
   return index < std::size(kWords) ? kWords[index] : "in an unknown state";
 }

@@ -91,8 +91,8 @@ Decided decide_succeed(const Question&, schema::AttemptSucceeded::Reader);
 Decided decide_publish(const Question&, schema::PublishJob::Reader);
 Decided decide_lose(const Question&, schema::LoseAttempt::Reader);
 /// Loses every attempt the worker has running (one whose result is accepted stays), for `reason`.
-base::Status lose_running(const Question&, schema::WorkerRow::Reader worker, const std::string& code, const std::string& text, uint64_t cause,
-                          Proposal& proposal);
+base::Status lose_running(const Question&, schema::WorkerRow::Reader worker, const std::string& code, const std::string& text,
+                          uint64_t cause, Proposal& proposal);
 /// Holds a job that goes into the queue of a paused instrument.
 void hold_if_paused(const Question&, schema::RunKey::Reader run, uint64_t job, Proposal& proposal);
 // worker.cc

@@ -13,7 +13,8 @@ using schema::RunState;
 
 base::Status check_file(schema::RawFile::Reader file, bool needs_hash, std::string_view what) {
   LEDGER_CHECK(check_path(view(file.getPath()), fmt::format("{}: raw file", what)));
-  if (needs_hash && file.getSha256().size() == 0) return invalid(what, ": raw file ", quoted(file.getPath()), " comes without its SHA-256");
+  if (needs_hash && file.getSha256().size() == 0)
+    return invalid(what, ": raw file ", quoted(file.getPath()), " comes without its SHA-256");
   return base::Status::ok();
 }
 
@@ -35,8 +36,8 @@ bool has_problem(schema::RunRow::Reader run, std::string_view text) {
 }
 
 /// Puts a sentence about `file` on the run's record.
-Decided annotate(const Question& question, schema::RunKey::Reader key, schema::RunAnnotated::Kind kind, schema::RawFile::Reader file,
-                 const std::string& text) {
+Decided annotate(const Question& question, schema::RunKey::Reader key, schema::RunAnnotated::Kind kind,
+                 schema::RawFile::Reader file, const std::string& text) {
   Proposal proposal(question);
   auto note = proposal.add().initRunAnnotated();
   note.setRun(key);
@@ -110,7 +111,8 @@ Decided decide_detect(const Question& question, schema::RunDetected::Reader want
   }
   for (auto file : files) LEDGER_CHECK(check_file(file, true, run_words(key)));
   if (wanted.getProblems().size() > kMaxProblemsPerRun) {
-    return invalid(fmt::format("{}: {} problems are given; at most {} are taken", run_words(key), wanted.getProblems().size(), kMaxProblemsPerRun));
+    return invalid(fmt::format("{}: {} problems are given; at most {} are taken", run_words(key), wanted.getProblems().size(),
+                               kMaxProblemsPerRun));
   }
   auto row = find_run(question.rows, view(key.getInstrument()), key.getRunNumber());
   if (!row || row->get().getState() == RunState::REFUSED) {
@@ -129,12 +131,14 @@ Decided decide_refuse_file(const Question& question, schema::RawFileRefused::Rea
   if (!instrument.is_ok()) return instrument.status();
   LEDGER_CHECK(check_file(wanted.getFile(), false, name));
   LEDGER_CHECK(check_reason(wanted.getReason(), quoted(wanted.getFile().getPath())));
-  if (wanted.getRunNumber() > kMaxRunNumber) return invalid(fmt::format("{}: run numbers end at {}; give 0 for none", name, kMaxRunNumber));
+  if (wanted.getRunNumber() > kMaxRunNumber)
+    return invalid(fmt::format("{}: run numbers end at {}; give 0 for none", name, kMaxRunNumber));
   if (auto known = find_file(question.rows, name, view(wanted.getFile().getPath()))) {
     auto row = known->get();
     auto file = wanted.getFile();
-    if (row.getRefused() && row.getFile().getSizeBytes() == file.getSizeBytes() && row.getFile().getModifiedAt() == file.getModifiedAt() &&
-        row.getFile().getSha256() == file.getSha256() && row.getReason().getCode() == wanted.getReason().getCode()) {
+    if (row.getRefused() && row.getFile().getSizeBytes() == file.getSizeBytes() &&
+        row.getFile().getModifiedAt() == file.getModifiedAt() && row.getFile().getSha256() == file.getSha256() &&
+        row.getReason().getCode() == wanted.getReason().getCode()) {
       return nothing();
     }
   }
@@ -196,7 +200,8 @@ Decided decide_request(const Question& question, schema::ReductionRequested::Rea
   }
   if (wanted.getBasis() > run.getVersion()) {
     return refuse(Code::kNotFound, fmt::format("{} has no v{}; {}", words, wanted.getBasis(),
-                                               run.getVersion() == 0 ? "it has no version yet" : fmt::format("the latest is v{}", run.getVersion())));
+                                               run.getVersion() == 0 ? "it has no version yet"
+                                                                     : fmt::format("the latest is v{}", run.getVersion())));
   }
   if (wanted.getScript() == schema::ReductionRequested::ScriptChoice::STORED && run.getVersion() == 0) {
     return refuse(Code::kConflict, words, " was never reduced, so no script is stored with it; use the current script");

@@ -23,7 +23,8 @@ std::optional<schema::VariableRule::Reader> find_rule(schema::VariableRules::Rea
                                                       schema::Variable::Group group, std::string_view name) {
   std::string key = scope_key(scope);
   for (auto rule : rules.getRules()) {
-    if (rule.getVariable().getGroup() == group && view(rule.getVariable().getName()) == name && scope_key(rule.getScope()) == key) return rule;
+    if (rule.getVariable().getGroup() == group && view(rule.getVariable().getName()) == name && scope_key(rule.getScope()) == key)
+      return rule;
   }
   return std::nullopt;
 }
@@ -59,8 +60,8 @@ Decided decide_set_variables(const Question& question, schema::VariablesSet::Rea
   }
   if (!changes) return nothing();
   if (rules.getRules().size() + fresh > kMaxVariableRules) {
-    return refuse(Code::kConflict, fmt::format("{} has {} settings, at most {} are kept; clear those of past experiments first", name,
-                                               rules.getRules().size(), kMaxVariableRules));
+    return refuse(Code::kConflict, fmt::format("{} has {} settings, at most {} are kept; clear those of past experiments first",
+                                               name, rules.getRules().size(), kMaxVariableRules));
   }
   return proposal.take();
 }
@@ -78,7 +79,8 @@ Decided decide_clear_variables(const Question& question, schema::VariablesCleare
       if (scope_key(rule.getScope()) == scope) there.emplace(view(rule.getVariable().getName()));
     }
   }
-  if (there.empty()) return refuse(Code::kNotFound, "nothing is set for ", where, "; `runledger vars show ", name, "` lists what is");
+  if (there.empty())
+    return refuse(Code::kNotFound, "nothing is set for ", where, "; `runledger vars show ", name, "` lists what is");
   for (auto variable : wanted.getNames()) {
     if (there.contains(view(variable))) continue;
     return refuse(Code::kNotFound, "variable ", quoted(variable), " is not set for ", where, "; `runledger vars show ", name,

@@ -9,7 +9,8 @@ Decided decide_join(const Question& question, schema::WorkerJoined::Reader wante
   if (wanted.getSlots() == 0) return invalid("worker ", name, " has no slots; give it at least one");
   Proposal proposal(question);
   if (auto before = find_worker(question.rows, name)) {
-    LEDGER_CHECK(lose_running(question, before->get(), "worker_rejoined", "worker " + name + " joined anew without finishing it", 0, proposal));
+    LEDGER_CHECK(lose_running(question, before->get(), "worker_rejoined", "worker " + name + " joined anew without finishing it", 0,
+                              proposal));
   }
   proposal.add().setWorkerJoined(wanted);
   return proposal.take();

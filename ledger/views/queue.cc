@@ -75,16 +75,14 @@ void QueueView::fold(schema::Event::Reader event, Rows& rows) const {
       return move(rows, body.getJobHeld().getJob(), Place::kHeld, decided(body.getJobHeld().getReason()));
     case schema::Event::Body::JOB_RELEASED:
       return move(rows, body.getJobReleased().getJob(), Place::kWaiting, decided(body.getJobReleased().getReason()));
-    case schema::Event::Body::ATTEMPT_STARTED:
-      return move(rows, body.getAttemptStarted().getJob(), Place::kTaken, [](Waiting) {});
+    case schema::Event::Body::ATTEMPT_STARTED: return move(rows, body.getAttemptStarted().getJob(), Place::kTaken, [](Waiting) {});
     case schema::Event::Body::ATTEMPT_LOST:
       return move(rows, body.getAttemptLost().getJob(), Place::kWaiting, decided(body.getAttemptLost().getReason()));
     case schema::Event::Body::ATTEMPT_FAILED: {
       auto failed = body.getAttemptFailed();
       if (!failed.getWillRetry()) return;
-      return move(rows, failed.getJob(), Place::kWaiting, [&](Waiting row) {
-        set_decision(row.initReason(), "attempt_failed", retry_sentence(failed), event.getSeq());
-      });
+      return move(rows, failed.getJob(), Place::kWaiting,
+                  [&](Waiting row) { set_decision(row.initReason(), "attempt_failed", retry_sentence(failed), event.getSeq()); });
     }
     case schema::Event::Body::JOB_SUCCEEDED: return leave(rows, body.getJobSucceeded().getJob());
     case schema::Event::Body::JOB_FAILED: return leave(rows, body.getJobFailed().getJob());

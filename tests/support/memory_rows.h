@@ -50,8 +50,12 @@ class MemoryRows final : public ledger::Rows {
 class OwnRows final : public ledger::Rows {
  public:
   OwnRows(ledger::Rows& rows, ledger::ViewId own) : rows_(rows), own_(own) {}
-  std::optional<std::string> get(ledger::ViewId view, std::string_view key) const override { return check(view), rows_.get(view, key); }
-  void scan(ledger::ViewId view, std::string_view from, const Visit& visit) const override { check(view), rows_.scan(view, from, visit); }
+  std::optional<std::string> get(ledger::ViewId view, std::string_view key) const override {
+    return check(view), rows_.get(view, key);
+  }
+  void scan(ledger::ViewId view, std::string_view from, const Visit& visit) const override {
+    check(view), rows_.scan(view, from, visit);
+  }
   bool has_blob(std::string_view) const override { throw std::logic_error("a view looks at blobs"); }
   std::optional<std::string> blob(std::string_view) const override { throw std::logic_error("a view looks at blobs"); }
   void put(ledger::ViewId view, std::string_view key, std::string_view row) override { check(view), rows_.put(view, key, row); }

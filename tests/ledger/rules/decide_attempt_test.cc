@@ -50,8 +50,8 @@ TEST_F(DecideAttemptTest, PublishingBeforeSuccessIsRefused) {
 
 TEST_F(DecideAttemptTest, ManifestThatDisagreesWithItsSummaryIsRefused) {
   uint64_t fence = story.start(job).first();
-  EXPECT_TRUE(refused(story.succeed(job, 1, fence, [](auto result) { result.getOutputs().setTotalBytes(8); }), Code::kInvalidArgument,
-                      "1 files of 7 bytes, the summary says 1 of 8"));
+  EXPECT_TRUE(refused(story.succeed(job, 1, fence, [](auto result) { result.getOutputs().setTotalBytes(8); }),
+                      Code::kInvalidArgument, "1 files of 7 bytes, the summary says 1 of 8"));
 }
 
 TEST_F(DecideAttemptTest, ScriptFailureIsFinalAtOnce) {
@@ -66,12 +66,14 @@ TEST_F(DecideAttemptTest, ScriptFailureIsFinalAtOnce) {
 TEST_F(DecideAttemptTest, WorkerTroubleIsTriedThreeTimes) {
   for (uint16_t attempt = 1; attempt <= 2; ++attempt) {
     uint64_t fence = story.start(job).first();
-    EXPECT_THAT(story.kinds(story.fail(job, attempt, fence, schema::FailureKind::WORKER, "scratch disk full")), ElementsAre("attemptFailed"));
+    EXPECT_THAT(story.kinds(story.fail(job, attempt, fence, schema::FailureKind::WORKER, "scratch disk full")),
+                ElementsAre("attemptFailed"));
     EXPECT_EQ(story.run_state(28001), "queued");
     EXPECT_THAT(std::string(story.run(28001).get().getReason().getText().cStr()), HasSubstr("tried again: scratch disk full"));
   }
   uint64_t fence = story.start(job).first();
-  EXPECT_THAT(story.kinds(story.fail(job, 3, fence, schema::FailureKind::WORKER, "scratch disk full")), ElementsAre("attemptFailed", "jobFailed"));
+  EXPECT_THAT(story.kinds(story.fail(job, 3, fence, schema::FailureKind::WORKER, "scratch disk full")),
+              ElementsAre("attemptFailed", "jobFailed"));
   EXPECT_EQ(story.run_state(28001), "failed");
   EXPECT_EQ(story.job(job).get().getAttempts().size(), 3u);
 }

@@ -28,7 +28,8 @@ TEST_F(DecideInputTest, TextThatIsNotUtf8IsRefusedByFieldName) {
 }
 
 TEST_F(DecideInputTest, LongTextIsRefusedWithItsLimit) {
-  EXPECT_TRUE(refused(story.detect(1, "raw", "/" + std::string(5000, 'x')), Code::kInvalidArgument, "detectRun.files[0].path has 5001 bytes; at most 4096"));
+  EXPECT_TRUE(refused(story.detect(1, "raw", "/" + std::string(5000, 'x')), Code::kInvalidArgument,
+                      "detectRun.files[0].path has 5001 bytes; at most 4096"));
 }
 
 TEST_F(DecideInputTest, OversizedBodyIsRefused) {
@@ -48,7 +49,8 @@ TEST_F(DecideInputTest, HashOfAnotherLengthIsRefused) {
 }
 
 TEST_F(DecideInputTest, UnknownEnumerantIsOfANewerRelease) {
-  EXPECT_TRUE(refused(story.configure("MARI", static_cast<schema::Contract>(77)), Code::kUnsupportedVersion, "configureInstrument.contract"));
+  EXPECT_TRUE(refused(story.configure("MARI", static_cast<schema::Contract>(77)), Code::kUnsupportedVersion,
+                      "configureInstrument.contract"));
 }
 
 TEST_F(DecideInputTest, EmptyCommandAndUnknownCauseAreRefused) {

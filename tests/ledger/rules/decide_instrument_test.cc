@@ -30,12 +30,17 @@ TEST_F(DecideInstrumentTest, SameConfigurationAgainIsNothingNew) {
 }
 
 TEST_F(DecideInstrumentTest, BadConfigurationNamesInstrumentAndField) {
-  EXPECT_TRUE(refused(configure_with([](auto config) { config.setInstrument("mari"); }), Code::kInvalidArgument, "'mari' is no instrument name"));
-  EXPECT_TRUE(refused(configure_with([](auto config) { config.setInstrument(std::string(33, 'A')); }), Code::kInvalidArgument, "no instrument name"));
-  EXPECT_TRUE(refused(configure_with([](auto config) { config.setContract(schema::Contract::UNSET); }), Code::kInvalidArgument, "contract"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setInstrument("mari"); }), Code::kInvalidArgument,
+                      "'mari' is no instrument name"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setInstrument(std::string(33, 'A')); }), Code::kInvalidArgument,
+                      "no instrument name"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setContract(schema::Contract::UNSET); }), Code::kInvalidArgument,
+                      "contract"));
   EXPECT_TRUE(refused(configure_with([](auto config) { config.initRawFolders(0); }), Code::kInvalidArgument, "raw files"));
-  EXPECT_TRUE(refused(configure_with([](auto config) { config.getRawFolders().set(0, "data"); }), Code::kInvalidArgument, "absolute"));
-  EXPECT_TRUE(refused(configure_with([](auto config) { config.setOutputPattern("/out/{run}"); }), Code::kInvalidArgument, "{version}"));
+  EXPECT_TRUE(
+      refused(configure_with([](auto config) { config.getRawFolders().set(0, "data"); }), Code::kInvalidArgument, "absolute"));
+  EXPECT_TRUE(
+      refused(configure_with([](auto config) { config.setOutputPattern("/out/{run}"); }), Code::kInvalidArgument, "{version}"));
   EXPECT_TRUE(refused(configure_with([](auto config) { config.setDetect("guess"); }), Code::kInvalidArgument, "guess"));
 }
 

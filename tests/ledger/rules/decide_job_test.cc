@@ -44,7 +44,8 @@ TEST_F(DecideJobTest, RequestedByIsThePersonWhoAsked) {
 TEST_F(DecideJobTest, OneEventIsAnsweredByOneJob) {
   uint64_t cause = story.run(28001).get().getRevisedSeq();
   uint64_t job = story.queue(28001).first();
-  EXPECT_TRUE(refused(story.queue(28001, {}, cause), Code::kConflict, "was already queued as MARI 28001 v1 (job " + std::to_string(job) + ")"));
+  EXPECT_TRUE(refused(story.queue(28001, {}, cause), Code::kConflict,
+                      "was already queued as MARI 28001 v1 (job " + std::to_string(job) + ")"));
 }
 
 TEST_F(DecideJobTest, JobNeedsACauseOfItsRun) {
@@ -156,7 +157,8 @@ TEST_F(P7OutputsAreNeverOverwrittenTest, DirectoryOfAnEarlierVersionIsRefused) {
   auto fixed = [](schema::JobQueued::Builder job) { job.setOutputDirectory("/reduced/MARI/28001/all"); };
   story.complete(story.queue(28001, fixed).first());
   story.request(28001);
-  EXPECT_TRUE(refused(story.queue(28001, fixed), Code::kInvalidArgument, "MARI 28001 v1 has output directory /reduced/MARI/28001/all already"));
+  EXPECT_TRUE(refused(story.queue(28001, fixed), Code::kInvalidArgument,
+                      "MARI 28001 v1 has output directory /reduced/MARI/28001/all already"));
   EXPECT_TRUE(story.queue(28001).ok());
 }
 

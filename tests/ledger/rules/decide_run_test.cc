@@ -153,7 +153,9 @@ TEST_F(DecideRunTest, RequestNeedsARunAFileAndAVersionToRepeat) {
   story.refuse_file(28001, "/archive/MARI/28001.raw");
   EXPECT_TRUE(refused(story.request(28001), Code::kConflict, "no file that can be reduced"));
   story.detect(28001);
-  auto stored = [](schema::ReductionRequested::Builder request) { request.setScript(schema::ReductionRequested::ScriptChoice::STORED); };
+  auto stored = [](schema::ReductionRequested::Builder request) {
+    request.setScript(schema::ReductionRequested::ScriptChoice::STORED);
+  };
   EXPECT_TRUE(refused(story.request(28001, stored), Code::kConflict, "use the current script"));
   EXPECT_TRUE(refused(story.request(28001, [](auto request) { request.setBasis(3); }), Code::kNotFound, "has no v3"));
 }

@@ -13,7 +13,8 @@ class DecideVariablesTest : public ::testing::Test {
  protected:
   DecideVariablesTest() {
     story.configure();
-    story.register_script(kScript, {{"mon", "2"}, {"energy", "1.5"}, {"mask", "\"m.xml\""}, {"bank", "[1, 2]"}, {"f", R"({"python": "lambda: 0"})"}});
+    story.register_script(
+        kScript, {{"mon", "2"}, {"energy", "1.5"}, {"mask", "\"m.xml\""}, {"bank", "[1, 2]"}, {"f", R"({"python": "lambda: 0"})"}});
   }
   Story story;
 };
@@ -37,11 +38,13 @@ TEST_F(DecideVariablesTest, SameValueAgainIsNothingNew) {
 }
 
 TEST_F(DecideVariablesTest, UnknownNameListsTheKnownOnes) {
-  EXPECT_TRUE(refused(story.set({{"mn", "3"}}), Code::kInvalidArgument, "the script of MARI has no variable mn; it has mon, energy, mask, bank, f"));
+  EXPECT_TRUE(refused(story.set({{"mn", "3"}}), Code::kInvalidArgument,
+                      "the script of MARI has no variable mn; it has mon, energy, mask, bank, f"));
 }
 
 TEST_F(DecideVariablesTest, TypeMustFitTheScripts) {
-  EXPECT_TRUE(refused(story.set({{"mon", "\"3\""}}), Code::kInvalidArgument, "\"3\" is a text, but the script's own 2 is a whole number"));
+  EXPECT_TRUE(
+      refused(story.set({{"mon", "\"3\""}}), Code::kInvalidArgument, "\"3\" is a text, but the script's own 2 is a whole number"));
   EXPECT_TRUE(refused(story.set({{"mon", "2.5"}}), Code::kInvalidArgument, "a whole number"));
   EXPECT_TRUE(refused(story.set({{"mask", "true"}}), Code::kInvalidArgument, "a text"));
   EXPECT_TRUE(story.set({{"energy", "2"}}).ok());
@@ -66,7 +69,8 @@ TEST_F(DecideVariablesTest, ScopeMustMakeSense) {
     scope.setToRun(9);
   };
   EXPECT_TRUE(refused(story.set({{"mon", "3"}}, backwards), Code::kInvalidArgument, "smaller number first"));
-  EXPECT_TRUE(refused(story.set({{"mon", "3"}}, [](auto scope) { scope.setExperiment(""); }), Code::kInvalidArgument, "experiment"));
+  EXPECT_TRUE(
+      refused(story.set({{"mon", "3"}}, [](auto scope) { scope.setExperiment(""); }), Code::kInvalidArgument, "experiment"));
   EXPECT_TRUE(refused(story.set({{"mon", "3"}}, [](auto scope) { scope.setToRun(3); }), Code::kInvalidArgument, "--from-run"));
 }
 
@@ -94,7 +98,8 @@ TEST_F(DecideVariablesTest, GroupIsTheScriptsOwn) {
     script.setDefaults(ledger::data(hash_of(document)));
   });
   ASSERT_TRUE(story.set({{"deep", "5"}}).ok());
-  EXPECT_EQ(ledger::variable_rules(story.rows(), "MARI")->get().getRules()[0].getVariable().getGroup(), schema::Variable::Group::ADVANCED);
+  EXPECT_EQ(ledger::variable_rules(story.rows(), "MARI")->get().getRules()[0].getVariable().getGroup(),
+            schema::Variable::Group::ADVANCED);
 }
 
 TEST_F(DecideVariablesTest, ClearingTakesThatScopeOnly) {

@@ -100,8 +100,8 @@ Told Story::configure(std::string_view instrument, schema::Contract contract) {
   });
 }
 
-Told Story::detect(uint64_t run, std::string_view content, std::string_view path, std::string_view experiment, std::string_view instrument,
-                   std::vector<std::string> problems) {
+Told Story::detect(uint64_t run, std::string_view content, std::string_view path, std::string_view experiment,
+                   std::string_view instrument, std::vector<std::string> problems) {
   return tell([&](schema::Command::Builder command) {
     auto detected = command.getBody().initDetectRun();
     detected.initRun().setInstrument(std::string(instrument));
@@ -158,7 +158,8 @@ Told Story::request(uint64_t run, const std::function<void(schema::ReductionRequ
   });
 }
 
-Told Story::queue(uint64_t number, const std::function<void(schema::JobQueued::Builder)>& fill, uint64_t cause, std::string_view instrument) {
+Told Story::queue(uint64_t number, const std::function<void(schema::JobQueued::Builder)>& fill, uint64_t cause,
+                  std::string_view instrument) {
   auto row = ledger::find_run(rows_, instrument, number);
   if (row && cause == 0) cause = row->get().getPendingRequest() ? row->get().getPendingRequest() : row->get().getRevisedSeq();
   return tell(
@@ -190,7 +191,8 @@ Told Story::pause(std::string_view instrument, std::string_view text) {
   });
 }
 Told Story::resume(std::string_view instrument) {
-  return tell([&](schema::Command::Builder command) { command.getBody().initResumeInstrument().setInstrument(std::string(instrument)); });
+  return tell(
+      [&](schema::Command::Builder command) { command.getBody().initResumeInstrument().setInstrument(std::string(instrument)); });
 }
 Told Story::join(std::string_view worker, uint32_t process) {
   return tell([&](schema::Command::Builder command) {
@@ -219,7 +221,8 @@ Told Story::start(uint64_t job, std::string_view worker) {
     started.setLeaseMs(30'000);
   });
 }
-Told Story::succeed(uint64_t job, uint16_t attempt, uint64_t fence, const std::function<void(schema::AttemptSucceeded::Builder)>& fill) {
+Told Story::succeed(uint64_t job, uint16_t attempt, uint64_t fence,
+                    const std::function<void(schema::AttemptSucceeded::Builder)>& fill) {
   return tell([&](schema::Command::Builder command) {
     capnp::MallocMessageBuilder message;
     auto file = message.initRoot<schema::OutputManifest>().initFiles(1)[0];
@@ -352,7 +355,8 @@ ledger::Row<schema::JobRow> Story::job(uint64_t id) const {
 
 namespace {
 std::string state_name(schema::RunState state) {
-  static const char* const kNames[] = {"detected", "refused", "held", "queued", "running", "succeeded", "failed", "skipped", "cancelled"};
+  static const char* const kNames[] = {"detected",  "refused", "held",    "queued",   "running",
+                                       "succeeded", "failed",  "skipped", "cancelled"};
   return kNames[static_cast<size_t>(state)];
 }
 }  // namespace
@@ -371,7 +375,9 @@ std::vector<std::string> Story::kinds(const Told& told) const {
   std::vector<std::string> names;
   for (uint64_t seq : told.events) {
     capnp::DynamicStruct::Reader body = event(seq).getBody();
-    KJ_IF_MAYBE(member, body.which()) { names.emplace_back(member->getProto().getName().cStr()); }
+    KJ_IF_MAYBE (member, body.which()) {
+      names.emplace_back(member->getProto().getName().cStr());
+    }
   }
   return names;
 }

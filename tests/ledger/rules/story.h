@@ -46,9 +46,10 @@ class Story {
   Told configure(std::string_view instrument = "MARI", schema::Contract contract = schema::Contract::ISIS);
   Told detect(uint64_t run, std::string_view content = "raw", std::string_view path = {}, std::string_view experiment = "2010001",
               std::string_view instrument = "MARI", std::vector<std::string> problems = {});
-  Told refuse_file(uint64_t run, std::string_view path, std::string_view code = "isis_raw", std::string_view text = "ISIS RAW is not read",
-                   std::string_view content = "old", int64_t modified_at = 1);
-  Told skip_run(uint64_t run, std::string_view code = "calibration", std::string_view text = "a calibration run", uint64_t cause = 0);
+  Told refuse_file(uint64_t run, std::string_view path, std::string_view code = "isis_raw",
+                   std::string_view text = "ISIS RAW is not read", std::string_view content = "old", int64_t modified_at = 1);
+  Told skip_run(uint64_t run, std::string_view code = "calibration", std::string_view text = "a calibration run",
+                uint64_t cause = 0);
   Told request(uint64_t run, const std::function<void(schema::ReductionRequested::Builder)>& fill = {});
   /// Queues the run for what it waits for: its request, else its file.
   Told queue(uint64_t run, const std::function<void(schema::JobQueued::Builder)>& fill = {}, uint64_t cause = 0,
@@ -59,7 +60,8 @@ class Story {
   Told leave(std::string_view worker = "w1");
   /// job 0 = the next one waiting. The fence is first().
   Told start(uint64_t job = 0, std::string_view worker = "w1");
-  Told succeed(uint64_t job, uint16_t attempt, uint64_t fence, const std::function<void(schema::AttemptSucceeded::Builder)>& fill = {});
+  Told succeed(uint64_t job, uint16_t attempt, uint64_t fence,
+               const std::function<void(schema::AttemptSucceeded::Builder)>& fill = {});
   Told publish(uint64_t job, uint16_t attempt, uint64_t fence);
   Told fail(uint64_t job, uint16_t attempt, uint64_t fence, schema::FailureKind kind = schema::FailureKind::SCRIPT_EXCEPTION,
             std::string_view message = "ValueError: no monitor");
@@ -69,7 +71,8 @@ class Story {
   /// Name, JSON value pairs in the standard group.
   using Values = std::vector<std::pair<std::string, std::string>>;
   Told register_script(std::string_view script, const Values& defaults, std::string_view instrument = "MARI");
-  Told set(const Values& values, const std::function<void(schema::Scope::Builder)>& scope = {}, std::string_view instrument = "MARI");
+  Told set(const Values& values, const std::function<void(schema::Scope::Builder)>& scope = {},
+           std::string_view instrument = "MARI");
   Told clear(const std::vector<std::string>& names, const std::function<void(schema::Scope::Builder)>& scope = {});
 
   /// Runs one attempt of a waiting job to its published end.
@@ -89,7 +92,6 @@ class Story {
   uint64_t head() const { return events_.size(); }
   support::MemoryRows& rows() { return rows_; }
   const support::MemoryRows& rows() const { return rows_; }
-
 
  private:
   void fold(schema::Event::Reader event, support::MemoryRows& rows) const;

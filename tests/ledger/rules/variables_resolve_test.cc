@@ -99,7 +99,8 @@ TEST_F(VariablesResolveTest, GivenValuesWinOverEverything) {
   given[1].setName("other");
   given[1].setValue("1");
   std::string resolved = resolve(1).document;
-  auto with = ledger::with_given(ledger::Row<schema::VariableSet>(resolved).get(), request.asReader().getVariables(), "dave", 17, 99);
+  auto with =
+      ledger::with_given(ledger::Row<schema::VariableSet>(resolved).get(), request.asReader().getVariables(), "dave", 17, 99);
   EXPECT_EQ(chosen(with, "mon"), "6 given by dave");
   EXPECT_EQ(chosen(with, "mask"), "\"m.xml\" script by ");
   EXPECT_THAT(with.unknown, ElementsAre("other"));

@@ -5,9 +5,9 @@
 namespace rules_test {
 namespace {
 
+using schema::RunState;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using schema::RunState;
 
 class ViewsListsTest : public ::testing::Test {
  protected:
@@ -27,7 +27,8 @@ class ViewsListsTest : public ::testing::Test {
       auto page = ledger::list_runs(story.rows(), selection, page_size, after);
       EXPECT_LE(page.rows.size(), page_size);
       for (const auto& row : page.rows) {
-        result.push_back(std::string(row.get().getRun().getInstrument().cStr()) + " " + std::to_string(row.get().getRun().getRunNumber()));
+        result.push_back(std::string(row.get().getRun().getInstrument().cStr()) + " " +
+                         std::to_string(row.get().getRun().getRunNumber()));
       }
       after = page.next;
     } while (!after.empty());
@@ -58,7 +59,8 @@ TEST_F(ViewsListsTest, RunsOfSomeStatesComeInTheSameOrder) {
   story.queue(10);
   story.skip_run(2);
   EXPECT_THAT(names({.states = {RunState::QUEUED, RunState::SKIPPED, RunState::QUEUED}}, 1), ElementsAre("MARI 2", "MARI 10"));
-  EXPECT_THAT(names({.states = {RunState::SKIPPED, RunState::DETECTED}}, 2), ElementsAre("MAR 7", "MARI 2", "MARI 256", "MERLIN 300"));
+  EXPECT_THAT(names({.states = {RunState::SKIPPED, RunState::DETECTED}}, 2),
+              ElementsAre("MAR 7", "MARI 2", "MARI 256", "MERLIN 300"));
   EXPECT_THAT(names({.experiment = "E1", .states = {RunState::DETECTED}}, 1), ElementsAre("MARI 256", "MERLIN 300"));
   EXPECT_THAT(names({.states = {RunState::FAILED}}), IsEmpty());
 }

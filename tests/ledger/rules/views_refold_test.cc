@@ -25,14 +25,18 @@ class Chaos {
       case 0:
       case 1: story.detect(run, content, {}, "E" + std::to_string(pick(3)), pick(2) ? "MARI" : "MERLIN", {"p" + content}); break;
       case 2: story.detect(run, content, "/archive/copy/" + std::to_string(run), "E1"); break;
-      case 3: story.refuse_file(run, "/archive/MARI/" + std::to_string(run) + (pick(2) ? ".nxs" : ".raw"), pick(2) ? "zip" : "html"); break;
+      case 3:
+        story.refuse_file(run, "/archive/MARI/" + std::to_string(run) + (pick(2) ? ".nxs" : ".raw"), pick(2) ? "zip" : "html");
+        break;
       case 4: story.refuse_file(0, "/archive/MARI/notes", "text_mode", "t", content); break;
       case 5: story.skip_run(run, pick(2) ? "a" : "b"); break;
       case 6: story.as_person("alice").request(run); break;
       case 7:
       case 8:
       case 9:
-        story.as(schema::Actor::Kind::DAEMON, "coordinatord").queue(run, [&](auto job) { job.setPriority(pick(2) ? 10 : 20); }, 0, pick(2) ? "MARI" : "MERLIN");
+        story.as(schema::Actor::Kind::DAEMON, "coordinatord")
+            .queue(
+                run, [&](auto job) { job.setPriority(pick(2) ? 10 : 20); }, 0, pick(2) ? "MARI" : "MERLIN");
         break;
       case 10: pick(2) ? story.pause() : story.resume(); break;
       case 11:
@@ -41,13 +45,20 @@ class Chaos {
       case 14: with_attempt([&](auto job, auto number, auto fence) { story.succeed(job, number, fence); }); break;
       case 15:
       case 16: with_attempt([&](auto job, auto number, auto fence) { story.publish(job, number, fence); }); break;
-      case 17: with_attempt([&](auto job, auto number, auto fence) {
-        story.fail(job, number, fence, pick(2) ? schema::FailureKind::WORKER : schema::FailureKind::SCRIPT_EXIT);
-      }); break;
+      case 17:
+        with_attempt([&](auto job, auto number, auto fence) {
+          story.fail(job, number, fence, pick(2) ? schema::FailureKind::WORKER : schema::FailureKind::SCRIPT_EXIT);
+        });
+        break;
       case 18: with_attempt([&](auto job, auto number, auto fence) { story.lose(job, number, fence); }); break;
-      case 19: with_attempt([&](auto job, auto number, auto fence) { pick(2) ? story.skip(job, number, fence) : story.cancel(job); }); break;
+      case 19:
+        with_attempt([&](auto job, auto number, auto fence) { pick(2) ? story.skip(job, number, fence) : story.cancel(job); });
+        break;
       case 20: pick(2) ? story.join(worker) : story.leave(worker); break;
-      case 21: pick(3) ? story.set({{"mon", std::to_string(pick(5))}}, [&](auto scope) { scope.setFromRun(1 + pick(5)); }) : story.clear({}, [&](auto scope) { scope.setFromRun(1 + pick(5)); }); break;
+      case 21:
+        pick(3) ? story.set({{"mon", std::to_string(pick(5))}}, [&](auto scope) { scope.setFromRun(1 + pick(5)); })
+                : story.clear({}, [&](auto scope) { scope.setFromRun(1 + pick(5)); });
+        break;
     }
   }
   Story story;
@@ -119,7 +130,8 @@ TEST_P(P3AViewIsAFoldTest, NoJobEverHasTwoOpenAttempts) {
         int open = 0;
         auto job = chaos.story.job(id);
         for (auto attempt : job.get().getAttempts()) {
-          open += attempt.getOutcome() == schema::AttemptRow::Outcome::RUNNING || attempt.getOutcome() == schema::AttemptRow::Outcome::PUBLISHING;
+          open += attempt.getOutcome() == schema::AttemptRow::Outcome::RUNNING ||
+                  attempt.getOutcome() == schema::AttemptRow::Outcome::PUBLISHING;
         }
         ASSERT_EQ(open, job.get().getState() == schema::RunState::RUNNING ? 1 : 0) << "seed " << GetParam() << ", job " << id;
       }
