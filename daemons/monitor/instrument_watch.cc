@@ -181,7 +181,11 @@ bool InstrumentWatch::examine_next(bool retries, size_t& readers_busy, size_t& r
 }
 
 kj::Promise<void> InstrumentWatch::examine(Examination examination) {
-  auto reading = services_.reader.read(examination.path, root_of(examination.path), examination.stamp.size_bytes);
+  kj::Promise<std::string> target = examination.path;
+  if (examination.stamp.linked) target = services_.loop.on_pool([path = examination.path] { return resolved(path); });
+  auto reading = target.then([this, root = root_of(examination.path), size_bytes = examination.stamp.size_bytes](std::string path) {
+    return services_.reader.read(std::move(path), root, size_bytes);
+  });
   return reading.then([this, examination = std::move(examination)](kj::Own<capnp::MessageReader> report) mutable {
     auto looking = services_.loop.on_pool([path = examination.path] { return look_at(path); });
     return looking.then([this, examination = std::move(examination), report = kj::mv(report)](Look after) mutable {

@@ -199,8 +199,12 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
     return child.ask(path, root).exclusiveJoin(kj::mv(late));
   }
 
-  kj::Promise<void> next_request() {
-    if (!queue_.empty()) return kj::READY_NOW;
+  kj::Promise<std::shared_ptr<Request>> next_request() {
+    if (!queue_.empty()) {
+      auto request = std::move(queue_.front());
+      queue_.pop_front();
+      return request;
+    }
     auto pair = kj::newPromiseAndFulfiller<void>();
     idle_.push_back(kj::mv(pair.fulfiller));
     return pair.promise.then([this] { return next_request(); });
@@ -208,9 +212,7 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
 
   /// Serves requests until the child fails one.
   kj::Promise<void> work(kj::Own<Child> child) {
-    return next_request().then([this, child = kj::mv(child)]() mutable -> kj::Promise<void> {
-      auto request = std::move(queue_.front());
-      queue_.pop_front();
+    return next_request().then([this, child = kj::mv(child)](std::shared_ptr<Request> request) mutable -> kj::Promise<void> {
       if (!request->fulfiller->isWaiting()) return work(kj::mv(child));
       Child& asked = *child;
       auto answer = ask(asked, request->path, request->root, request->size_bytes);

@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "daemons/monitor/stat_stamp.h"
 
@@ -19,6 +21,11 @@ Look look_at(const std::string& path) {
   if (S_ISDIR(target.st_mode)) return look;
   look.stamp = stamp_of(target, S_ISLNK(here.st_mode));
   return look;
+}
+
+std::string resolved(const std::string& path) {
+  std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
+  return real ? std::string(real.get()) : path;
 }
 
 }  // namespace daemons

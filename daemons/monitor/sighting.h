@@ -39,4 +39,8 @@ struct Look {
 /// stat() of `path`, following a symbolic link. May block on a file server: call it on the pool.
 Look look_at(const std::string& path);
 
+/// Where symbolic links lead; `path` itself when they lead nowhere. The reader opens no link, so that what it opens is what was
+/// checked to lie inside the raw folder. May block: call it on the pool.
+std::string resolved(const std::string& path);
+
 }  // namespace daemons

@@ -175,6 +175,7 @@ TEST_F(MonitorTest, RefusedFileIsDetectedWhenItIsCompleted) {
 }
 
 TEST_F(MonitorTest, SlowCopyIsOneRunOnItsFinalBytes) {
+  settings_.completeness.give_up_after_ns = 3'600'000'000'000;
   start_watching();
   {
     std::ofstream slow(archive() + "/MARI28001.nxs");
@@ -221,7 +222,7 @@ TEST_F(MonitorTest, RestartFindsWhatWasMissedInOrderAndNothingElse) {
 
   for (int number : {12, 23, 21, 25, 22, 24}) {
     std::string name = "MARI" + std::to_string(number) + ".nxs";
-    write(name, "run, with other bytes");
+    write(name, "run     ");
     // Of an hour ago, so that none has to settle first.
     fs::last_write_time(archive() + "/" + name, fs::file_time_type::clock::now() - std::chrono::hours(1));
   }
@@ -375,9 +376,10 @@ TEST_F(MonitorTest, RealFilesAreDetectedOrRefusedAsTheyAre) {
     ++count;
   }
   fs::create_symlink("/etc/hostname", archive() + "/LINK1.nxs");
+  fs::create_symlink("CSP85423.nxs", archive() + "/LINK3.nxs");
   mkfifo((archive() + "/PIPE2.nxs").c_str(), 0600);
-  until_told(count + 2);
-  EXPECT_EQ(ledger_.told.size(), count + 2);
+  until_told(count + 3);
+  EXPECT_EQ(ledger_.told.size(), count + 3);
   std::map<std::string, std::string> outcomes;
   for (auto& said : ledger_.told) {
     outcomes[fs::path(said.path).filename()] = said.refused ? said.code : "run " + std::to_string(said.run_number);
@@ -392,6 +394,7 @@ TEST_F(MonitorTest, RealFilesAreDetectedOrRefusedAsTheyAre) {
   EXPECT_EQ(outcomes["amor2025n006003.hdf"], "git_lfs_pointer");
   EXPECT_EQ(outcomes["LINK1.nxs"], "outside_archive");
   EXPECT_EQ(outcomes["PIPE2.nxs"], "not_regular");
+  EXPECT_EQ(outcomes["LINK3.nxs"], "run 3") << "a link inside the archive is a name like any other";
   if (HasFailure()) {
     for (auto& [name, outcome] : outcomes) std::cerr << name << ": " << outcome << "\n";
   }

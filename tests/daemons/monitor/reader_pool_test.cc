@@ -74,13 +74,13 @@ TEST_F(ReaderPoolTest, OneCrashIsForgiven) {
 
 TEST_F(ReaderPoolTest, FileThatTakesTooLongIsRefusedAndOthersGoOn) {
   ReaderPoolSettings impatient = settings();
-  impatient.time_limit_ms = 300;
+  impatient.time_limit_ms = 1000;
   impatient.children = 1;
   auto pool = make_reader_pool(loop_, impatient);
   folder_.write("bad.nxs", "hang");
   folder_.write("good.nxs", "run 7");
   EXPECT_EQ(read(*pool, "bad.nxs"), "reader_failed");
-  EXPECT_NE(text_.find("longer than 0.3 s"), std::string::npos) << text_;
+  EXPECT_NE(text_.find("longer than 1 s"), std::string::npos) << text_;
   EXPECT_EQ(read(*pool, "good.nxs"), "run 7");
 }
 
