@@ -12,9 +12,10 @@ base::Result<kj::Array<capnp::word>> canonical_event(schema::Event::Reader event
   kj::Array<capnp::word> words = capnp::canonicalize(event);
   const size_t size = words.size() * sizeof(capnp::word);
   if (size > kMaxEventBytes) {
-    return base::Status(base::Code::kInvalidArgument,
-                        fmt::format("the event would take {} bytes, {} are allowed; put long text into a blob and name it by its SHA-256",
-                                    size, kMaxEventBytes));
+    return base::Status(
+        base::Code::kInvalidArgument,
+        fmt::format("the event would take {} bytes, {} are allowed; put long text into a blob and name it by its SHA-256", size,
+                    kMaxEventBytes));
   }
   return words;
 }

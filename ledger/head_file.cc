@@ -113,8 +113,8 @@ base::Result<HeadSlot> read_head_file(const std::filesystem::path& path) {
   ::close(file);
   if (!status.is_ok()) return status;
   if (!newest) {
-    return base::Status(base::Code::kCorruption, fmt::format("{}: none of its {} slots is whole; put the file back from a copy",
-                                                             path.string(), kHeadSlots));
+    return base::Status(base::Code::kCorruption,
+                        fmt::format("{}: none of its {} slots is whole; put the file back from a copy", path.string(), kHeadSlots));
   }
   return *newest;
 }

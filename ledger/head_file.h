@@ -65,7 +65,7 @@ class HeadFile {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  TreeEdge edge_;         // guarded by mutex_, as all below
+  TreeEdge edge_;  // guarded by mutex_, as all below
   int64_t time_ns_ = 0;
   bool pending_ = false;
   bool stop_ = false;

@@ -36,8 +36,10 @@ class FolderLock {
     file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (file_ < 0) return {base::Code::kUnavailable, fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno))};
     if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return {};
-    if (errno != EWOULDBLOCK) return {base::Code::kUnavailable, fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
-    return {base::Code::kConflict, fmt::format("{}: another process has this ledger open; stop it, or connect to it", folder.string())};
+    if (errno != EWOULDBLOCK)
+      return {base::Code::kUnavailable, fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
+    return {base::Code::kConflict,
+            fmt::format("{}: another process has this ledger open; stop it, or connect to it", folder.string())};
   }
 
  private:
@@ -64,8 +66,9 @@ base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& 
     std::string id;
     if (const auto found = cut->get(Table::kMeta, kIdKey, id); !found.is_ok()) return found.status();
     if (!id.empty() && id != promised.id) {
-      return {base::Code::kCorruption, fmt::format("{}: HEAD is that of ledger {}, the database that of ledger {}; put back the HEAD that belongs here",
-                                                   folder.string(), promised.id, id)};
+      return {base::Code::kCorruption,
+              fmt::format("{}: HEAD is that of ledger {}, the database that of ledger {}; put back the HEAD that belongs here",
+                          folder.string(), promised.id, id)};
     }
   }
   if (held.head() < promised.size) {
@@ -81,7 +84,8 @@ base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& 
   if (!edge.is_ok()) return edge.status().in(folder.string());
   if (edge->root() != promised.root) {
     return {base::Code::kCorruption,
-            fmt::format("{}: the first {} events are not those HEAD promises (root {}, not {}); nothing was changed, restore the folder from a copy",
+            fmt::format("{}: the first {} events are not those HEAD promises (root {}, not {}); nothing was changed, restore the "
+                        "folder from a copy",
                         folder.string(), promised.size, base::hex(edge->root()), base::hex(promised.root))};
   }
   return {};
@@ -131,13 +135,14 @@ class StoredLedger final : public Ledger {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& folder, const Options& options, const base::Clock& clock,
-                                                   Rules rules) {
+base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& folder, const Options& options,
+                                                   const base::Clock& clock, Rules rules) {
   const std::filesystem::path database = folder / "db", head_path = folder / "HEAD";
   std::error_code error;
   if (options.create_if_missing) std::filesystem::create_directories(folder, error);
   if (!std::filesystem::is_directory(folder)) {
-    return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there{}{}", folder.string(), error ? ": " : "", error ? error.message() : ""));
+    return base::Status(base::Code::kNotFound,
+                        fmt::format("{}: no ledger there{}{}", folder.string(), error ? ": " : "", error ? error.message() : ""));
   }
   const auto lock = std::make_shared<FolderLock>();
   if (base::Status locked = lock->lock(folder); !locked.is_ok()) return locked;
@@ -161,8 +166,10 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
     if (base::Status kept = keeps_promise(folder, *promised, cut.get()); !kept.is_ok()) return kept;
     id = promised->id;
   } else if (known) {
-    return base::Status(base::Code::kCorruption,
-                        fmt::format("{}: HEAD is missing, so nobody can tell whether the database is whole; put it back from a copy of the folder", folder.string()));
+    return base::Status(
+        base::Code::kCorruption,
+        fmt::format("{}: HEAD is missing, so nobody can tell whether the database is whole; put it back from a copy of the folder",
+                    folder.string()));
   } else if (!looked.is_ok() && !options.create_if_missing) {
     return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there", folder.string()));
   }
@@ -170,16 +177,20 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
 
   // The engine must not meet a full disk while it recovers either (docs/adr/0001-one-writer.md).
   if (const auto space = std::filesystem::space(folder, error); !error && space.available < options.min_free_bytes) {
-    return base::Status(base::Code::kUnavailable, fmt::format("{}: {} bytes of space are left on the disk, {} must stay free; make room and start again",
-                                                              folder.string(), space.available, options.min_free_bytes));
+    return base::Status(base::Code::kUnavailable,
+                        fmt::format("{}: {} bytes of space are left on the disk, {} must stay free; make room and start again",
+                                    folder.string(), space.available, options.min_free_bytes));
   }
   auto health = std::make_shared<HealthBoard>();
   if (id.empty()) id = new_id();
-  auto head_file = HeadFile::open(head_path, {.number = 0, .id = id, .size = 0, .root = TreeEdge().root(), .time_ns = clock.now_ns()},
-                                  [health](base::Status status) { health->read_only(status); });
+  auto head_file =
+      HeadFile::open(head_path, {.number = 0, .id = id, .size = 0, .root = TreeEdge().root(), .time_ns = clock.now_ns()},
+                     [health](base::Status status) { health->read_only(status); });
   if (!head_file.is_ok()) return head_file.status();
   std::filesystem::create_directories(database, error);
-  const auto fault = [health](const base::Status& status, bool passing) { passing ? health->storage_low(status) : health->read_only(status); };
+  const auto fault = [health](const base::Status& status, bool passing) {
+    passing ? health->storage_low(status) : health->read_only(status);
+  };
   auto store = Store::open(database, {.create = true, .views = rules.views, .held = lock, .on_fault = fault});
   if (!store.is_ok()) return store.status();
 
@@ -189,7 +200,8 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   auto state = load_log_state(*(*store)->live());
   if (!state.is_ok()) return state.status().in(folder.string());
   if (const auto stale = (*store)->stale_views(); !stale.empty()) {
-    if (base::Status rebuilt = ledger::rebuild_views(**store, state->head(), stale); !rebuilt.is_ok()) return rebuilt.in(folder.string());
+    if (base::Status rebuilt = ledger::rebuild_views(**store, state->head(), stale); !rebuilt.is_ok())
+      return rebuilt.in(folder.string());
   }
 
   auto opened = std::make_unique<StoredLedger>(id, health, std::move(rules));

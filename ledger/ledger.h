@@ -67,20 +67,21 @@ class Snapshot : public RowReader {
 class Ledger {
  public:
   struct Options {
-    size_t queue_commands = 65536;             // more waiting commands than this are answered kUnavailable at once
+    size_t queue_commands = 65536;  // more waiting commands than this are answered kUnavailable at once
     size_t queue_bytes = 256u << 20;
     bool create_if_missing = true;
-    bool sync = true;                          // false only in benchmarks: then an answer promises nothing
-    uint64_t min_free_bytes = 128u << 20;      // less room on the disk than this: no commands, before the storage engine runs into it
-    int storage_probe_ms = 1000;               // how often it is looked whether there is room again
+    bool sync = true;                      // false only in benchmarks: then an answer promises nothing
+    uint64_t min_free_bytes = 128u << 20;  // less room on the disk than this: no commands, before the storage engine runs into it
+    int storage_probe_ms = 1000;           // how often it is looked whether there is room again
   };
 
   /// kCorruption: the folder holds less than its HEAD promised (the message says how much is missing), or cannot be read.
   /// kUnsupportedVersion: written by a newer release. kConflict: another process has it open. A refused folder is left as it was.
-  static base::Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options, const base::Clock& clock);
+  static base::Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options,
+                                                    const base::Clock& clock);
   /// The same with other rules than the standard ones.
-  static base::Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options, const base::Clock& clock,
-                                                    Rules rules);
+  static base::Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& folder, const Options& options,
+                                                    const base::Clock& clock, Rules rules);
   virtual ~Ledger() = default;
 
   using Done = std::function<void(Answer)>;

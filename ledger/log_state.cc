@@ -29,7 +29,8 @@ base::Result<TreeEdge> load_edge(const Cut& cut, uint64_t size) {
     if (!found.is_ok()) {
       status = found.status();
     } else if (!*found || bytes.size() != hash.size()) {
-      status = corrupt(fmt::format("the tree over the log lacks node {} of level {}; restore the ledger from a copy", index, level));
+      status =
+          corrupt(fmt::format("the tree over the log lacks node {} of level {}; restore the ledger from a copy", index, level));
     } else {
       std::memcpy(hash.data(), bytes.data(), hash.size());
     }

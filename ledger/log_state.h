@@ -10,8 +10,8 @@
 namespace ledger {
 
 struct LogState {
-  TreeEdge edge;         // its size is the last seq
-  int64_t time_ns = 0;   // of the last event
+  TreeEdge edge;        // its size is the last seq
+  int64_t time_ns = 0;  // of the last event
   uint64_t head() const { return edge.size(); }
 };
 

@@ -9,8 +9,8 @@
 
 namespace ledger {
 
-base::Sha256 leaf_hash(std::string_view event_bytes);                                        // SHA-256(0x00 || bytes)
-base::Sha256 node_hash(const base::Sha256& left, const base::Sha256& right);                 // SHA-256(0x01 || left || right)
+base::Sha256 leaf_hash(std::string_view event_bytes);                         // SHA-256(0x00 || bytes)
+base::Sha256 node_hash(const base::Sha256& left, const base::Sha256& right);  // SHA-256(0x01 || left || right)
 
 /// The right edge of the tree: the roots of its complete subtrees, largest first. Enough to append and to know the root.
 ///

@@ -11,7 +11,8 @@ namespace ledger {
 
 /// Borrowed views must outlive the ledger.
 struct Rules {
-  std::function<base::Result<EventDrafts>(const RowReader& rows, const DecideContext& context, schema::Command::Reader command)> decide;
+  std::function<base::Result<EventDrafts>(const RowReader& rows, const DecideContext& context, schema::Command::Reader command)>
+      decide;
   std::span<const View* const> views;
 };
 

@@ -24,12 +24,12 @@ constexpr uint64_t kFormat = 1;
 constexpr std::string_view kFormatKey = "format";
 constexpr size_t kTableSlots = 64;
 constexpr std::array<std::pair<Table, const char*>, 7> kBaseTables{{{Table::kEvents, "events"},
-                                                                     {Table::kSubjects, "subjects"},
-                                                                     {Table::kBlobs, "blobs"},
-                                                                     {Table::kTree, "tree"},
-                                                                     {Table::kCommands, "commands"},
-                                                                     {Table::kPositions, "positions"},
-                                                                     {Table::kMeta, "meta"}}};
+                                                                    {Table::kSubjects, "subjects"},
+                                                                    {Table::kBlobs, "blobs"},
+                                                                    {Table::kTree, "tree"},
+                                                                    {Table::kCommands, "commands"},
+                                                                    {Table::kPositions, "positions"},
+                                                                    {Table::kMeta, "meta"}}};
 constexpr std::string_view kViewPrefix = "view_";
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -64,12 +64,15 @@ class FaultListener final : public rocksdb::EventListener {
   FaultListener(std::function<void(const base::Status&, bool)> report, std::shared_ptr<Faults> faults)
       : report_(std::move(report)), faults_(std::move(faults)) {}
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
-    const bool log_failed = reason == rocksdb::BackgroundErrorReason::kWriteCallback || reason == rocksdb::BackgroundErrorReason::kMemTable;
+    const bool log_failed =
+        reason == rocksdb::BackgroundErrorReason::kWriteCallback || reason == rocksdb::BackgroundErrorReason::kMemTable;
     if (log_failed) faults_->log_failed = true;
     faults_->stopped = true;
     report_(to_status(*status), is_no_space(*status) && !log_failed);
   }
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override { *auto_recovery = false; }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
 
  private:
   const std::function<void(const base::Status&, bool)> report_;
@@ -160,7 +163,8 @@ struct Store::State {
   std::shared_ptr<const Tables> tables;  // guarded by mutex
 
   std::shared_ptr<rocksdb::ColumnFamilyHandle> hold(rocksdb::ColumnFamilyHandle* handle) const {
-    return {handle, [db = database](rocksdb::ColumnFamilyHandle* table) { db->DestroyColumnFamilyHandle(table).PermitUncheckedError(); }};
+    return {handle,
+            [db = database](rocksdb::ColumnFamilyHandle* table) { db->DestroyColumnFamilyHandle(table).PermitUncheckedError(); }};
   }
   std::shared_ptr<const Tables> current() const {
     std::lock_guard lock(mutex);
@@ -274,8 +278,9 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
       for (const View* each : state->views) known = known || family->first == each->name();
     }
     if (!known) {
-      return base::Status(base::Code::kUnsupportedVersion,
-                          fmt::format("{}: holds a table \"{}\" this release does not know; open it with the release that wrote it", path, name));
+      return base::Status(
+          base::Code::kUnsupportedVersion,
+          fmt::format("{}: holds a table \"{}\" this release does not know; open it with the release that wrote it", path, name));
     }
   }
   size_t missing = 0;
@@ -310,10 +315,11 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   if (!found.is_ok()) return found.status();
   if (*found && (value.size() != 8 || read_u64(value) > kFormat)) {
     return base::Status(base::Code::kUnsupportedVersion,
-                        fmt::format("{}: is of format {}, this release reads up to {}; open it with the release that wrote it", path,
-                                    value.size() == 8 ? read_u64(value) : 0, kFormat));
+                        fmt::format("{}: is of format {}, this release reads up to {}; open it with the release that wrote it",
+                                    path, value.size() == 8 ? read_u64(value) : 0, kFormat));
   }
-  if (*found && missing > 0) return base::Status(base::Code::kCorruption, fmt::format("{}: {} of its tables are missing", path, missing));
+  if (*found && missing > 0)
+    return base::Status(base::Code::kCorruption, fmt::format("{}: {} of its tables are missing", path, missing));
 
   // The tables each view's rows are in; what no view is in was left by a rebuild that did not end.
   Batch batch;
@@ -373,8 +379,10 @@ std::shared_ptr<const Cut> Store::cut() const {
 
 base::Status Store::resume() {
   if (!state_->faults->stopped) return {};
-  if (state_->faults->log_failed) return {base::Code::kUnavailable, state_->folder.string() + ": the write-ahead log failed; restart"};
-  if (const rocksdb::Status resumed = state_->database->Resume(); !resumed.ok()) return to_status(resumed).in(state_->folder.string());
+  if (state_->faults->log_failed)
+    return {base::Code::kUnavailable, state_->folder.string() + ": the write-ahead log failed; restart"};
+  if (const rocksdb::Status resumed = state_->database->Resume(); !resumed.ok())
+    return to_status(resumed).in(state_->folder.string());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const auto tables = state_->current();
   for (const auto& handle : tables->handles) {

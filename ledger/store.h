@@ -17,7 +17,9 @@
 namespace ledger {
 
 enum class Table : uint16_t { kEvents, kSubjects, kBlobs, kTree, kCommands, kPositions, kMeta, kFirstView = 16 };
-inline Table view_table(ViewId view) { return static_cast<Table>(static_cast<uint16_t>(Table::kFirstView) + static_cast<uint16_t>(view)); }
+inline Table view_table(ViewId view) {
+  return static_cast<Table>(static_cast<uint16_t>(Table::kFirstView) + static_cast<uint16_t>(view));
+}
 
 /// The database folder.
 ///
@@ -91,7 +93,8 @@ class Store : public std::enable_shared_from_this<Store> {
 
   /// Room left on the disk, for this user.
   uint64_t free_bytes() const;
-  /// After a fault that could pass, once there is room again: everything in memory goes to table files, a new write-ahead log begins.
+  /// After a fault that could pass, once there is room again: everything in memory goes to table files, a new write-ahead log
+  /// begins.
   base::Status resume();
   /// Views whose rows are missing or of another version.
   std::vector<const View*> stale_views() const;

@@ -99,11 +99,20 @@ Subjects subjects_of(schema::Event::Reader event,
   using Body = schema::Event::Body;
   const auto body = event.getBody();
   switch (body.which()) {
-    case Body::UNSET: break;
-    case Body::INSTRUMENT_CONFIGURED: collect.about_instrument(view(body.getInstrumentConfigured().getInstrument())); break;
-    case Body::INSTRUMENT_PAUSED: collect.about_instrument(view(body.getInstrumentPaused().getInstrument())); break;
-    case Body::INSTRUMENT_RESUMED: collect.about_instrument(view(body.getInstrumentResumed().getInstrument())); break;
-    case Body::SCRIPT_REGISTERED: collect.about_instrument(view(body.getScriptRegistered().getInstrument())); break;
+    case Body::UNSET:
+      break;
+    case Body::INSTRUMENT_CONFIGURED:
+      collect.about_instrument(view(body.getInstrumentConfigured().getInstrument()));
+      break;
+    case Body::INSTRUMENT_PAUSED:
+      collect.about_instrument(view(body.getInstrumentPaused().getInstrument()));
+      break;
+    case Body::INSTRUMENT_RESUMED:
+      collect.about_instrument(view(body.getInstrumentResumed().getInstrument()));
+      break;
+    case Body::SCRIPT_REGISTERED:
+      collect.about_instrument(view(body.getScriptRegistered().getInstrument()));
+      break;
     case Body::VARIABLES_SET:
       collect.about_instrument(view(body.getVariablesSet().getInstrument()));
       collect.about_scope(body.getVariablesSet().getScope());
@@ -112,20 +121,36 @@ Subjects subjects_of(schema::Event::Reader event,
       collect.about_instrument(view(body.getVariablesCleared().getInstrument()));
       collect.about_scope(body.getVariablesCleared().getScope());
       break;
-    case Body::RUN_DETECTED: collect.about_detection(body.getRunDetected()); break;
-    case Body::RUN_REVISED: collect.about_detection(body.getRunRevised()); break;
-    case Body::RUN_ANNOTATED: collect.about_run(body.getRunAnnotated().getRun()); break;
+    case Body::RUN_DETECTED:
+      collect.about_detection(body.getRunDetected());
+      break;
+    case Body::RUN_REVISED:
+      collect.about_detection(body.getRunRevised());
+      break;
+    case Body::RUN_ANNOTATED:
+      collect.about_run(body.getRunAnnotated().getRun());
+      break;
     case Body::RAW_FILE_REFUSED: {
       const auto refused = body.getRawFileRefused();
       collect.about_instrument(view(refused.getInstrument()));
       if (refused.getRunNumber() != 0) collect.about_linked(run_subject(view(refused.getInstrument()), refused.getRunNumber()));
       break;
     }
-    case Body::RUN_SKIPPED: collect.about_run(body.getRunSkipped().getRun()); break;
-    case Body::REDUCTION_REQUESTED: collect.about_run(body.getReductionRequested().getRun()); break;
-    case Body::JOB_QUEUED: collect.about_new_job(event.getSeq(), body.getJobQueued()); break;
-    case Body::JOB_HELD: collect.about_job(body.getJobHeld().getJob()); break;
-    case Body::JOB_RELEASED: collect.about_job(body.getJobReleased().getJob()); break;
+    case Body::RUN_SKIPPED:
+      collect.about_run(body.getRunSkipped().getRun());
+      break;
+    case Body::REDUCTION_REQUESTED:
+      collect.about_run(body.getReductionRequested().getRun());
+      break;
+    case Body::JOB_QUEUED:
+      collect.about_new_job(event.getSeq(), body.getJobQueued());
+      break;
+    case Body::JOB_HELD:
+      collect.about_job(body.getJobHeld().getJob());
+      break;
+    case Body::JOB_RELEASED:
+      collect.about_job(body.getJobReleased().getJob());
+      break;
     case Body::ATTEMPT_STARTED:
       collect.about_job(body.getAttemptStarted().getJob());
       collect.about_worker(body.getAttemptStarted().getWorker());
@@ -134,18 +159,34 @@ Subjects subjects_of(schema::Event::Reader event,
       collect.about_job(body.getAttemptLost().getJob());
       collect.about_worker(body.getAttemptLost().getWorker());
       break;
-    case Body::ATTEMPT_FAILED: collect.about_job(body.getAttemptFailed().getJob()); break;
-    case Body::ATTEMPT_SUCCEEDED: collect.about_job(body.getAttemptSucceeded().getJob()); break;
+    case Body::ATTEMPT_FAILED:
+      collect.about_job(body.getAttemptFailed().getJob());
+      break;
+    case Body::ATTEMPT_SUCCEEDED:
+      collect.about_job(body.getAttemptSucceeded().getJob());
+      break;
     case Body::RESULT_REJECTED:
       collect.about_job(body.getResultRejected().getJob());
       collect.about_worker(body.getResultRejected().getWorker());
       break;
-    case Body::JOB_SUCCEEDED: collect.about_job(body.getJobSucceeded().getJob()); break;
-    case Body::JOB_FAILED: collect.about_job(body.getJobFailed().getJob()); break;
-    case Body::JOB_SKIPPED: collect.about_job(body.getJobSkipped().getJob()); break;
-    case Body::JOB_CANCELLED: collect.about_job(body.getJobCancelled().getJob()); break;
-    case Body::WORKER_JOINED: collect.about_worker(body.getWorkerJoined().getWorker()); break;
-    case Body::WORKER_LEFT: collect.about_worker(body.getWorkerLeft().getWorker()); break;
+    case Body::JOB_SUCCEEDED:
+      collect.about_job(body.getJobSucceeded().getJob());
+      break;
+    case Body::JOB_FAILED:
+      collect.about_job(body.getJobFailed().getJob());
+      break;
+    case Body::JOB_SKIPPED:
+      collect.about_job(body.getJobSkipped().getJob());
+      break;
+    case Body::JOB_CANCELLED:
+      collect.about_job(body.getJobCancelled().getJob());
+      break;
+    case Body::WORKER_JOINED:
+      collect.about_worker(body.getWorkerJoined().getWorker());
+      break;
+    case Body::WORKER_LEFT:
+      collect.about_worker(body.getWorkerLeft().getWorker());
+      break;
   }
   std::sort(subjects.keys.begin(), subjects.keys.end());
   subjects.keys.erase(std::unique(subjects.keys.begin(), subjects.keys.end()), subjects.keys.end());

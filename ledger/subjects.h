@@ -22,8 +22,8 @@ std::string actor_subject(std::string_view actor);
 /// Whatever is about a job is also about its runs, instrument and experiment, and whatever is about a run also about its
 /// experiment. The event that makes the job (or finds the experiment) leaves that as a link for the events that follow.
 struct Subjects {
-  std::vector<std::string> keys;     // sorted, no key twice
-  std::string link_from;             // empty = no new link
+  std::vector<std::string> keys;  // sorted, no key twice
+  std::string link_from;          // empty = no new link
   std::vector<std::string> link_to;
 };
 

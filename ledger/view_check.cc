@@ -22,25 +22,27 @@ using VisitEvent = std::function<base::Status(uint64_t seq, schema::Event::Reade
 base::Status each_event(const Cut& cut, uint64_t from, uint64_t to, const VisitEvent& visit) {
   uint64_t expected = from;
   base::Status status;
-  const base::Status scanned = cut.scan(Table::kEvents, u64_key(from), u64_key(to + 1), [&](std::string_view key, std::string_view bytes) {
-    if (key != u64_key(expected)) return false;
-    const auto words = as_words(bytes);
-    try {
-      StoredEvent event(words);
-      status = visit(expected, event.get());
-    } catch (const StoreFault& fault) {
-      status = fault.status;
-    } catch (const kj::Exception& error) {
-      status = {base::Code::kInternal, fmt::format("event {} cannot be folded: {}", expected, error.getDescription().cStr())};
-    } catch (const std::exception& error) {
-      status = {base::Code::kInternal, fmt::format("event {} cannot be folded: {}", expected, error.what())};
-    }
-    expected += 1;
-    return status.is_ok();
-  });
+  const base::Status scanned =
+      cut.scan(Table::kEvents, u64_key(from), u64_key(to + 1), [&](std::string_view key, std::string_view bytes) {
+        if (key != u64_key(expected)) return false;
+        const auto words = as_words(bytes);
+        try {
+          StoredEvent event(words);
+          status = visit(expected, event.get());
+        } catch (const StoreFault& fault) {
+          status = fault.status;
+        } catch (const kj::Exception& error) {
+          status = {base::Code::kInternal, fmt::format("event {} cannot be folded: {}", expected, error.getDescription().cStr())};
+        } catch (const std::exception& error) {
+          status = {base::Code::kInternal, fmt::format("event {} cannot be folded: {}", expected, error.what())};
+        }
+        expected += 1;
+        return status.is_ok();
+      });
   if (!scanned.is_ok()) return scanned;
   if (!status.is_ok()) return status;
-  if (expected <= to) return {base::Code::kCorruption, fmt::format("event {} is missing from the log; restore the ledger from a copy", expected)};
+  if (expected <= to)
+    return {base::Code::kCorruption, fmt::format("event {} is missing from the log; restore the ledger from a copy", expected)};
   return {};
 }
 
@@ -116,7 +118,8 @@ base::Status check_view(const Cut& cut, uint64_t head, const View& view) {
     } else if (row->first < key) {
       difference = differs(view, row->first, "follows from the log, but is not stored", row->second.seq);
     } else if (*row->second.bytes != bytes) {
-      const auto [folded_at, stored_at] = std::mismatch(row->second.bytes->begin(), row->second.bytes->end(), bytes.begin(), bytes.end());
+      const auto [folded_at, stored_at] =
+          std::mismatch(row->second.bytes->begin(), row->second.bytes->end(), bytes.begin(), bytes.end());
       difference = differs(view, key,
                            fmt::format("{} bytes are stored, the log leads to {}, different from byte {} on", bytes.size(),
                                        row->second.bytes->size(), folded_at - row->second.bytes->begin()),

@@ -22,7 +22,8 @@ base::Status invalid(std::string message) { return {base::Code::kInvalidArgument
 
 /// Whether the same id gets this answer for ever, or may try again.
 bool is_final(const base::Status& status) {
-  return status.code() != base::Code::kUnavailable && status.code() != base::Code::kTimedOut && status.code() != base::Code::kInternal;
+  return status.code() != base::Code::kUnavailable && status.code() != base::Code::kTimedOut &&
+         status.code() != base::Code::kInternal;
 }
 
 std::string command_key(const Identity& identity, std::string_view id) {
@@ -121,10 +122,12 @@ void Writer::submit_all(capnp::List<schema::Command>::Reader commands, const Ide
     for (auto command : commands) words += command.totalSize().wordCount;
     submission = std::make_unique<Submission>(words);
     submission->message.setRoot(commands);
-    for (auto command : submission->message.getRoot<capnp::List<schema::Command>>().asReader()) submission->commands.push_back(command);
+    for (auto command : submission->message.getRoot<capnp::List<schema::Command>>().asReader())
+      submission->commands.push_back(command);
     submission->bytes = words * sizeof(capnp::word);
   } catch (const kj::Exception& error) {
-    const Answer refused{.status = invalid(fmt::format("the commands cannot be read: {}", error.getDescription().cStr())), .events = {}};
+    const Answer refused{.status = invalid(fmt::format("the commands cannot be read: {}", error.getDescription().cStr())),
+                         .events = {}};
     done(std::vector<Answer>(commands.size(), refused));
     return;
   }
@@ -234,14 +237,14 @@ std::vector<Writer::Share> Writer::take_group() {
 
 void Writer::process(const std::vector<Share>& group) {
   if (!has_room(group)) {
-    health_->storage_low({base::Code::kUnavailable, fmt::format("{} bytes of space are left on the disk, {} must stay free", store_->free_bytes(),
-                                                                options_.min_free_bytes)});
+    health_->storage_low({base::Code::kUnavailable, fmt::format("{} bytes of space are left on the disk, {} must stay free",
+                                                                store_->free_bytes(), options_.min_free_bytes)});
   }
   if (const Health health = health_->get(); health.state != Health::State::kOk) {
-    const base::Status stopped(base::Code::kUnavailable,
-                               fmt::format("the ledger takes no commands: {}; {}", health.detail,
-                                           health.state == Health::State::kStorageLow ? "free some space, it goes on by itself"
-                                                                                      : "reads go on; mend the storage and restart"));
+    const base::Status stopped(base::Code::kUnavailable, fmt::format("the ledger takes no commands: {}; {}", health.detail,
+                                                                     health.state == Health::State::kStorageLow
+                                                                         ? "free some space, it goes on by itself"
+                                                                         : "reads go on; mend the storage and restart"));
     refuse_group(group, stopped);
     return;
   }
@@ -261,16 +264,18 @@ void Writer::process(const std::vector<Share>& group) {
     overlay_.emit(batch_);
   } catch (const StoreFault& fault) {
     health_->read_only(fault.status);
-    const base::Status stopped(base::Code::kUnavailable,
-                               fmt::format("the ledger cannot be read and takes no commands: {}; restore it from a copy", fault.status.message()));
+    const base::Status stopped(
+        base::Code::kUnavailable,
+        fmt::format("the ledger cannot be read and takes no commands: {}; restore it from a copy", fault.status.message()));
     refuse_group(group, stopped);
     return;
   }
   const bool grown = next_.head() > durable_.head();
   if (!batch_.empty()) {
     if (const base::Status written = store_->write(batch_, grown && options_.sync); !written.is_ok()) {
-      const base::Status lost(base::Code::kUnavailable,
-                              fmt::format("not recorded, the storage failed: {}; send the command again with the same id", written.message()));
+      const base::Status lost(
+          base::Code::kUnavailable,
+          fmt::format("not recorded, the storage failed: {}; send the command again with the same id", written.message()));
       refuse_group(group, lost);
       return;
     }
@@ -307,7 +312,8 @@ Answer Writer::handle(schema::Command::Reader command, const Identity& identity)
   try {
     const std::string_view id = view(command.getId());
     if (id.empty() || id.size() > kMaxCommandIdBytes) {
-      answer.status = invalid(fmt::format("the command's id has {} bytes; give it 1 to {}, unique for its sender", id.size(), kMaxCommandIdBytes));
+      answer.status = invalid(
+          fmt::format("the command's id has {} bytes; give it 1 to {}, unique for its sender", id.size(), kMaxCommandIdBytes));
       return answer;
     }
     const std::string key = command_key(identity, id);
@@ -326,7 +332,8 @@ Answer Writer::handle(schema::Command::Reader command, const Identity& identity)
     if (is_final(answer.status)) remember(key, answer);
   } catch (const kj::Exception& error) {
     overlay_.rollback();
-    answer.status = {base::Code::kInternal, fmt::format("command {}: {}", base::printable(view(command.getId())), error.getDescription().cStr())};
+    answer.status = {base::Code::kInternal,
+                     fmt::format("command {}: {}", base::printable(view(command.getId())), error.getDescription().cStr())};
   } catch (const std::exception& error) {
     overlay_.rollback();
     answer.status = {base::Code::kInternal, fmt::format("command {}: {}", base::printable(view(command.getId())), error.what())};
@@ -392,7 +399,8 @@ base::Status Writer::put_position(schema::Position::Reader position) {
     return invalid(fmt::format("the position's daemon has a name of {} bytes; {} are allowed", daemon.size(), kMaxDaemonNameBytes));
   }
   if (position.getSeq() > next_.head()) {
-    return invalid(fmt::format("{} cannot have reacted to event {}, the log ends at {}", base::printable(daemon), position.getSeq(), next_.head()));
+    return invalid(fmt::format("{} cannot have reacted to event {}, the log ends at {}", base::printable(daemon), position.getSeq(),
+                               next_.head()));
   }
   auto [known, fresh] = positions_.try_emplace(daemon, 0);
   if (fresh) {
@@ -447,8 +455,9 @@ void Writer::try_storage() {
   const auto reread = load_log_state(*store_->live());
   if (!reread.is_ok()) return health_->read_only(reread.status());
   if (reread->head() != durable_.head() || reread->edge.root() != durable_.edge.root()) {
-    return health_->read_only({base::Code::kCorruption, fmt::format("after the storage failed the log ends at event {}, {} were answered",
-                                                                    reread->head(), durable_.head())});
+    return health_->read_only(
+        {base::Code::kCorruption,
+         fmt::format("after the storage failed the log ends at event {}, {} were answered", reread->head(), durable_.head())});
   }
   health_->storage_back();
 }

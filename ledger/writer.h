@@ -34,8 +34,8 @@ struct Published {
 class Writer {
  public:
   using Done = std::function<void(std::vector<Answer>)>;
-  Writer(std::shared_ptr<Store> store, LogState state, Rules rules, Ledger::Options options, const base::Clock& clock, HeadFile& head_file,
-         std::shared_ptr<HealthBoard> health);
+  Writer(std::shared_ptr<Store> store, LogState state, Rules rules, Ledger::Options options, const base::Clock& clock,
+         HeadFile& head_file, std::shared_ptr<HealthBoard> health);
   /// Ends the group at hand; what still waits is answered kUnavailable.
   ~Writer();
   Writer(const Writer&) = delete;

@@ -23,7 +23,9 @@ std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-void write_file(const std::filesystem::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes; }
+void write_file(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
 
 /// Every file below a folder with its bytes.
 std::map<std::string, std::string> contents(const std::filesystem::path& folder) {
@@ -37,7 +39,8 @@ std::map<std::string, std::string> contents(const std::filesystem::path& folder)
 std::filesystem::path largest(const std::filesystem::path& folder, const std::string& extension) {
   std::filesystem::path found;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == extension && (found.empty() || entry.file_size() > std::filesystem::file_size(found))) found = entry.path();
+    if (entry.path().extension() == extension && (found.empty() || entry.file_size() > std::filesystem::file_size(found)))
+      found = entry.path();
   }
   return found;
 }

@@ -29,8 +29,12 @@ class LedgerFixture : public ::testing::Test {
   }
   void close() { ledger_.reset(); }
 
-  ledger::Answer apply(const CommandMessage& command, const ledger::Identity& who = person()) { return ledger_->apply(command.reader(), who); }
-  ledger::Answer note(std::string_view id, std::string_view text, uint64_t run = 28001) { return apply(annotate_run(id, "MARI", run, text)); }
+  ledger::Answer apply(const CommandMessage& command, const ledger::Identity& who = person()) {
+    return ledger_->apply(command.reader(), who);
+  }
+  ledger::Answer note(std::string_view id, std::string_view text, uint64_t run = 28001) {
+    return apply(annotate_run(id, "MARI", run, text));
+  }
   void note_many(int count, std::string_view prefix = "note") {
     for (int i = 0; i < count; ++i) {
       const auto answer = note(std::string(prefix) + std::to_string(i), "text " + std::to_string(i), 28000 + i);

@@ -179,7 +179,8 @@ TEST_F(LedgerTest, ManyCommandsInOneCallAreAnsweredInOrder) {
     commands.setWithCaveats(i, annotate_run("many" + std::to_string(i), "MARI", i, i % 7 == 3 ? "refuse" : "text").reader());
   }
   std::promise<std::vector<ledger::Answer>> answered;
-  ledger_->submit_all(commands.asReader(), person(), [&](std::vector<ledger::Answer> answers) { answered.set_value(std::move(answers)); });
+  ledger_->submit_all(commands.asReader(), person(),
+                      [&](std::vector<ledger::Answer> answers) { answered.set_value(std::move(answers)); });
   const auto answers = answered.get_future().get();
   ASSERT_EQ(answers.size(), kCommands);
   uint64_t seq = 0;
@@ -366,10 +367,27 @@ TEST_F(P2LogOnlyGrowsTest, BytesAreThoseOfTheFormatPage) {
   note("n1", "beam off");
   const std::string bytes = event_bytes(1);
   EXPECT_EQ(base::hex(bytes),
-            "0000000004000300" "0100000000000000" "008071c408eae318" "0000000000000000" "0900000000000000" "090000001a000000"
-            "0800000001000200" "1800000000000200" "6e31000000000000" "0100000000000000" "0500000032000000" "050000002a000000"
-            "616c696365000000" "7465737400000000" "0400000001000100" "0d0000004a000000" "616d000000000000" "010000002a000000"
-            "4d41524900000000" "6265616d206f6666" "0000000000000000");
+            "0000000004000300"
+            "0100000000000000"
+            "008071c408eae318"
+            "0000000000000000"
+            "0900000000000000"
+            "090000001a000000"
+            "0800000001000200"
+            "1800000000000200"
+            "6e31000000000000"
+            "0100000000000000"
+            "0500000032000000"
+            "050000002a000000"
+            "616c696365000000"
+            "7465737400000000"
+            "0400000001000100"
+            "0d0000004a000000"
+            "616d000000000000"
+            "010000002a000000"
+            "4d41524900000000"
+            "6265616d206f6666"
+            "0000000000000000");
   EXPECT_EQ(base::hex(ledger::leaf_hash(bytes)), "a6868c7df8b5ad15908aa9d498c56f5b8dc66dcfe2275f7b9fc6d5770d89ac7d");
 }
 
@@ -438,7 +456,8 @@ TEST_F(P4OnceTest, SameIdTwiceInOneGroupIsOneCommand) {
   commands.setWithCaveats(2, annotate_run("b", "MARI", 1, "refuse").reader());
   commands.setWithCaveats(3, annotate_run("b", "MARI", 1, "refuse").reader());
   std::promise<std::vector<ledger::Answer>> answered;
-  ledger_->submit_all(commands.asReader(), person(), [&](std::vector<ledger::Answer> answers) { answered.set_value(std::move(answers)); });
+  ledger_->submit_all(commands.asReader(), person(),
+                      [&](std::vector<ledger::Answer> answers) { answered.set_value(std::move(answers)); });
   const auto answers = answered.get_future().get();
   EXPECT_FALSE(answers[0].repeated);
   EXPECT_TRUE(answers[1].repeated);

@@ -32,17 +32,27 @@ class Notes final : public ledger::View {
   const uint32_t version_;
 };
 
-base::Result<ledger::EventDrafts> toy_decide(const ledger::RowReader&, const ledger::DecideContext&, schema::Command::Reader command) {
+base::Result<ledger::EventDrafts> toy_decide(const ledger::RowReader&, const ledger::DecideContext&,
+                                             schema::Command::Reader command) {
   ledger::EventDrafts drafts;
   const auto body = command.getBody();
   using Body = schema::Command::Body;
   switch (body.which()) {
-    case Body::ADVANCE: return drafts;
-    case Body::DETECT_RUN: drafts.emplace_back().body().setRunDetected(body.getDetectRun()); return drafts;
-    case Body::QUEUE_JOB: drafts.emplace_back().body().setJobQueued(body.getQueueJob()); return drafts;
-    case Body::START_ATTEMPT: drafts.emplace_back().body().setAttemptStarted(body.getStartAttempt()); return drafts;
-    case Body::ANNOTATE_RUN: break;
-    default: return base::Status(base::Code::kInvalidArgument, "a command the toy does not know");
+    case Body::ADVANCE:
+      return drafts;
+    case Body::DETECT_RUN:
+      drafts.emplace_back().body().setRunDetected(body.getDetectRun());
+      return drafts;
+    case Body::QUEUE_JOB:
+      drafts.emplace_back().body().setJobQueued(body.getQueueJob());
+      return drafts;
+    case Body::START_ATTEMPT:
+      drafts.emplace_back().body().setAttemptStarted(body.getStartAttempt());
+      return drafts;
+    case Body::ANNOTATE_RUN:
+      break;
+    default:
+      return base::Status(base::Code::kInvalidArgument, "a command the toy does not know");
   }
   const std::string_view text = view(body.getAnnotateRun().getText());
   if (text == "refuse") return base::Status(base::Code::kConflict, "the note asks to be refused");

@@ -114,7 +114,8 @@ CommandMessage detect_run(std::string_view id, std::string_view instrument, uint
   return command;
 }
 
-CommandMessage skip_run(std::string_view id, std::string_view instrument, uint64_t run, std::string_view code, std::string_view sentence) {
+CommandMessage skip_run(std::string_view id, std::string_view instrument, uint64_t run, std::string_view code,
+                        std::string_view sentence) {
   CommandMessage command(id);
   auto skip = command.get().getBody().initSkipRun();
   fill(skip.initRun(), instrument, run);

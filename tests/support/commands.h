@@ -45,9 +45,11 @@ CommandMessage annotate_run(std::string_view id, std::string_view instrument, ui
 /// One raw file /archive/INSTRUMENT/INSTRUMENTrun.nxs whose SHA-256 is that of `content`.
 CommandMessage detect_run(std::string_view id, std::string_view instrument, uint64_t run, std::string_view experiment = "2010001",
                           std::string_view content = "raw bytes");
-CommandMessage skip_run(std::string_view id, std::string_view instrument, uint64_t run, std::string_view code, std::string_view text);
+CommandMessage skip_run(std::string_view id, std::string_view instrument, uint64_t run, std::string_view code,
+                        std::string_view text);
 /// `script` goes in as a blob.
-CommandMessage register_script(std::string_view id, std::string_view instrument, std::string_view script = "def main(input_file, output_dir):\n    pass\n");
+CommandMessage register_script(std::string_view id, std::string_view instrument,
+                               std::string_view script = "def main(input_file, output_dir):\n    pass\n");
 /// For a run as detect_run() makes it, with the script of register_script().
 CommandMessage queue_job(std::string_view id, std::string_view instrument, uint64_t run, std::string_view experiment = "2010001");
 CommandMessage start_attempt(std::string_view id, uint64_t job, std::string_view worker);
