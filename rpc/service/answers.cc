@@ -1,5 +1,7 @@
 #include "rpc/service/answers.h"
 
+#include <kj/debug.h>
+
 namespace rpc {
 
 void write_refusal(const base::Status& status, schema::Refusal::Builder refusal) {
@@ -12,6 +14,11 @@ void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder)
   for (size_t i = 0; i < answer.events.size(); ++i) events.set(i, answer.events[i]);
   builder.setRepeated(answer.repeated);
   write_refusal(answer.status, builder.initRefusal());
+}
+
+void require_read(const ledger::Snapshot& snapshot) {
+  base::Status status = snapshot.status();
+  KJ_REQUIRE(status.is_ok(), status.message().c_str());
 }
 
 }  // namespace rpc

@@ -10,6 +10,9 @@ namespace rpc {
 
 void write_refusal(const base::Status& status, schema::Refusal::Builder refusal);
 void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder);
+/// Throws, which the caller sees as a fault, when a read of `snapshot` failed: what was read must not be taken for what there is.
+void require_read(const ledger::Snapshot& snapshot);
+
 using ledger::view;
 
 }  // namespace rpc

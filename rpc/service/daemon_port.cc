@@ -32,10 +32,10 @@ bool may_send(schema::DaemonRole role, Body::Which command) {
 class DaemonPortServer final : public schema::DaemonPort::Server {
  public:
   DaemonPortServer(LedgerService& service, ledger::Identity identity, schema::DaemonRole role)
-      : service_(service), identity_(std::move(identity)), role_(role) {
-    service_.presence().connected(identity_.name);
+      : service_(service), presence_(service.presence()), identity_(std::move(identity)), role_(role) {
+    presence_->connected(identity_.name);
   }
-  ~DaemonPortServer() noexcept(false) { service_.presence().disconnected(identity_.name); }
+  ~DaemonPortServer() noexcept(false) { presence_->disconnected(identity_.name); }
 
   kj::Promise<void> submit(SubmitContext context) override {
     auto commands = context.getParams().getCommands();
@@ -57,29 +57,35 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
   kj::Promise<void> position(PositionContext context) override {
-    context.getResults().setSeq(service_.snapshot()->position(identity_.name));
+    auto snapshot = service_.snapshot();
+    context.getResults().setSeq(snapshot->position(identity_.name));
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
   kj::Promise<void> files(FilesContext context) override {
+    auto snapshot = service_.snapshot();
     auto params = context.getParams();
-    auto page = ledger::list_files(*service_.snapshot(), view(params.getInstrument()), page_size(params.getLimit(), 1000, 5000),
+    auto page = ledger::list_files(*snapshot, view(params.getInstrument()), page_size(params.getLimit(), 1000, 5000),
                                    view(params.getAfter()));
     auto results = context.getResults();
     auto files = results.initFiles(page.rows.size());
     for (size_t i = 0; i < page.rows.size(); ++i) files.setWithCaveats(i, page.rows[i].get());
     results.setNext(ledger::data(page.next));
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
   kj::Promise<void> job(JobContext context) override {
+    auto snapshot = service_.snapshot();
     uint64_t id = context.getParams().getJob();
     auto results = context.getResults();
-    if (auto row = ledger::find_job(*service_.snapshot(), id)) {
+    if (auto row = ledger::find_job(*snapshot, id)) {
       results.setJob(row->get());
     } else {
       write_refusal({base::Code::kNotFound, "job " + std::to_string(id) + ": no such job"}, results.initRefusal());
     }
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -115,7 +121,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
   kj::Promise<void> alive(AliveContext context) override {
-    service_.presence().alive(identity_.name, std::string(view(context.getParams().getDetail())));
+    presence_->alive(identity_.name, std::string(view(context.getParams().getDetail())));
     context.releaseParams();
     auto snapshot = service_.snapshot();
     std::vector<uint64_t> gone;
@@ -131,6 +137,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     }
     auto cancelled = context.getResults().initCancelled(gone.size());
     for (size_t i = 0; i < gone.size(); ++i) cancelled.set(i, gone[i]);
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -156,6 +163,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
   LedgerService& service_;
+  std::shared_ptr<Presence> presence_;
   ledger::Identity identity_;
   schema::DaemonRole role_;
   std::map<uint64_t, uint64_t> leased_;  // job -> fence

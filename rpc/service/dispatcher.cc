@@ -11,14 +11,14 @@ namespace rpc {
 /// One nextJob call; lives as long as its promise.
 class Dispatcher::Waiting {
  public:
-  Waiting(kj::PromiseFulfiller<Lease>& fulfiller, Dispatcher& dispatcher, Request request)
-      : fulfiller_(fulfiller), dispatcher_(dispatcher), request_(std::move(request)), ticket_(dispatcher.next_ticket_++) {
-    dispatcher_.waiting_.emplace(ticket_, this);
+  Waiting(kj::PromiseFulfiller<Lease>& fulfiller, std::shared_ptr<Dispatcher> dispatcher, Request request)
+      : fulfiller_(fulfiller), dispatcher_(std::move(dispatcher)), request_(std::move(request)), ticket_(dispatcher_->next_ticket_++) {
+    dispatcher_->waiting_.emplace(ticket_, this);
   }
-  ~Waiting() noexcept(false) { dispatcher_.waiting_.erase(ticket_); }
+  ~Waiting() noexcept(false) { dispatcher_->waiting_.erase(ticket_); }
 
   void finish(Lease lease) {
-    dispatcher_.waiting_.erase(ticket_);
+    dispatcher_->waiting_.erase(ticket_);
     fulfiller_.fulfill(std::move(lease));
   }
 
@@ -29,13 +29,13 @@ class Dispatcher::Waiting {
 
  private:
   kj::PromiseFulfiller<Lease>& fulfiller_;
-  Dispatcher& dispatcher_;
+  std::shared_ptr<Dispatcher> dispatcher_;
   Request request_;
   uint64_t ticket_;
 };
 
 kj::Promise<Dispatcher::Lease> Dispatcher::next(Request request) {
-  auto promise = kj::newAdaptedPromise<Lease, Waiting>(*this, std::move(request));
+  auto promise = kj::newAdaptedPromise<Lease, Waiting>(shared_from_this(), std::move(request));
   dispatch();
   return promise;
 }

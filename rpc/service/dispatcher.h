@@ -4,6 +4,7 @@
 #include <kj/async.h>
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -16,10 +17,10 @@ class LedgerService;
 
 /// Brings jobs and workers together: a worker waits here until a job it can run is leased to it, durably, by startAttempt.
 ///
-/// Owns:    the waiting calls. Borrows the service.
+/// Owns:    the waiting calls, which share it. Borrows the service.
 /// Threads: loop thread only.
 /// Errors:  a Lease with a Status that is not ok (worker not joined, ledger read-only).
-class Dispatcher {
+class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
  public:
   struct Request {
     std::string command_id;

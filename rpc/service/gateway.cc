@@ -32,14 +32,16 @@ class SessionServer final : public schema::Session::Server {
   }
 
   kj::Promise<void> instrument(InstrumentContext context) override {
+    auto snapshot = service_.snapshot();
     std::string name(view(context.getParams().getName()));
     auto results = context.getResults();
-    if (!ledger::find_instrument(*service_.snapshot(), name)) {
+    if (!ledger::find_instrument(*snapshot, name)) {
       write_refusal({base::Code::kNotFound, fmt::format("{}: no such instrument here; `runledger status` lists them", name)},
                     results.initRefusal());
     } else {
       results.setInstrument(make_instrument(service_, identity_, std::move(name)));
     }
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 

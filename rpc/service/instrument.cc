@@ -15,11 +15,13 @@ class InstrumentServer final : public schema::Instrument::Server {
       : service_(service), identity_(std::move(identity)), name_(std::move(name)) {}
 
   kj::Promise<void> show(ShowContext context) override {
-    if (auto row = ledger::find_instrument(*service_.snapshot(), name_)) {
+    auto snapshot = service_.snapshot();
+    if (auto row = ledger::find_instrument(*snapshot, name_)) {
       context.getResults().setInstrument(row->get());
     } else {
       write_refusal(gone(), context.getResults().initRefusal());
     }
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -42,8 +44,10 @@ class InstrumentServer final : public schema::Instrument::Server {
   }
 
   kj::Promise<void> variableRules(VariableRulesContext context) override {
-    auto rules = ledger::variable_rules(*service_.snapshot(), name_);
+    auto snapshot = service_.snapshot();
+    auto rules = ledger::variable_rules(*snapshot, name_);
     if (rules) context.getResults().setRules(rules->get().getRules());
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -69,6 +73,7 @@ class InstrumentServer final : public schema::Instrument::Server {
                                     params.getRunNumber(), instrument->get().getScriptSeq());
     results.setSet(ledger::data(resolved.document));
     results.setScriptSeq(instrument->get().getScriptSeq());
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -89,9 +94,11 @@ class InstrumentServer final : public schema::Instrument::Server {
   }
 
   kj::Promise<void> scripts(ScriptsContext context) override {
-    auto rows = ledger::scripts(*service_.snapshot(), name_);
+    auto snapshot = service_.snapshot();
+    auto rows = ledger::scripts(*snapshot, name_);
     auto scripts = context.getResults().initScripts(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) scripts.setWithCaveats(i, rows[i].get());
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 

@@ -44,16 +44,18 @@ class RunsServer final : public schema::Runs::Server {
   RunsServer(LedgerService& service, ledger::Identity identity) : service_(service), identity_(std::move(identity)) {}
 
   kj::Promise<void> list(ListContext context) override {
+    auto snapshot = service_.snapshot();
     auto params = context.getParams();
     auto filter = params.getFilter();
     ledger::RunSelection selection{std::string(view(filter.getInstrument())), std::string(view(filter.getExperiment())), filter.getFirstRun(),
                                    filter.getLastRun(), {}};
     for (auto state : filter.getStates()) selection.states.push_back(state);
-    auto page = ledger::list_runs(*service_.snapshot(), selection, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+    auto page = ledger::list_runs(*snapshot, selection, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
     auto results = context.getResults();
     auto runs = results.initRuns(page.rows.size());
     for (size_t i = 0; i < page.rows.size(); ++i) runs.setWithCaveats(i, page.rows[i].get());
     results.setNext(ledger::data(page.next));
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -62,6 +64,7 @@ class RunsServer final : public schema::Runs::Server {
     auto snapshot = service_.snapshot();
     auto results = context.getResults();
     auto run = ledger::find_run(*snapshot, view(key.getInstrument()), key.getRunNumber());
+    require_read(*snapshot);
     if (!run) {
       write_refusal(unknown_run(key), results.initRefusal());
       return kj::READY_NOW;
@@ -72,6 +75,7 @@ class RunsServer final : public schema::Runs::Server {
     for (uint i = 0; i < ids.size(); ++i) {
       if (auto job = ledger::find_job(*snapshot, ids[i])) versions.setWithCaveats(i, job->get());
     }
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -96,13 +100,16 @@ class RunsServer final : public schema::Runs::Server {
       events.set(i, event->asBytes());
     }
     if (seqs.size() == limit) results.setNext(seqs.back());
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
   kj::Promise<void> blob(BlobContext context) override {
+    auto snapshot = service_.snapshot();
     auto params = context.getParams();
     auto results = context.getResults();
-    auto bytes = service_.snapshot()->blob(view(params.getSha256()));
+    auto bytes = snapshot->blob(view(params.getSha256()));
+    require_read(*snapshot);
     if (!bytes) {
       write_refusal({base::Code::kNotFound, fmt::format("blob {}: not in this ledger", base::hex(view(params.getSha256())))},
                     results.initRefusal());
@@ -112,6 +119,7 @@ class RunsServer final : public schema::Runs::Server {
     size_t limit = page_size(params.getLimit(), kBlobBytesACall, kBlobBytesACall);
     results.setBytes(ledger::data(std::string_view(*bytes).substr(offset, limit)));
     results.setTotalBytes(bytes->size());
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -171,23 +179,28 @@ class RunsServer final : public schema::Runs::Server {
       instruments[i].setWaiting(ledger::waiting_jobs(*snapshot, name));
     }
     write_daemons(*snapshot, status);
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
   kj::Promise<void> instruments(InstrumentsContext context) override {
-    auto rows = ledger::list_instruments(*service_.snapshot());
+    auto snapshot = service_.snapshot();
+    auto rows = ledger::list_instruments(*snapshot);
     auto instruments = context.getResults().initInstruments(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) instruments.setWithCaveats(i, rows[i].get());
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
   kj::Promise<void> experiments(ExperimentsContext context) override {
+    auto snapshot = service_.snapshot();
     auto params = context.getParams();
-    auto page = ledger::list_experiments(*service_.snapshot(), page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+    auto page = ledger::list_experiments(*snapshot, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
     auto results = context.getResults();
     auto experiments = results.initExperiments(page.rows.size());
     for (size_t i = 0; i < page.rows.size(); ++i) experiments.setWithCaveats(i, page.rows[i].get());
     results.setNext(ledger::data(page.next));
+    require_read(*snapshot);
     return kj::READY_NOW;
   }
 
@@ -199,7 +212,7 @@ class RunsServer final : public schema::Runs::Server {
 
   /// Every daemon seen since this ledgerd started, and every worker that has joined and not left.
   void write_daemons(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
-    std::map<std::string, Presence::Entry> entries = service_.presence().entries();
+    std::map<std::string, Presence::Entry> entries = service_.presence()->entries();
     for (const auto& row : ledger::list_workers(snapshot)) {
       if (row.get().getLeft()) continue;
       Presence::Entry& entry = entries["workerd/" + std::string(view(row.get().getWorker().getWorker()))];

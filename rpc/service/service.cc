@@ -17,8 +17,8 @@ LedgerService::LedgerService(Loop& loop, ledger::Ledger& ledger, const base::Clo
       facility_(std::move(facility)),
       started_at_(clock.now_ns()),
       head_(ledger.head()),
-      dispatcher_(std::make_unique<Dispatcher>(*this)),
-      presence_(std::make_unique<Presence>(clock)) {
+      dispatcher_(std::make_shared<Dispatcher>(*this)),
+      presence_(std::make_shared<Presence>(clock)) {
   ledger_.on_commit([this](uint64_t head) { loop_.post([this, head] { committed(head); }); });
 }
 

@@ -57,7 +57,8 @@ class LedgerService {
   const std::string& facility() const { return facility_; }
   int64_t started_at() const { return started_at_; }
   Dispatcher& dispatcher() { return *dispatcher_; }
-  Presence& presence() { return *presence_; }
+  /// Shared, because a capability that was called last of all lets go of it after this is gone.
+  const std::shared_ptr<Presence>& presence() { return presence_; }
 
  private:
   void committed(uint64_t head);
@@ -76,8 +77,8 @@ class LedgerService {
   Pending<ledger::Answer> answers_;
   Pending<std::vector<ledger::Answer>> batches_;
   std::multimap<uint64_t, kj::Own<kj::PromiseFulfiller<void>>> commit_waiters_;
-  std::unique_ptr<Dispatcher> dispatcher_;
-  std::unique_ptr<Presence> presence_;
+  std::shared_ptr<Dispatcher> dispatcher_;
+  std::shared_ptr<Presence> presence_;
 };
 
 }  // namespace rpc
