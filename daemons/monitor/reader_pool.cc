@@ -248,12 +248,11 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
   static Report failure_report(const Request& request, const std::string& how) {
     capnp::MallocMessageBuilder message;
     auto report = message.initRoot<schema::RawFileReport>();
-    std::string path = base::to_utf8(request.path);
-    report.getFile().setPath(path.c_str());
+    report.getFile().setPath(base::to_utf8(request.path).c_str());
     report.getFile().setSizeBytes(request.size_bytes);
     auto reason = report.initOutcome().initRefused();
     reason.setCode("reader_failed");
-    reason.setText(fmt::format("{}: its reader {}, {} times; check the file, it is read again when it changes", path, how, kTries).c_str());
+    reason.setText(fmt::format("its reader {}, {} times; check the file, it is read again when it changes", how, kTries).c_str());
     auto words = capnp::messageToFlatArray(message);
     auto reader = kj::heap<capnp::FlatArrayMessageReader>(words.asPtr());
     return reader.attach(kj::mv(words));

@@ -42,7 +42,7 @@ void answer(const std::string& path, schema::RawFileReport::Builder report) {
   words >> what >> second >> third;
   if (what == "crash" || (what == "once" && !std::ifstream(second))) {
     if (what == "once") std::ofstream(second) << "crashed";
-    raise(SIGSEGV);
+    raise(SIGABRT);
   }
   if (what == "exit") _exit(3);
   while (what == "hang") pause();
