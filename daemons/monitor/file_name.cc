@@ -44,6 +44,7 @@ std::optional<uint64_t> to_number(std::string_view digits) {
   if (digits.empty() || digits.size() > 18 || !std::all_of(digits.begin(), digits.end(), is_digit)) return std::nullopt;
   uint64_t number = 0;
   for (char c : digits) number = number * 10 + static_cast<uint64_t>(c - '0');
+  if (number > kLargestRunNumber) return std::nullopt;
   return number;
 }
 

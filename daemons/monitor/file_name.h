@@ -26,6 +26,9 @@ class NameFilter {
   std::vector<std::string> patterns_;
 };
 
+/// What the ledger takes: numbers that every JSON reader keeps exactly.
+inline constexpr uint64_t kLargestRunNumber = (1ull << 53) - 1;
+
 /// The run number in a file's name.
 ///
 /// Owns:    the compiled expression. Threads: any, immutable. Errors: make() says what is wrong with the expression.
@@ -34,7 +37,7 @@ class RunNumberRule {
   /// `pattern`: ECMAScript regular expression with one group, searched in the name; empty = the last digits of the stem.
   static base::Result<RunNumberRule> make(const std::string& pattern);
   RunNumberRule();  // the last digits of the stem
-  /// nullopt: the name has none, or one of more than 18 digits, or 0.
+  /// nullopt: the name has none, or 0, or more than kLargestRunNumber.
   std::optional<uint64_t> number_in(std::string_view name) const;
 
  private:

@@ -102,7 +102,8 @@ void describe(schema::RawFileReport::Reader report, const std::string& instrumen
   auto metadata = outcome.getRun();
   auto inside = metadata.getRunNumber();
   uint64_t number = examination.run_number;
-  if (number == 0 && inside.getKnown() && inside.getValue() > 0) number = static_cast<uint64_t>(inside.getValue());
+  bool inside_serves = inside.getKnown() && inside.getValue() > 0 && static_cast<uint64_t>(inside.getValue()) <= kLargestRunNumber;
+  if (number == 0 && inside_serves) number = static_cast<uint64_t>(inside.getValue());
   if (number == 0) {
     std::string raw = inside.getRaw().size() > 0 ? fmt::format(" (it says \"{}\")", base::printable(base::to_utf8(view(inside.getRaw()), 100))) : "";
     return fill_refusal(report, instrument, examination, "no_run_number",

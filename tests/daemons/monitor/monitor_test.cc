@@ -210,6 +210,9 @@ TEST_F(MonitorTest, NumberInsideServesWhereTheNameHasNone) {
   until_told(1);
   EXPECT_EQ(ledger_.told[0].run_number, 42u);
   EXPECT_THAT(ledger_.told[0].problems, ElementsAre());
+  write("dark.nxs", "run 9007199254740992");
+  until_told(2);
+  EXPECT_EQ(ledger_.told[1].code, "no_run_number");
 }
 
 TEST_F(MonitorTest, RestartFindsWhatWasMissedInOrderAndNothingElse) {
