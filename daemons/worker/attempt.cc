@@ -17,17 +17,17 @@ using base::Status;
 using schema::FailureKind;
 
 /// Everything that blocks and must be done before the script may start.
-std::optional<Verdict> prepare_files(const AttemptPlan& plan, const JobFolders& folders, const CapturedFiles& files) {
+std::optional<AttemptVerdict> prepare_files(const AttemptPlan& plan, const JobFolders& folders, const CapturedFiles& files) {
   Status written = write_job_files(folders, plan, files);
-  if (!written.is_ok()) return Verdict::failed(FailureKind::WORKER, written.message());
-  if (std::string problem = input_problem(plan.inputs); !problem.empty()) return Verdict::failed(FailureKind::INPUT, problem);
+  if (!written.is_ok()) return AttemptVerdict::failed(FailureKind::WORKER, written.message());
+  if (std::string problem = input_problem(plan.inputs); !problem.empty()) return AttemptVerdict::failed(FailureKind::INPUT, problem);
   for (const std::string& lost : plan.lost_stagings) remove_folder(lost).ignore();
   if (folder_state(plan.output_directory) != FolderState::kMissing) {
-    return Verdict::failed(FailureKind::OUTPUT, base::to_utf8(plan.output_directory) +
+    return AttemptVerdict::failed(FailureKind::OUTPUT, base::to_utf8(plan.output_directory) +
                                                     ": already exists, and output is never overwritten; the script was not run");
   }
   Status made = make_staging(plan.staging());
-  if (!made.is_ok()) return Verdict::failed(FailureKind::OUTPUT, made.message());
+  if (!made.is_ok()) return AttemptVerdict::failed(FailureKind::OUTPUT, made.message());
   return std::nullopt;
 }
 
@@ -64,8 +64,8 @@ std::string joined(const std::vector<std::string>& sentences) {
 }
 
 /// Endings that the script's own output says nothing of.
-bool is_told_by_us(const Verdict& verdict) {
-  return verdict.outcome == Verdict::Outcome::kFailed && verdict.traceback.empty() && verdict.kind != FailureKind::CONTRACT;
+bool is_told_by_us(const AttemptVerdict& verdict) {
+  return verdict.outcome == AttemptVerdict::Outcome::kFailed && verdict.traceback.empty() && verdict.kind != FailureKind::CONTRACT;
 }
 
 }  // namespace
@@ -78,12 +78,12 @@ Attempt::~Attempt() { *abandoned_ = true; }
 kj::Promise<void> Attempt::run() {
   return fetch()
       .then([this](Early early) -> kj::Promise<Early> { return early ? kj::Promise<Early>(kj::mv(early)) : prepare(); })
-      .then([this](Early early) -> kj::Promise<Verdict> {
+      .then([this](Early early) -> kj::Promise<AttemptVerdict> {
         if (early) return kj::mv(*early);
-        if (*abandoned_) return Verdict();
+        if (*abandoned_) return AttemptVerdict();
         return execute();
       })
-      .then([this](Verdict verdict) { return *abandoned_ ? discard(plan_.staging()) : finish(kj::mv(verdict)); })
+      .then([this](AttemptVerdict verdict) { return *abandoned_ ? discard(plan_.staging()) : finish(kj::mv(verdict)); })
       .then([this] { return clean_up(); });
 }
 
@@ -97,7 +97,7 @@ void Attempt::abandon() {
 template <typename Take>
 kj::Promise<Attempt::Early> Attempt::take_blob(const std::string& sha256, std::string subject, Take take) {
   return fetch_blob(context_.runs, sha256, std::move(subject)).then([take](Result<std::string> blob) mutable -> Early {
-    if (!blob.is_ok()) return Verdict::failed(FailureKind::WORKER, blob.status().message());
+    if (!blob.is_ok()) return AttemptVerdict::failed(FailureKind::WORKER, blob.status().message());
     take(std::move(*blob));
     return std::nullopt;
   });
@@ -131,7 +131,7 @@ kj::Promise<Attempt::Early> Attempt::prepare() {
 
 // ---- the script ----
 
-kj::Promise<Verdict> Attempt::execute() {
+kj::Promise<AttemptVerdict> Attempt::execute() {
   SupervisedProgram program;
   program.supervisor = context_.supervisor;
   program.program = plan_.interpreter;
@@ -140,7 +140,7 @@ kj::Promise<Verdict> Attempt::execute() {
   program.working_directory = folders_.work();
   program.memory_limit_bytes = plan_.memory_limit_bytes;
   auto started = Supervised::start(context_.launcher, context_.loop.timer(), program, log_);
-  if (!started.is_ok()) return Verdict::failed(FailureKind::WORKER, started.status().message());
+  if (!started.is_ok()) return AttemptVerdict::failed(FailureKind::WORKER, started.status().message());
   child_ = kj::mv(*started);
   return await_end().then([this](SupervisedEnd end) { return judge_end(end); });
 }
@@ -156,10 +156,10 @@ kj::Promise<SupervisedEnd> Attempt::await_end() {
   return child.end().exclusiveJoin(kj::mv(too_late));
 }
 
-kj::Promise<Verdict> Attempt::judge_end(SupervisedEnd end) {
+kj::Promise<AttemptVerdict> Attempt::judge_end(SupervisedEnd end) {
   return context_.loop.on_pool([path = folders_.result_file()] { return read_small_file(path, kResultFileBytes); })
       .then([this, end](std::optional<std::string> result) {
-        Verdict verdict = judge(plan_, end, timed_out_, result, log_);
+        AttemptVerdict verdict = judge(plan_, end, timed_out_, result, log_);
         if (end.left_behind > 0 && !timed_out_) {
           log_.note(end.left_behind == 1 ? "a process the script left behind was ended"
                                          : fmt::format("{} processes the script left behind were ended", end.left_behind));
@@ -171,28 +171,28 @@ kj::Promise<Verdict> Attempt::judge_end(SupervisedEnd end) {
 
 // ---- after ----
 
-kj::Promise<void> Attempt::finish(Verdict verdict) {
+kj::Promise<void> Attempt::finish(AttemptVerdict verdict) {
   spdlog::info("{}: {}{}{}", plan_.name(),
-               verdict.outcome == Verdict::Outcome::kSucceeded ? "the script succeeded"
-               : verdict.outcome == Verdict::Outcome::kSkipped ? "the script skipped the run"
+               verdict.outcome == AttemptVerdict::Outcome::kSucceeded ? "the script succeeded"
+               : verdict.outcome == AttemptVerdict::Outcome::kSkipped ? "the script skipped the run"
                                                                : "failed",
                verdict.message.empty() ? "" : ": ", base::printable(base::to_utf8(verdict.message, 300)));
   switch (verdict.outcome) {
-    case Verdict::Outcome::kSucceeded:
+    case AttemptVerdict::Outcome::kSucceeded:
       return succeed(kj::mv(verdict));
-    case Verdict::Outcome::kSkipped:
+    case AttemptVerdict::Outcome::kSkipped:
       return skip(kj::mv(verdict));
     default:
       return fail(kj::mv(verdict));
   }
 }
 
-kj::Promise<void> Attempt::succeed(Verdict verdict) {
+kj::Promise<void> Attempt::succeed(AttemptVerdict verdict) {
   return context_.loop.on_pool([staging = plan_.staging(), stop = abandoned_] { return list_output(staging, true, stop); })
       .then([this, verdict = kj::mv(verdict)](Result<OutputListing> listing) mutable -> kj::Promise<void> {
         if (*abandoned_) return discard(plan_.staging());
         if (!listing.is_ok()) {
-          Verdict failed = Verdict::failed(FailureKind::OUTPUT,
+          AttemptVerdict failed = AttemptVerdict::failed(FailureKind::OUTPUT,
                                            "the script succeeded, but its output cannot be kept: " + listing.status().message());
           failed.wait_status = verdict.wait_status;
           return fail(kj::mv(failed));
@@ -206,7 +206,7 @@ kj::Promise<void> Attempt::succeed(Verdict verdict) {
 
 kj::Promise<void> Attempt::accepted_or_not(Result<bool> accepted) {
   if (!accepted.is_ok()) {
-    return fail(Verdict::failed(FailureKind::OUTPUT,
+    return fail(AttemptVerdict::failed(FailureKind::OUTPUT,
                                 "the script succeeded, but the ledger refused its output: " + accepted.status().message()));
   }
   if (!*accepted) {
@@ -217,7 +217,7 @@ kj::Promise<void> Attempt::accepted_or_not(Result<bool> accepted) {
                  {plan_.job, plan_.attempt, plan_.fence, plan_.staging(), plan_.output_directory});
 }
 
-kj::Promise<void> Attempt::fail(Verdict verdict) {
+kj::Promise<void> Attempt::fail(AttemptVerdict verdict) {
   return context_.loop.on_pool([plan = plan_, stop = abandoned_] { return keep_outputs(plan, "failed", stop); })
       .then([this, verdict = kj::mv(verdict)](Kept kept) mutable {
         if (!kept.problem.empty()) verdict.message += "; " + kept.problem;
@@ -228,7 +228,7 @@ kj::Promise<void> Attempt::fail(Verdict verdict) {
       });
 }
 
-kj::Promise<void> Attempt::skip(Verdict verdict) {
+kj::Promise<void> Attempt::skip(AttemptVerdict verdict) {
   return context_.loop.on_pool([plan = plan_, stop = abandoned_] { return keep_outputs(plan, "skipped", stop); })
       .then([this, verdict = kj::mv(verdict)](Kept kept) {
         std::string text = verdict.message;
@@ -245,7 +245,7 @@ kj::Promise<void> Attempt::taken_or_not(Result<bool> taken, std::string kept) {
     // The attempt must not stay open: its bare failure, without what the ledger may have disliked.
     std::string why = "the result of the attempt was refused: " + taken.status().message();
     spdlog::error("{}: {}", plan_.name(), base::printable(why));
-    return context_.reporter.failed(plan_, Verdict::failed(FailureKind::WORKER, why), {}, {}, "fail-bare").ignoreResult();
+    return context_.reporter.failed(plan_, AttemptVerdict::failed(FailureKind::WORKER, why), {}, {}, "fail-bare").ignoreResult();
   }
   if (!*taken && !kept.empty()) return discard(kept);
   return kj::READY_NOW;

@@ -42,21 +42,21 @@ class Attempt {
   const AttemptPlan& plan() const { return plan_; }
 
  private:
-  using Early = std::optional<Verdict>;  // a verdict before the script could run
+  using Early = std::optional<AttemptVerdict>;  // a verdict before the script could run
 
   kj::Promise<Early> fetch();
   kj::Promise<Early> fetch_sibling(size_t index);
   kj::Promise<Early> fetch_variables();
   kj::Promise<Early> prepare();
-  kj::Promise<Verdict> execute();
+  kj::Promise<AttemptVerdict> execute();
   kj::Promise<SupervisedEnd> await_end();
-  kj::Promise<Verdict> judge_end(SupervisedEnd end);
-  kj::Promise<void> finish(Verdict verdict);
-  kj::Promise<void> succeed(Verdict verdict);
+  kj::Promise<AttemptVerdict> judge_end(SupervisedEnd end);
+  kj::Promise<void> finish(AttemptVerdict verdict);
+  kj::Promise<void> succeed(AttemptVerdict verdict);
   kj::Promise<void> accepted_or_not(base::Result<bool> accepted);
-  kj::Promise<void> fail(Verdict verdict);
+  kj::Promise<void> fail(AttemptVerdict verdict);
   kj::Promise<void> taken_or_not(base::Result<bool> taken, std::string kept);
-  kj::Promise<void> skip(Verdict verdict);
+  kj::Promise<void> skip(AttemptVerdict verdict);
   kj::Promise<void> discard(std::string folder);
   kj::Promise<void> clean_up();
   template <typename Take>

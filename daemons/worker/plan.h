@@ -43,7 +43,7 @@ struct AttemptPlan {
 };
 
 /// What came of the script, before anybody accepted it.
-struct Verdict {
+struct AttemptVerdict {
   enum class Outcome { kSucceeded, kFailed, kSkipped };
   Outcome outcome = Outcome::kFailed;
   schema::FailureKind kind = schema::FailureKind::UNSET;
@@ -51,7 +51,7 @@ struct Verdict {
   std::string traceback;
   int wait_status = 0;
 
-  static Verdict failed(schema::FailureKind kind, std::string message) {
+  static AttemptVerdict failed(schema::FailureKind kind, std::string message) {
     return {Outcome::kFailed, kind, std::move(message), {}, 0};
   }
 };

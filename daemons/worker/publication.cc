@@ -34,7 +34,7 @@ kj::Promise<void> report_failure(Reporter& reporter, const Publication& publicat
   plan.fence = publication.fence;
   ReportedOutputs left;
   left.directory = moved.left;
-  return reporter.failed(plan, Verdict::failed(schema::FailureKind::OUTPUT, moved.status.message()), left, {})
+  return reporter.failed(plan, AttemptVerdict::failed(schema::FailureKind::OUTPUT, moved.status.message()), left, {})
       .then([](base::Result<bool> taken) {
         if (!taken.is_ok()) spdlog::error("a failed publication was not taken: {}", taken.status().message());
       });

@@ -69,7 +69,7 @@ kj::Promise<Result<bool>> Reporter::succeeded(const AttemptPlan& plan, const Rep
   return send(kj::mv(command), plan.job, plan.fence, Outcome::PUBLISHING);
 }
 
-kj::Promise<Result<bool>> Reporter::failed(const AttemptPlan& plan, const Verdict& verdict, const ReportedOutputs& outputs,
+kj::Promise<Result<bool>> Reporter::failed(const AttemptPlan& plan, const AttemptVerdict& verdict, const ReportedOutputs& outputs,
                                            const std::string& log, std::string_view word) {
   Command command(command_id(plan.fence, word), plan.fence);
   std::vector<std::string_view> blobs;

@@ -33,7 +33,7 @@ class Reporter {
   kj::Promise<base::Result<bool>> succeeded(const AttemptPlan& plan, const ReportedOutputs& outputs, const std::string& message,
                                             const std::string& log);
   /// True: taken. False: somebody else owns the job by now. `word` ends the command's id: another one is another try.
-  kj::Promise<base::Result<bool>> failed(const AttemptPlan& plan, const Verdict& verdict, const ReportedOutputs& outputs,
+  kj::Promise<base::Result<bool>> failed(const AttemptPlan& plan, const AttemptVerdict& verdict, const ReportedOutputs& outputs,
                                          const std::string& log, std::string_view word = "fail");
   kj::Promise<base::Result<bool>> skipped(const AttemptPlan& plan, const std::string& text, const std::string& log);
   kj::Promise<base::Status> published(uint64_t job, uint16_t attempt, uint64_t fence);

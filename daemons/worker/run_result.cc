@@ -61,41 +61,41 @@ std::string with_last_line(std::string text, const std::string& last_line) {
   return text;
 }
 
-Verdict killed(const AttemptPlan& plan, const SupervisedEnd& end, const std::string& last_line) {
+AttemptVerdict killed(const AttemptPlan& plan, const SupervisedEnd& end, const std::string& last_line) {
   bool near_limit = plan.memory_limit_bytes > 0 && end.max_resident_bytes >= plan.memory_limit_bytes / 10 * 8;
   if (speaks_of_memory(last_line) || (end.number == SIGKILL && near_limit)) {
-    return Verdict::failed(
+    return AttemptVerdict::failed(
         FailureKind::MEMORY_LIMIT,
         with_last_line(fmt::format("the script ran out of memory (limit {} MiB, {} MiB used) and was killed by signal {}",
                                    plan.memory_limit_bytes >> 20, end.max_resident_bytes >> 20, end.number),
                        last_line));
   }
-  return Verdict::failed(
+  return AttemptVerdict::failed(
       FailureKind::SCRIPT_SIGNAL,
       with_last_line(fmt::format("the script was killed by signal {} ({})", end.number, strsignal(end.number)), last_line));
 }
 
-Verdict unfinished(const AttemptPlan& plan, const SupervisedEnd& end, const std::string& last_line) {
+AttemptVerdict unfinished(const AttemptPlan& plan, const SupervisedEnd& end, const std::string& last_line) {
   if (end.how == How::kSignaled) return killed(plan, end, last_line);
   if (end.number == kRunnerTrouble) {
-    return Verdict::failed(FailureKind::WORKER, with_last_line("run_script.py could not do its part", last_line));
+    return AttemptVerdict::failed(FailureKind::WORKER, with_last_line("run_script.py could not do its part", last_line));
   }
   if (end.number == 0) {
-    return Verdict::failed(
+    return AttemptVerdict::failed(
         FailureKind::SCRIPT_EXIT,
         with_last_line("the script ended its process with status 0 without finishing (os._exit, or exec of another program)",
                        last_line));
   }
   FailureKind kind = speaks_of_memory(last_line) ? FailureKind::MEMORY_LIMIT : FailureKind::SCRIPT_EXIT;
-  return Verdict::failed(kind, with_last_line(fmt::format("the script's process ended with status {}", end.number), last_line));
+  return AttemptVerdict::failed(kind, with_last_line(fmt::format("the script's process ended with status {}", end.number), last_line));
 }
 
-Verdict from_result(const nlohmann::json& result, const SupervisedEnd& end) {
-  Verdict verdict;
+AttemptVerdict from_result(const nlohmann::json& result, const SupervisedEnd& end) {
+  AttemptVerdict verdict;
   verdict.message = text_of(result, "message");
   std::string outcome = text_of(result, "outcome");
   if (outcome == "skipped") {
-    verdict.outcome = Verdict::Outcome::kSkipped;
+    verdict.outcome = AttemptVerdict::Outcome::kSkipped;
     return verdict;
   }
   if (outcome == "failed") {
@@ -104,32 +104,32 @@ Verdict from_result(const nlohmann::json& result, const SupervisedEnd& end) {
     return verdict;
   }
   if (end.how == How::kExited && end.number == 0) {
-    verdict.outcome = Verdict::Outcome::kSucceeded;
+    verdict.outcome = AttemptVerdict::Outcome::kSucceeded;
     std::string returned = returned_text(result);
     if (!returned.empty()) verdict.message = verdict.message.empty() ? returned : returned + "; " + verdict.message;
     return verdict;
   }
   bool signaled = end.how == How::kSignaled;
-  return Verdict::failed(signaled ? FailureKind::SCRIPT_SIGNAL : FailureKind::SCRIPT_EXIT,
+  return AttemptVerdict::failed(signaled ? FailureKind::SCRIPT_SIGNAL : FailureKind::SCRIPT_EXIT,
                          fmt::format("the script finished, but its process then {} {}: its output may not be whole",
                                      signaled ? "was killed by signal" : "ended with status", end.number));
 }
 
-Verdict judge_end(const AttemptPlan& plan, const SupervisedEnd& end, bool timed_out, const std::optional<std::string>& result,
+AttemptVerdict judge_end(const AttemptPlan& plan, const SupervisedEnd& end, bool timed_out, const std::optional<std::string>& result,
                   const LogCapture& log) {
   switch (end.how) {
     case How::kNotStarted:
-      return Verdict::failed(FailureKind::INTERPRETER,
+      return AttemptVerdict::failed(FailureKind::INTERPRETER,
                              fmt::format("{} could not be started: {}; install it or correct the instrument's python",
                                          plan.interpreter, strerror(end.number)));
     case How::kSupervisorLost:
-      return Verdict::failed(timed_out ? FailureKind::TIME_LIMIT : FailureKind::WORKER,
+      return AttemptVerdict::failed(timed_out ? FailureKind::TIME_LIMIT : FailureKind::WORKER,
                              "the script's supervisor was killed, so how the script ended is not known; reduce the run again");
     default:
       break;
   }
   if (timed_out) {
-    return Verdict::failed(FailureKind::TIME_LIMIT,
+    return AttemptVerdict::failed(FailureKind::TIME_LIMIT,
                            with_last_line(fmt::format("the script did not end within its time limit of {} and was killed",
                                                       duration_text(plan.time_limit_ms)),
                                           log.last_line(200)));
@@ -144,11 +144,11 @@ Verdict judge_end(const AttemptPlan& plan, const SupervisedEnd& end, bool timed_
 
 }  // namespace
 
-Verdict judge(const AttemptPlan& plan, const SupervisedEnd& end, bool timed_out, const std::optional<std::string>& result,
+AttemptVerdict judge(const AttemptPlan& plan, const SupervisedEnd& end, bool timed_out, const std::optional<std::string>& result,
               const LogCapture& log) {
-  Verdict verdict = judge_end(plan, end, timed_out, result, log);
+  AttemptVerdict verdict = judge_end(plan, end, timed_out, result, log);
   verdict.wait_status = end.wait_status();
-  if (verdict.outcome == Verdict::Outcome::kFailed && verdict.message.empty())
+  if (verdict.outcome == AttemptVerdict::Outcome::kFailed && verdict.message.empty())
     verdict.message = "the script failed without a message";
   return verdict;
 }

@@ -383,7 +383,7 @@ kj::Promise<void> Worker::Impl::report_own_trouble(const AttemptPlan& plan, kj::
   if (trouble.getType() == kj::Exception::Type::DISCONNECTED) kj::throwFatalException(kj::mv(trouble));
   std::string text = base::to_utf8(trouble.getDescription().cStr(), 1000);
   spdlog::error("{}: {}", plan.name(), base::printable(text));
-  Verdict verdict = Verdict::failed(schema::FailureKind::WORKER, "the worker could not finish the attempt: " + text);
+  AttemptVerdict verdict = AttemptVerdict::failed(schema::FailureKind::WORKER, "the worker could not finish the attempt: " + text);
   return KJ_ASSERT_NONNULL(reporter_).failed(plan, verdict, {}, {}, "trouble").ignoreResult();
 }
 

@@ -73,6 +73,21 @@ class TidyTest(unittest.TestCase):
         unbuilt = [str(p.relative_to(ROOT)) for p in tracked("*.cc") if not re.search(rf"(^|[\s/(]){re.escape(p.name)}(\s|\)|$)", lists)]
         self.assertEqual(unbuilt, [])
 
+    def test_no_type_name_stands_twice_in_one_namespace(self):
+        # Symptom: failed scripts were shown as succeeded, because the linker took another folder's struct of the same name.
+        seen, twice = {}, []
+        for path in self.sources():
+            if path.suffix != ".h":
+                continue
+            text = path.read_text(errors="replace")
+            namespace = re.search(r"^namespace (\w+) \{", text, re.M)
+            for name in re.findall(r"^(?:struct|class) (\w+)(?: final)?(?: :[^;{]*)? ?\{", text, re.M) if namespace else []:
+                key = f"{namespace.group(1)}::{name}"
+                if key in seen:
+                    twice.append(f"{key} in {seen[key]} and {path.relative_to(ROOT)}")
+                seen[key] = path.relative_to(ROOT)
+        self.assertEqual(twice, [])
+
     def test_document_links_lead_somewhere(self):
         dead = []
         for path in tracked("*.md"):

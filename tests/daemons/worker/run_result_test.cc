@@ -7,15 +7,15 @@
 namespace {
 
 using daemons::SupervisedEnd;
-using daemons::Verdict;
+using daemons::AttemptVerdict;
 using schema::FailureKind;
 using testing::HasSubstr;
 using How = SupervisedEnd::How;
-using Outcome = Verdict::Outcome;
+using Outcome = AttemptVerdict::Outcome;
 
 class RunResultTest : public testing::Test {
  protected:
-  Verdict judge(How how, int number, std::optional<std::string> result = std::nullopt, bool timed_out = false) {
+  AttemptVerdict judge(How how, int number, std::optional<std::string> result = std::nullopt, bool timed_out = false) {
     SupervisedEnd end;
     end.how = how;
     end.number = number;
@@ -28,13 +28,13 @@ class RunResultTest : public testing::Test {
 };
 
 TEST_F(RunResultTest, SuccessKeepsWhatMainReturned) {
-  Verdict verdict = judge(How::kExited, 0, R"({"outcome":"succeeded","returned":["a","b"],"message":"odd"})");
+  AttemptVerdict verdict = judge(How::kExited, 0, R"({"outcome":"succeeded","returned":["a","b"],"message":"odd"})");
   EXPECT_EQ(verdict.outcome, Outcome::kSucceeded);
   EXPECT_EQ(verdict.message, "a, b; odd");
 }
 
 TEST_F(RunResultTest, SuccessOfAProcessThatThenCrashedIsNone) {
-  Verdict verdict = judge(How::kSignaled, SIGSEGV, R"({"outcome":"succeeded"})");
+  AttemptVerdict verdict = judge(How::kSignaled, SIGSEGV, R"({"outcome":"succeeded"})");
   EXPECT_EQ(verdict.kind, FailureKind::SCRIPT_SIGNAL);
   EXPECT_EQ(verdict.wait_status, SIGSEGV);
 }
@@ -52,7 +52,7 @@ TEST_F(RunResultTest, KindsAreThoseOfTheRunner) {
 
 TEST_F(RunResultTest, ForgedOrBrokenResultIsNotBelieved) {
   for (const char* text : {"", "{", "[]", R"({"outcome":7})", R"({"outcome":"splendid"})", "\xff"}) {
-    Verdict verdict = judge(How::kExited, 4, text);
+    AttemptVerdict verdict = judge(How::kExited, 4, text);
     EXPECT_EQ(verdict.kind, FailureKind::SCRIPT_EXIT) << text;
     EXPECT_THAT(verdict.message, HasSubstr("status 4"));
   }
@@ -60,7 +60,7 @@ TEST_F(RunResultTest, ForgedOrBrokenResultIsNotBelieved) {
 
 TEST_F(RunResultTest, EndWithoutResultIsNoSuccess) {
   log.add("almost there\n");
-  Verdict verdict = judge(How::kExited, 0);
+  AttemptVerdict verdict = judge(How::kExited, 0);
   EXPECT_EQ(verdict.kind, FailureKind::SCRIPT_EXIT);
   EXPECT_THAT(verdict.message, HasSubstr("without finishing"));
   EXPECT_THAT(verdict.message, HasSubstr("almost there"));
@@ -68,7 +68,7 @@ TEST_F(RunResultTest, EndWithoutResultIsNoSuccess) {
 
 TEST_F(RunResultTest, TimeLimitWinsOverTheSignalThatEnforcedIt) {
   plan.time_limit_ms = 90'000;
-  Verdict verdict = judge(How::kSignaled, SIGKILL, std::nullopt, true);
+  AttemptVerdict verdict = judge(How::kSignaled, SIGKILL, std::nullopt, true);
   EXPECT_EQ(verdict.kind, FailureKind::TIME_LIMIT);
   EXPECT_THAT(verdict.message, HasSubstr("time limit of 90 s"));
 }
@@ -85,7 +85,7 @@ TEST_F(RunResultTest, WantOfMemoryIsRecognised) {
 
 TEST_F(RunResultTest, MissingInterpreterIsNamed) {
   plan.interpreter = "/opt/conda/bin/python";
-  Verdict verdict = judge(How::kNotStarted, ENOENT);
+  AttemptVerdict verdict = judge(How::kNotStarted, ENOENT);
   EXPECT_EQ(verdict.kind, FailureKind::INTERPRETER);
   EXPECT_THAT(verdict.message, HasSubstr("/opt/conda/bin/python could not be started: No such file"));
 }
