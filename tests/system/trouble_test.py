@@ -127,6 +127,24 @@ class TroubleTest(unittest.TestCase):
             self.assertEqual(len([e for e in events if e["kind"] == "jobSucceeded"]), 1)
             self.assertEqual(len([e for e in events if e["kind"] == "runDetected"]), 1)
 
+    def test_job_of_a_dead_worker_is_run_by_another(self):
+        gate = self.site.folder / "gate"
+        script = f"import os, time\ndef main(input_file, output_dir):\n    while not os.path.exists({str(gate)!r}): time.sleep(0.01)\n    open(output_dir + 'done', 'w').close()\n"
+        raw = self.site.instrument("MARI", script)
+        self.site.settings = self.site.settings.replace('lease = "5s"', 'lease = "1s"')
+        for program in ("ledgerd", "monitord", "coordinatord"):
+            self.site.start(program)
+        first = self.site.start("workerd", "--name", "first")
+        make_run(raw / "MAR00001.nxs", 1)
+        self.site.wait_for_states({("MARI", 1): "running"})
+        self.site.stop(first, signal.SIGKILL)
+        gate.touch()
+        self.site.start("workerd", "--name", "second")
+        self.site.wait_for_states({("MARI", 1): "succeeded"})
+        attempts = self.site.json("trace", "MARI/1/v1")["attempts"]
+        self.assertEqual([(a["worker"], a["outcome"]) for a in attempts], [("first", "lost"), ("second", "succeeded")])
+        self.assertEqual(os.listdir(self.site.folder / "output/MARI/2010001/1"), ["run-version-1"])
+
     def test_two_ledgers_on_one_folder_are_refused(self):
         self.site.instrument("MARI", COPY_SCRIPT)
         self.site.start()
