@@ -41,9 +41,9 @@ class CommandsTest : public testing::Test {
   void add_variable(Message<schema::VariableSet>& set, const char* name, const char* value, schema::Variable::Group group,
                     schema::ResolvedVariable::Rule rule = schema::ResolvedVariable::Rule::SCRIPT_DEFAULT) {
     auto old = capnp::clone(set.read());
-    auto variables = set.get().initVariables(old->getVariables().size() + 1);
-    for (uint32_t i = 0; i < old->getVariables().size(); ++i) variables.setWithCaveats(i, old->getVariables()[i]);
-    auto variable = variables[variables.size() - 1];
+    auto list = set.get().initVariables(old->getVariables().size() + 1);
+    for (uint32_t i = 0; i < old->getVariables().size(); ++i) list.setWithCaveats(i, old->getVariables()[i]);
+    auto variable = list[list.size() - 1];
     variable.setName(name);
     variable.setValue(value);
     variable.setGroup(group);
@@ -59,6 +59,9 @@ class CommandsTest : public testing::Test {
     auto set_event = ledger.add_event("alice");
     set_event.getBody().initVariablesSet().setInstrument("MARI");
     set_event.getBody().getVariablesSet().getScope().setFromRun(28000);
+    auto setting = set_event.getBody().getVariablesSet().initVariables(1)[0];
+    setting.setName("mon");
+    setting.setValue("2");
     auto detected = ledger.add_event("monitord").getBody().initRunDetected();
     detected.getRun().setInstrument("MARI");
     detected.getRun().setRunNumber(28001);
@@ -71,7 +74,7 @@ class CommandsTest : public testing::Test {
     auto file = run_row.initRawFiles(1)[0];
     file.setPath("/archive/MAR28001.nxs");
     file.setSizeBytes(4096);
-    file.setSha256(data(raw_hash));
+    file.setSha256(as_data(raw_hash));
     auto metadata = run_row.getMetadata();
     metadata.getStartTime().setKnown(true);
     metadata.getStartTime().setValue(kNoon - 3600 * kSecond);
@@ -91,7 +94,7 @@ class CommandsTest : public testing::Test {
     auto output = manifest.get().initFiles(1)[0];
     output.setPath("sub/MARI28001.nxs");
     output.setSizeBytes(7);
-    output.setSha256(data(raw_hash));
+    output.setSha256(as_data(raw_hash));
     Message<schema::Environment> environment;
     environment.get().setHost("node1");
     environment.get().setInterpreterPath("/usr/bin/python3");
@@ -102,8 +105,8 @@ class CommandsTest : public testing::Test {
     auto queued = job.getQueued();
     queued.setContract(schema::Contract::ISIS);
     queued.setScriptPath("/scripts/reduce.py");
-    queued.setScriptSha256(data(script_hash));
-    queued.setVariables(data(ledger.add_document(variables)));
+    queued.setScriptSha256(as_data(script_hash));
+    queued.setVariables(as_data(ledger.add_document(variables)));
     queued.setOutputDirectory("/out/run-version-1");
     queued.setInputs(run_row.getRawFiles().asReader());
     auto attempt = job.initAttempts(1)[0];
@@ -112,10 +115,10 @@ class CommandsTest : public testing::Test {
     attempt.setStartedAt(kNoon + 2 * kSecond);
     attempt.setFinishedAt(kNoon + 5 * kSecond);
     attempt.setOutcome(schema::AttemptRow::Outcome::SUCCEEDED);
-    attempt.getOutputs().setManifest(data(ledger.add_document(manifest)));
+    attempt.getOutputs().setManifest(as_data(ledger.add_document(manifest)));
     attempt.getOutputs().setFiles(1);
-    attempt.setEnvironment(data(ledger.add_document(environment)));
-    attempt.setLog(data(ledger.add_blob("first line\nlast line\n")));
+    attempt.setEnvironment(as_data(ledger.add_document(environment)));
+    attempt.setLog(as_data(ledger.add_blob("first line\nlast line\n")));
     job.setJob(3);
     run_row.setJob(3);
 
@@ -196,7 +199,7 @@ TEST_F(CommandsTest, RunsTableCannotSteerTheTerminal) {
   row.getReason().setText("MARI has no script");
   Ran ran = command({"runs"});
   EXPECT_EQ(ran.out,
-            "INSTRUMENT    RUN  STATE    VERSION  EXPERIMENT  DETECTED             TITLE                 NOTE\n"
+            "INSTRUMENT    RUN  STATE    VERSION  EXPERIMENT  DETECTED             TITLE                NOTE\n"
             "MARI        28001  skipped  -        -           2026-11-01 12:00:00  a\\x1b]0;owned\\x07 b  MARI has no script\n");
 }
 
@@ -300,7 +303,7 @@ TEST_F(CommandsTest, ExplainGivesReasonsAndCausesInOrder) {
 TEST_F(CommandsTest, LogIsPrintedByteForByte) {
   add_reduced_run();
   std::string log = "caf\xe9\n\x1b[31mred\n";
-  ledger.jobs[0].get().getAttempts()[0].setLog(data(ledger.add_blob(log)));
+  ledger.jobs[0].get().getAttempts()[0].setLog(as_data(ledger.add_blob(log)));
   EXPECT_EQ(command({"log", "MARI/28001"}).out, log);
   EXPECT_EQ(run(ledger, {"log", "MARI/28001"}, {80, true}).out, "caf\\xe9\n\\x1b[31mred\n");
   EXPECT_EQ(json_of({"log", "MARI/28001"})["text"], "caf\\xe9\n\x1b[31mred\n");
@@ -314,7 +317,7 @@ TEST_F(CommandsTest, LogOfAFailureEndsWithWhyItFailed) {
   attempt.setKind(schema::FailureKind::SCRIPT_EXCEPTION);
   attempt.setMessage("ValueError: no monitor");
   attempt.setLog(capnp::Data::Reader());
-  attempt.setTraceback(data(ledger.add_blob("Traceback ...\n")));
+  attempt.setTraceback(as_data(ledger.add_blob("Traceback ...\n")));
   Ran ran = command({"log", "MARI/28001"});
   EXPECT_EQ(ran.out, "Traceback ...\n");
   EXPECT_EQ(ran.err, "runledger: MARI 28001 v1 attempt 1 failed (script_exception): ValueError: no monitor\n");
@@ -441,7 +444,7 @@ TEST_F(CommandsTest, WatchJsonIsOneObjectALine) {
 TEST_F(CommandsTest, VarsSetNeedsToKnowForWhichRuns) {
   Message<schema::VariableSet> defaults;
   add_variable(defaults, "mon", "1", schema::Variable::Group::STANDARD);
-  ledger.instruments["MARI"].get().getScript().setDefaults(data(ledger.add_document(defaults)));
+  ledger.instruments["MARI"].get().getScript().setDefaults(as_data(ledger.add_document(defaults)));
   Ran none = command({"vars", "set", "MARI", "mon=2"});
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.err, HasSubstr("--default, --from-run N or --experiment NUMBER"));
@@ -477,15 +480,18 @@ TEST_F(CommandsTest, VarsShowHasRulesForAnInstrumentAndValuesForARun) {
 TEST_F(CommandsTest, VarsHistoryIsTheChangesOnly) {
   add_reduced_run();
   json changes = json_of({"vars", "history", "MARI"});
-  ASSERT_EQ(changes.size(), 0u + 1);
+  ASSERT_EQ(changes.size(), 1u);
   EXPECT_EQ(changes[0]["actor"], "alice");
   EXPECT_EQ(changes[0]["scope"]["from_run"], 28000);
+  EXPECT_EQ(changes[0]["variables"], json::parse(R"([{"name": "mon", "group": "standard", "value": 2}])"));
+  EXPECT_EQ(changes[0]["text"], "MARI: mon = 2 set for runs from 28000");
+  EXPECT_EQ(command({"vars", "history", "MARI", "other"}).exit_code, 1);
   EXPECT_EQ(command({"vars", "history", "SANS2D"}).exit_code, 1);
 }
 
 TEST_F(CommandsTest, ScriptDiffShowsWhatChanged) {
   add_reduced_run();
-  ledger.instruments["MARI"].get().getScript().setSha256(data(ledger.add_blob("def main(input_file, output_dir):\n    return 1\n")));
+  ledger.instruments["MARI"].get().getScript().setSha256(as_data(ledger.add_blob("def main(input_file, output_dir):\n    return 1\n")));
   Ran ran = command({"script", "diff", "MARI/28001/v1", "MARI"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("-    pass\n+    return 1\n"));

@@ -80,7 +80,7 @@ class Watching final : public schema::Subscription::Server, private kj::TaskSet:
     if (next_ == ledger_.events.size()) return kj::READY_NOW;
     auto request = sink_.pushRequest();
     auto list = request.initEvents(ledger_.events.size() - next_);
-    for (uint32_t i = 0; i < list.size(); ++i) list.set(i, data(canonical(ledger_.events[next_ + i].read())));
+    for (uint32_t i = 0; i < list.size(); ++i) list.set(i, as_data(canonical(ledger_.events[next_ + i].read())));
     next_ = ledger_.events.size();
     return request.send().ignoreResult();
   }
@@ -115,7 +115,7 @@ class Runs final : public schema::Runs::Server {
     size_t count = std::min<size_t>({2, params.getLimit() == 0 ? 2 : params.getLimit(), found.size() - begin});
     auto runs = context.getResults().initRuns(count);
     for (uint32_t i = 0; i < count; ++i) runs.setWithCaveats(i, ledger_.runs[found[begin + i]].read());
-    if (begin + count < found.size()) context.getResults().setNext(data(std::to_string(begin + count)));
+    if (begin + count < found.size()) context.getResults().setNext(as_data(std::to_string(begin + count)));
     return kj::READY_NOW;
   }
 
@@ -146,7 +146,7 @@ class Runs final : public schema::Runs::Server {
       }
     }
     auto events = context.getResults().initEvents(found.size());
-    for (uint32_t i = 0; i < found.size(); ++i) events.set(i, data(found[i]));
+    for (uint32_t i = 0; i < found.size(); ++i) events.set(i, as_data(found[i]));
     return kj::READY_NOW;
   }
 
@@ -157,7 +157,7 @@ class Runs final : public schema::Runs::Server {
       return kj::READY_NOW;
     }
     constexpr size_t kPiece = 7;  // small, so that every blob comes in pieces
-    context.getResults().setBytes(data(std::string_view(found->second).substr(context.getParams().getOffset(), kPiece)));
+    context.getResults().setBytes(as_data(std::string_view(found->second).substr(context.getParams().getOffset(), kPiece)));
     context.getResults().setTotalBytes(found->second.size());
     return kj::READY_NOW;
   }
@@ -215,7 +215,7 @@ class Instrument final : public schema::Instrument::Server {
     return kj::READY_NOW;
   }
   kj::Promise<void> resolve(ResolveContext context) override {
-    context.getResults().setSet(data(canonical(ledger_.resolved.read())));
+    context.getResults().setSet(as_data(canonical(ledger_.resolved.read())));
     context.getResults().setScriptSeq(3);
     return kj::READY_NOW;
   }
@@ -331,7 +331,7 @@ schema::InstrumentRow::Builder Ledger::add_instrument(const char* name) {
 }
 
 Client::Client(Ledger& ledger) : session_(kj::heap<Session>(ledger)) {}
-Client::~Client() = default;
+Client::~Client() noexcept = default;
 
 Ran run(Ledger& ledger, std::vector<std::string> arguments, tools::Terminal terminal) {
   std::ostringstream out, err;

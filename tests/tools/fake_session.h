@@ -12,6 +12,7 @@
 
 #include "base/sha256.h"
 #include "schema/api.capnp.h"
+#include "schema/document.capnp.h"
 #include "tools/client.h"
 #include "tools/program.h"
 
@@ -30,7 +31,7 @@ class Message {
   typename T::Builder root_;
 };
 
-inline capnp::Data::Reader data(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
+inline capnp::Data::Reader as_data(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
 inline std::string bytes(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
 /// Canonical bytes, as the ledger stores them.
 template <typename Reader>
@@ -76,7 +77,7 @@ struct Ledger {
 class Client final : public tools::Client {
  public:
   explicit Client(Ledger& ledger);
-  ~Client() override;
+  ~Client() noexcept override;
   schema::Session::Client session() override { return session_; }
 
  protected:

@@ -10,7 +10,7 @@ namespace tools {
 namespace {
 
 /// Applies a diff without looking at context, so that a wrong diff gives a wrong text.
-std::string apply(const std::string& old_text, const std::string& diff) {
+std::string patched(const std::string& old_text, const std::string& diff) {
   std::vector<std::string> old_lines;
   std::string line, result;
   for (std::istringstream in(old_text); std::getline(in, line);) old_lines.push_back(line);
@@ -60,7 +60,7 @@ TEST(UnifiedDiffTest, DiffOfRandomTextsTurnsOneIntoTheOther) {
     };
     std::string a = text(random() % 30), b = text(random() % 30);
     if (a == b) continue;
-    EXPECT_EQ(apply(a, unified_diff(a, b, "a", "b")), b) << "round " << round;
+    EXPECT_EQ(patched(a, unified_diff(a, b, "a", "b")), b) << "round " << round;
   }
 }
 
@@ -70,7 +70,7 @@ TEST(UnifiedDiffTest, TextsBeyondTheEffortBoundAreReplacedAsAWhole) {
     a += "old " + std::to_string(i) + '\n';
     b += "new " + std::to_string(i) + '\n';
   }
-  EXPECT_EQ(apply(a, unified_diff(a, b, "a", "b")), b);
+  EXPECT_EQ(patched(a, unified_diff(a, b, "a", "b")), b);
 }
 
 }  // namespace

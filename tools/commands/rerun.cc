@@ -174,7 +174,7 @@ void add_rerun(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("rerun", "Ask for one more version, with the same or changed variables");
   auto options = std::make_shared<RerunOptions>();
   command->add_option("runs", options->words, "Run, version to repeat, or runs")->type_name("RUNS")->required();
-  command->add_option("--set", options->assignments, "A value for this version; JSON, else text. May be repeated")->type_name("NAME=VALUE")->expected(1);
+  command->add_option("--set", options->assignments, "A value for this version; JSON, else text. May be repeated")->type_name("NAME=VALUE")->allow_extra_args(false);
   command->add_option("--script", options->script, "stored: the script of the version repeated; current: the instrument's present one")
       ->check(CLI::IsMember({"stored", "current"}))
       ->capture_default_str();
