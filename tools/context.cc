@@ -9,7 +9,11 @@ namespace tools {
 base::Result<Client*> Context::client() {
   if (!client_) {
     base::Result<std::unique_ptr<Client>> made = connect_(options);
-    if (!made.is_ok()) return made.status();
+    if (!made.is_ok()) {
+      // Not to find the ledger is an error, unlike not to find a run in it.
+      bool absent = made.status().code() == base::Code::kNotFound;
+      return absent ? base::Status(base::Code::kUnavailable, made.status().message()) : made.status();
+    }
     client_ = std::move(*made);
   }
   return client_.get();

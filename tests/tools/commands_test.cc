@@ -555,8 +555,9 @@ TEST_F(CommandsTest, HelpHasAnExampleForEachCommand) {
 TEST_F(CommandsTest, NoConnectionIsSaid) {
   std::ostringstream out, err;
   tools::Context context(out, err, {}, [](const tools::GlobalOptions& options) -> base::Result<std::unique_ptr<tools::Client>> {
-    return base::Status(base::Code::kUnavailable, "no ledger is listening at " + options.address.value_or("?"));
+    return base::Status(base::Code::kNotFound, "no ledger is listening at " + options.address.value_or("?"));
   });
+  // Exit code 1 would say that the ledger was asked and has nothing.
   EXPECT_EQ(tools::run_program({"status", "--connect", "unix:/x"}, context), 2);
   EXPECT_EQ(err.str(), "runledger: no ledger is listening at unix:/x\n");
 }

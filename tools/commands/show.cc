@@ -27,7 +27,8 @@ base::Result<int> show(Context& context, const std::vector<std::string>& words) 
     if (!detail.is_ok()) return detail.status();
     json["versions"].push_back(version_json(*detail));
     text += fmt::format("\nversion {}\n{}", version, labelled(version_lines(*detail), 2));
-    text += variable_table_text(detail->variables.get(), context.terminal);
+    std::string variables = variable_table_text(detail->variables.get(), context.terminal);
+    if (!variables.empty()) text += "\n" + variables;
   }
   if (context.options.json) {
     context.print(json);
