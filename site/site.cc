@@ -206,6 +206,9 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   site.worker.slots = static_cast<uint16_t>(worker.count("slots", 0, 1024));
   site.worker.scratch = worker.absolute(worker.text("scratch", "scratch"));
   site.worker.lease_ms = worker.duration_ms("lease", site.worker.lease_ms);
+  if (site.worker.lease_ms < 1'000 || site.worker.lease_ms > 86'400'000) {
+    worker.fail(table_of("worker").get("lease"), "lease", "from \"1s\" to \"24h\"");
+  }
   if (Status status = worker.finish(); !status.is_ok()) return status;
 
   if (const toml::array* instruments = root["instrument"].as_array()) {

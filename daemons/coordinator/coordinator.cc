@@ -230,7 +230,7 @@ class Coordinator::Impl final : public kj::Refcounted {
       auto config = found.getInstrument().getConfig();
       std::string path(view(config.getScriptPath()));
       if (path.empty()) {
-        return skip(shown, plan, "no_script",
+        return skip(shown.getRun().getRun(), plan, "no_script",
                     fmt::format("{} has no reduction script: name one in site.toml, then `runledger rerun {} --script current`",
                                 view(config.getInstrument()), plan.run_name));
       }
@@ -240,7 +240,7 @@ class Coordinator::Impl final : public kj::Refcounted {
                  path](base::Result<CapturedScript>&& captured) mutable -> kj::Promise<void> {
             if (!captured.is_ok()) {
               bool missing = captured.status().code() == base::Code::kNotFound;
-              return skip(shown, plan, missing ? "no_script" : "script_unreadable",
+              return skip(shown.getRun().getRun(), plan, missing ? "no_script" : "script_unreadable",
                           fmt::format("the reduction script cannot be read: {}; mend that, then `runledger rerun {} --script current`",
                                       captured.status().message(), plan.run_name));
             }
@@ -263,7 +263,7 @@ class Coordinator::Impl final : public kj::Refcounted {
   /// Puts the script on record when it is not the one the instrument had last.
   kj::Promise<void> register_script(schema::InstrumentRow::Reader instrument, const Plan& plan, CapturedScript captured) {
     auto last = instrument.getScript();
-    bool same = instrument.getScriptSeq() != 0 && view(last.getPath()) == plan.script_path && to_hash(last.getSha256()) == plan.script_sha256 &&
+    bool same = instrument.getScriptSeq() != 0 && last.getProblem().size() == 0 && view(last.getPath()) == plan.script_path && to_hash(last.getSha256()) == plan.script_sha256 &&
                 last.getSiblings().size() == plan.siblings.size();
     for (size_t i = 0; same && i < plan.siblings.size(); ++i) same = to_hash(last.getSiblings()[i].getSha256()) == plan.siblings[i].second;
     if (same) return kj::READY_NOW;
@@ -288,9 +288,26 @@ class Coordinator::Impl final : public kj::Refcounted {
       }
       script.setProblem(read.problem);
       command.attach(blobs);
-      return submit(loop_, *port_, kj::mv(command)).then([name](CommandAnswer&& answer) {
-        if (!answer.status.is_ok()) spdlog::warn("{}: the script could not be put on record: {}", name, answer.status.message());
+      return submit(loop_, *port_, kj::mv(command)).then([this, plan, name, contract](CommandAnswer&& answer) -> kj::Promise<void> {
+        if (answer.status.is_ok()) return kj::READY_NOW;
+        return register_without_variables(plan, name, contract, answer.status.message());
       });
+    });
+  }
+
+  /// The script's variables were not fit for the record: it goes on record without them, with the reason.
+  kj::Promise<void> register_without_variables(const Plan& plan, const std::string& name, schema::Contract contract, const std::string& problem) {
+    Command command(fmt::format("{}/script-only/{}", kName, plan.cause), plan.cause);
+    command.attach(std::vector<std::string_view>(plan.blobs.begin(), plan.blobs.end()));
+    auto script = command.body().initRegisterScript();
+    script.setInstrument(name);
+    script.setContract(contract);
+    script.setPath(plan.script_path);
+    script.setSha256(hash_data(plan.script_sha256));
+    write_siblings(plan, script.initSiblings(plan.siblings.size()));
+    script.setProblem(problem);
+    return submit(loop_, *port_, kj::mv(command)).then([name](CommandAnswer&& answer) {
+      if (!answer.status.is_ok()) spdlog::warn("{}: the script could not be put on record: {}", name, answer.status.message());
     });
   }
 
@@ -363,16 +380,26 @@ class Coordinator::Impl final : public kj::Refcounted {
     job.getReason().setCode(plan.reason_code);
     job.getReason().setText(plan.reason_text);
     job.setExperiment(run.getExperiment());
-    return submit(loop_, *port_, kj::mv(command)).then([plan = std::move(plan)](CommandAnswer&& answer) {
-      if (!answer.status.is_ok()) spdlog::warn("{}: not queued: {}", plan.run_name, answer.status.message());
+    return submit(loop_, *port_, kj::mv(command)).then([this, plan = std::move(plan), key = owned(run.getRun())](CommandAnswer&& answer) mutable
+                                                        -> kj::Promise<void> {
+      if (answer.status.is_ok()) return kj::READY_NOW;
+      return skip(key->getRoot<schema::RunKey>().asReader(), plan, "not_queued",
+                  fmt::format("the ledger refused the job: {}", answer.status.message()));
     });
   }
 
-  kj::Promise<void> skip(Shown& shown, const Plan& plan, std::string_view code, const std::string& text) {
+  static kj::Own<capnp::MallocMessageBuilder> owned(schema::RunKey::Reader key) {
+    auto message = kj::heap<capnp::MallocMessageBuilder>();
+    message->setRoot(key);
+    return message;
+  }
+
+  /// No job for this event, and why. Refused where the run has a job for it already: then there is nothing to explain.
+  kj::Promise<void> skip(schema::RunKey::Reader run, const Plan& plan, std::string_view code, const std::string& text) {
     Command command(fmt::format("{}/skip/{}", kName, plan.cause), plan.cause);
     set_position(command, plan.cause);
     auto skipped = command.body().initSkipRun();
-    skipped.setRun(shown.getRun().getRun());
+    skipped.setRun(run);
     skipped.getReason().setCode(std::string(code));
     skipped.getReason().setText(fmt::format("{}: {}", plan.run_name, text));
     return submit(loop_, *port_, kj::mv(command)).then([text](CommandAnswer&& answer) {

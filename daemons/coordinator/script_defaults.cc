@@ -70,10 +70,18 @@ kj::Promise<ScriptDefaults> ScriptDefaultsReader::read(std::string interpreter, 
   return loop_.on_pool([source, bytes = std::move(variables.bytes), folder = scratch_] {
         std::error_code error;
         std::filesystem::create_directories(folder, error);
-        std::ofstream(source, std::ios::binary) << bytes;
-        return 0;
+        std::ofstream out(source, std::ios::binary);
+        out << bytes;
+        out.close();
+        return !out.fail();
       })
-      .then([this, request = std::move(request)](int) { return run_program(launcher_, loop_.timer(), request); })
+      .then([this, source, request = std::move(request)](bool written) -> kj::Promise<base::Result<ProgramOutput>> {
+        if (!written) {
+          return base::Result<ProgramOutput>(
+              base::Status(base::Code::kUnavailable, source.string() + ": cannot be written; is the scratch folder's disk full?"));
+        }
+        return run_program(launcher_, loop_.timer(), request);
+      })
       .then([this, key, source, answer, interpreter](base::Result<ProgramOutput>&& output) {
         ScriptDefaults defaults;
         bool settled = false;  // the same bytes would give the same answer again
@@ -85,7 +93,7 @@ kj::Promise<ScriptDefaults> ScriptDefaultsReader::read(std::string interpreter, 
           defaults.problem = fmt::format("reading reduce_vars.py with {} {}: {}", interpreter, output->exit.text(), output->text);
         } else {
           defaults = parse_defaults(read_answer(answer));
-          settled = true;
+          settled = defaults.problem.empty();
         }
         std::error_code error;
         std::filesystem::remove(source, error);

@@ -1,11 +1,15 @@
 #include "daemons/worker/worker.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <kj/vector.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -33,6 +37,29 @@ Status status_of(schema::Refusal::Reader refusal) {
   if (refusal.getCode() == schema::Refusal::Code::OK) return {};
   return {static_cast<Code>(refusal.getCode()), refusal.getText().cStr()};
 }
+
+/// Keeps a second worker out of a scratch folder that is emptied at start; held as long as the object.
+class ScratchLock {
+ public:
+  ScratchLock() = default;
+  ScratchLock(const ScratchLock&) = delete;
+  ScratchLock& operator=(const ScratchLock&) = delete;
+  ~ScratchLock() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  Status take(const std::string& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    std::string file = folder + ".lock";
+    descriptor_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor_ < 0) return {Code::kUnavailable, fmt::format("{}: {}", file, strerror(errno))};
+    if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return {};
+    return {Code::kConflict, fmt::format("{}: another worker works here under the same name; give this one its own with --name", folder)};
+  }
+
+ private:
+  int descriptor_ = -1;
+};
 
 /// Calls `changed` for each batch of events.
 class ChangeSink final : public schema::EventSink::Server {
@@ -135,6 +162,7 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   kj::PromiseFulfillerPair<void> broken_ = kj::newPromiseAndFulfiller<void>();
   Signal came_, left_, stopping_raised_, environments_changed_, instruments_changed_, slot_ended_;
   enum class Phase { kNew, kComing, kWorking } phase_ = Phase::kNew;
+  ScratchLock lock_;
   bool stopping_ = false, joined_ = false, has_left_ = false, changes_pending_ = false;
   uint64_t asked_ = 0;  // nextJob calls so far
   std::vector<std::string> interpreters_;
@@ -196,6 +224,7 @@ kj::Promise<void> Worker::Impl::open_port() {
 }
 
 kj::Promise<void> Worker::Impl::clear_scratch() {
+  if (Status status = lock_.take(settings_.scratch); !status.is_ok()) give_up(status);
   return loop_
       .on_pool([folder = settings_.scratch]() -> Status {
         std::error_code error;

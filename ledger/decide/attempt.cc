@@ -70,7 +70,8 @@ void lose(const Question& question, schema::JobRow::Reader job, schema::AttemptR
   lost.setAttempt(attempt.getNumber());
   lost.setWorker(attempt.getWorker());
   set_reason(lost.initReason(), code, fmt::format("{}, attempt {}: {}", version_words(job), attempt.getNumber(), text));
-  if (attempt.getNumber() < kMaxAttempts) {
+  bool handed_back = code == "worker_left";  // a clean restart says nothing against the job
+  if (handed_back || attempt.getNumber() < kMaxAttempts) {
     if (job.getQueued().getRuns().size() > 0) hold_if_paused(question, job.getQueued().getRuns()[0], job.getJob(), proposal);
     return;
   }

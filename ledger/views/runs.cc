@@ -286,9 +286,13 @@ void RunsView::fold(schema::Event::Reader event, Rows& rows) const {
       });
     case schema::Event::Body::ATTEMPT_STARTED:
       return for_run_of(rows, body.getAttemptStarted().getJob(), [&](RunEdit& run) {
+        auto started = body.getAttemptStarted();
         run->setState(RunState::RUNNING);
         run->setStartedAt(event.getTime());
         run->setFinishedAt(0);
+        set_decision(run->initReason(), "started",
+                     "attempt " + std::to_string(started.getAttempt()) + " runs on worker " + std::string(view(started.getWorker())),
+                     event.getSeq());
       });
     case schema::Event::Body::ATTEMPT_LOST:
       return for_run_of(rows, body.getAttemptLost().getJob(), [&](RunEdit& run) {

@@ -102,9 +102,15 @@ void Dispatcher::start(Waiting& waiting, uint64_t job, const std::string& enviro
                       } else {
                         give_back(identity, lease);
                       }
-                    } else if (waiter && answer.status.code() != base::Code::kConflict) {
-                      waiter->finish({answer.status});
+                      dispatch();
+                      return;
                     }
+                    // A job that no longer waits was taken or cancelled meanwhile: the worker waits on. Any other refusal is about the
+                    // worker, or would come again at once.
+                    auto snapshot = service_.snapshot();
+                    auto row = ledger::find_job(*snapshot, job);
+                    bool still_waits = row && row->get().getState() == schema::RunState::QUEUED;
+                    if (waiter && still_waits) waiter->finish({answer.status});
                     dispatch();
                   });
   service_.loop().detach(kj::mv(task), "lease a job");

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "ledger/variables.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
@@ -30,7 +28,7 @@ class InstrumentServer final : public schema::Instrument::Server {
     CommandMessage command(view(params.getCommandId()));
     auto paused = command.get().getBody().initPauseInstrument();
     paused.setInstrument(name_);
-    set_reason(paused.initReason(), "paused", "paused", params.getComment());
+    paused.initReason().setText(params.getComment());
     return answer(command, context);
   }
 
@@ -39,7 +37,7 @@ class InstrumentServer final : public schema::Instrument::Server {
     CommandMessage command(view(params.getCommandId()));
     auto resumed = command.get().getBody().initResumeInstrument();
     resumed.setInstrument(name_);
-    set_reason(resumed.initReason(), "resumed", "resumed", params.getComment());
+    resumed.initReason().setText(params.getComment());
     return answer(command, context);
   }
 
@@ -104,13 +102,6 @@ class InstrumentServer final : public schema::Instrument::Server {
 
  private:
   base::Status gone() const { return {base::Code::kNotFound, name_ + ": no such instrument here; `runledger status` lists them"}; }
-
-  void set_reason(schema::Reason::Builder reason, const char* code, const char* verb, capnp::Text::Reader comment) const {
-    reason.setCode(code);
-    std::string text = fmt::format("{} {} by {}", name_, verb, identity_.name);
-    if (comment.size() > 0) text += fmt::format(": {}", view(comment));
-    reason.setText(text);
-  }
 
   template <typename Context>
   kj::Promise<void> answer(CommandMessage& command, Context context) {

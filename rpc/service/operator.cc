@@ -39,10 +39,7 @@ class OperatorServer final : public schema::Operator::Server {
     CommandMessage command(view(params.getCommandId()));
     auto cancelled = command.get().getBody().initCancelJob();
     cancelled.setJob(params.getJob());
-    cancelled.getReason().setCode("cancelled");
-    std::string text = "cancelled by " + identity_.name;
-    if (params.getComment().size() > 0) text += ": " + std::string(view(params.getComment()));
-    cancelled.getReason().setText(text);
+    cancelled.initReason().setText(params.getComment());
     return service_.submit(command.reader(), identity_).then([context](ledger::Answer answer) mutable {
       write_answer(answer, context.getResults().initAnswer());
     });
