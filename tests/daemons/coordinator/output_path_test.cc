@@ -12,7 +12,7 @@ TEST(OutputPathTest, FieldsAreFilledAndTheVersionIsLeftToTheLedger) {
 
 TEST(OutputPathTest, ExperimentFromAFileNeverLeavesItsComponent) {
   EXPECT_EQ(daemons::output_directory(kPattern, "MARI", "../../../../etc/cron.d", 1), "/site/MARI/RB_._.._.._.._etc_cron.d/1/run-version-{version}");
-  EXPECT_EQ(daemons::output_directory(kPattern, "MARI", "a\nb;$(id)", 1), "/site/MARI/RBa_b__id_/1/run-version-{version}");
+  EXPECT_EQ(daemons::output_directory(kPattern, "MARI", "a\nb;$(id)", 1), "/site/MARI/RBa_b___id_/1/run-version-{version}");
   EXPECT_EQ(daemons::output_directory("/o/{experiment}/{run}", "MARI", "..", 1), "/o/_./1");
 }
 
