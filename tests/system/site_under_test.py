@@ -59,7 +59,10 @@ class SiteUnderTest:
         return path
 
     def write_site(self):
-        (self.folder / "site.toml").write_text('[facility]\nname = "Test"\n' + self.settings + "\n".join(self.tables) + "\n")
+        # Whole at once: a daemon started before may just be reading it.
+        whole = self.folder / ".site.toml.new"
+        whole.write_text('[facility]\nname = "Test"\n' + self.settings + "\n".join(self.tables) + "\n")
+        whole.rename(self.folder / "site.toml")
 
     # ---- processes ----
 
