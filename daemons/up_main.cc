@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
     return daemons::run_worker(loop, site, clock, *launcher, options.name, session);
   }));
   running.add(keep("coordinatord", [&](schema::Session::Client session) {
-    return daemons::run_coordinator(loop, site, clock, *launcher, session);
+    return daemons::run_coordinator(loop, site, *launcher, session);
   }));
   running.add(keep("monitord", [&](schema::Session::Client session) { return daemons::run_monitor(loop, site, clock, session); }));
   fmt::print("{} is up: {} instruments, {}. End it with Ctrl-C.\n", site.facility, site.instruments.size(), site.listen.front());

@@ -30,10 +30,10 @@ kj::Promise<void> run_monitor(rpc::Loop& loop, const site::Site& site, const bas
   return until_termination(loop, kj::mv(work)).attach(kj::mv(monitor));
 }
 
-kj::Promise<void> run_coordinator(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, ProcessLauncher& launcher,
+kj::Promise<void> run_coordinator(rpc::Loop& loop, const site::Site& site, ProcessLauncher& launcher,
                                   schema::Session::Client session) {
   Coordinator::Settings settings{base::shared_file("run_script.py"), std::filesystem::path(site.worker.scratch) / "coordinatord"};
-  auto coordinator = kj::heap<Coordinator>(loop, kj::mv(session), std::move(settings), launcher, clock);
+  auto coordinator = kj::heap<Coordinator>(loop, kj::mv(session), std::move(settings), launcher);
   auto work = coordinator->run();
   return until_termination(loop, kj::mv(work)).attach(kj::mv(coordinator));
 }

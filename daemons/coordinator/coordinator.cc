@@ -48,11 +48,10 @@ base::Sha256 to_hash(capnp::Data::Reader bytes) {
 
 class Coordinator::Impl final : public kj::Refcounted {
  public:
-  Impl(rpc::Loop& loop, schema::Session::Client session, Settings settings, ProcessLauncher& launcher, const base::Clock& clock)
+  Impl(rpc::Loop& loop, schema::Session::Client session, Settings settings, ProcessLauncher& launcher)
       : loop_(loop),
         session_(kj::mv(session)),
         settings_(std::move(settings)),
-        clock_(clock),
         defaults_(loop, launcher, settings_.run_script, settings_.scratch) {}
 
   kj::Promise<void> run() {
@@ -490,7 +489,6 @@ class Coordinator::Impl final : public kj::Refcounted {
   rpc::Loop& loop_;
   schema::Session::Client session_;
   Settings settings_;
-  const base::Clock& clock_;
   ScriptDefaultsReader defaults_;
   std::optional<schema::DaemonPort::Client> port_;
   std::optional<schema::Runs::Client> runs_;
@@ -506,9 +504,8 @@ class Coordinator::Impl final : public kj::Refcounted {
   } broken_ = Broken::make();
 };
 
-Coordinator::Coordinator(rpc::Loop& loop, schema::Session::Client session, Settings settings, ProcessLauncher& launcher,
-                         const base::Clock& clock)
-    : impl_(kj::refcounted<Impl>(loop, kj::mv(session), std::move(settings), launcher, clock)) {}
+Coordinator::Coordinator(rpc::Loop& loop, schema::Session::Client session, Settings settings, ProcessLauncher& launcher)
+    : impl_(kj::refcounted<Impl>(loop, kj::mv(session), std::move(settings), launcher)) {}
 Coordinator::~Coordinator() { impl_->close(); }
 
 kj::Promise<void> Coordinator::run() { return impl_->run(); }

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/time.h"
 #include "daemons/process/process.h"
 #include "rpc/loop.h"
 #include "schema/api.capnp.h"
@@ -16,7 +15,7 @@ namespace daemons {
 /// Reacts to runDetected, runRevised and reductionRequested, in the order of the log, each with one command whose id derives
 /// from the event: after a restart, or told twice, it changes nothing.
 ///
-/// Owns:    its subscription and its position (stored by the ledger with each command). Borrows loop, launcher and clock.
+/// Owns:    its subscription and its position (stored by the ledger with each command). Borrows loop and launcher.
 /// Threads: loop thread; files are read on the pool; reduce_vars.py is read by its own interpreter in a child.
 /// Errors:  what is wrong with a script becomes a runSkipped with its reason; run() rejects when the connection breaks: make a new one.
 class Coordinator {
@@ -26,7 +25,7 @@ class Coordinator {
     std::filesystem::path scratch;         // for the children that read script variables
     uint64_t sign_of_life_ms = 5'000;
   };
-  Coordinator(rpc::Loop& loop, schema::Session::Client session, Settings settings, ProcessLauncher& launcher, const base::Clock& clock);
+  Coordinator(rpc::Loop& loop, schema::Session::Client session, Settings settings, ProcessLauncher& launcher);
   ~Coordinator();
 
   /// Works until dropped or until the connection breaks.

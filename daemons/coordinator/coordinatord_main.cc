@@ -1,5 +1,4 @@
 // coordinatord: chooses script and variables, queues jobs.
-#include "base/time.h"
 #include "daemons/host.h"
 #include "daemons/wiring.h"
 
@@ -8,6 +7,6 @@ int main(int argc, char** argv) {
   rpc::Loop loop;
   auto launcher = daemons::make_process_launcher(loop);
   return daemons::run_daemon(loop, options, [&](schema::Session::Client session) {
-    return daemons::run_coordinator(loop, options.site, base::system_clock(), *launcher, session);
+    return daemons::run_coordinator(loop, options.site, *launcher, session);
   });
 }

@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "daemons": {"base", "schema", "ledger", "rpc", "rpc/service", "site"},
     "tools": {"base", "schema", "rpc", "site"},
 }
-# Headers of these libraries may be included in .cc files only (and in headers that say "internal" in their first line's folder).
+# Headers of these libraries are not included in any header that another folder includes.
 INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/")
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')
 
