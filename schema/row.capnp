@@ -62,6 +62,7 @@ struct AttemptRow {
   exitStatus @13 :Int32;
   staging @14 :Text;
   leaseMs @15 :UInt64;
+  handedBack @16 :Bool;    # Lost because its worker left in good order: says nothing against the job, so it is not one of its tries.
   enum Outcome { running @0; publishing @1; succeeded @2; failed @3; lost @4; skipped @5; }
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "ledger/decide/question.h"
+#include "ledger/views/edit.h"
 
 namespace ledger {
 namespace {
@@ -62,6 +63,13 @@ std::string kind_code(schema::FailureKind kind) {
   return index < std::size(kCodes) ? kCodes[index] : "unset";
 }
 
+/// The last of the job's attempts is its last try; those a worker handed back are none.
+bool tries_used_up(schema::JobRow::Reader job) {
+  uint16_t tries = 0;
+  for (auto attempt : job.getAttempts()) tries += !attempt.getHandedBack();
+  return tries >= kMaxAttempts;
+}
+
 /// Loses the open attempt; the job waits again, or has failed when it was the last try.
 void lose(const Question& question, schema::JobRow::Reader job, schema::AttemptRow::Reader attempt, const std::string& code,
           const std::string& text, uint64_t cause, Proposal& proposal) {
@@ -70,8 +78,7 @@ void lose(const Question& question, schema::JobRow::Reader job, schema::AttemptR
   lost.setAttempt(attempt.getNumber());
   lost.setWorker(attempt.getWorker());
   set_reason(lost.initReason(), code, fmt::format("{}, attempt {}: {}", version_words(job), attempt.getNumber(), text));
-  bool handed_back = code == "worker_left";  // a clean restart says nothing against the job
-  if (handed_back || attempt.getNumber() < kMaxAttempts) {
+  if (code == kHandedBack || !tries_used_up(job)) {
     if (job.getQueued().getRuns().size() > 0) hold_if_paused(question, job.getQueued().getRuns()[0], job.getJob(), proposal);
     return;
   }
@@ -104,6 +111,28 @@ base::Status check_outputs(const Question& question, schema::OutputSummary::Read
   return base::Status::ok();
 }
 
+/// What an attempt left behind: outputs and printed text are stored, and what is said of them is true.
+base::Status check_left_behind(const Question& question, schema::OutputSummary::Reader outputs, capnp::Data::Reader log,
+                               const std::string& words) {
+  LEDGER_CHECK(check_outputs(question, outputs, words));
+  return question.check_blob(log, words + ": reduction log");
+}
+
+/// Decides on a result by `decide(job, its open attempt, its name)` when its bearer owns the job; else it goes on record as rejected.
+template <typename Wanted, typename Decide>
+Decided decide_result(const Question& question, Wanted wanted, Decide decide) {
+  auto row = known_job(question, wanted.getJob());
+  if (!row.is_ok()) return row.status();
+  auto job = row->get();
+  if (std::string why = stale_words(job, wanted.getAttempt(), wanted.getFence()); !why.empty()) {
+    return reject(question, job, wanted.getAttempt(), wanted.getFence(), why);
+  }
+  return decide(job, *open_attempt(job), version_words(job));
+}
+
+/// What a result follows from when its bearer does not say: the start of its attempt.
+uint64_t cause_of_result(const Question& question, uint64_t fence) { return question.command.getCause() == 0 ? fence : 0; }
+
 std::string_view without_slashes(std::string_view path) {
   while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
   return path;
@@ -129,9 +158,9 @@ Decided decide_start(const Question& question, schema::AttemptStarted::Reader wa
   std::string name(view(wanted.getWorker()));
   if (worker->get().getLeft()) return refuse(Code::kConflict, "worker ", name, " has left; join again first");
   LEDGER_CHECK(question.need_blob(wanted.getEnvironment(), "worker " + name + ": environment"));
-  if (wanted.getLeaseMs() == 0 || wanted.getLeaseMs() > kMaxLeaseMs) {
-    return invalid(
-        fmt::format("worker {}: a lease of {} ms is asked for; 1 to {} are taken", name, wanted.getLeaseMs(), kMaxLeaseMs));
+  if (wanted.getLeaseMs() < kMinLeaseMs || wanted.getLeaseMs() > kMaxLeaseMs) {
+    return invalid(fmt::format("worker {}: a lease of {} ms is asked for; {} to {} are taken", name, wanted.getLeaseMs(), kMinLeaseMs,
+                               kMaxLeaseMs));
   }
   uint64_t id = wanted.getJob() == 0 ? next_waiting_job(question.rows) : wanted.getJob();
   if (id == 0) return refuse(Code::kNotFound, "no job is waiting; ask again when one is queued");
@@ -152,105 +181,85 @@ Decided decide_start(const Question& question, schema::AttemptStarted::Reader wa
 }
 
 Decided decide_fail(const Question& question, schema::AttemptFailed::Reader wanted) {
-  auto row = known_job(question, wanted.getJob());
-  if (!row.is_ok()) return row.status();
-  auto job = row->get();
-  std::string words = version_words(job);
-  if (std::string why = stale_words(job, wanted.getAttempt(), wanted.getFence()); !why.empty()) {
-    return reject(question, job, wanted.getAttempt(), wanted.getFence(), why);
-  }
-  if (wanted.getKind() == schema::FailureKind::UNSET) return invalid(words, ": the failure has no kind; say what failed");
-  if (wanted.getMessage().size() == 0) return invalid(words, ": the failure has no message; say what failed");
-  LEDGER_CHECK(question.check_blob(wanted.getTraceback(), words + ": traceback"));
-  LEDGER_CHECK(question.check_blob(wanted.getLog(), words + ": reduction log"));
-  LEDGER_CHECK(check_outputs(question, wanted.getOutputs(), words));
-  bool retry = wanted.getKind() == schema::FailureKind::WORKER && wanted.getAttempt() < kMaxAttempts;
-  Proposal proposal(question);
-  auto body = proposal.add(question.command.getCause() == 0 ? wanted.getFence() : 0);
-  body.setAttemptFailed(wanted);
-  body.getAttemptFailed().setWillRetry(retry);
-  if (retry) {
-    hold_if_paused(question, job.getQueued().getRuns()[0], job.getJob(), proposal);
+  return decide_result(question, wanted, [&](schema::JobRow::Reader job, schema::AttemptRow::Reader, const std::string& words) -> Decided {
+    if (wanted.getKind() == schema::FailureKind::UNSET) return invalid(words, ": the failure has no kind; say what failed");
+    if (wanted.getMessage().size() == 0) return invalid(words, ": the failure has no message; say what failed");
+    LEDGER_CHECK(question.check_blob(wanted.getTraceback(), words + ": traceback"));
+    LEDGER_CHECK(check_left_behind(question, wanted.getOutputs(), wanted.getLog(), words));
+    bool retry = wanted.getKind() == schema::FailureKind::WORKER && !tries_used_up(job);
+    Proposal proposal(question);
+    auto body = proposal.add(cause_of_result(question, wanted.getFence()));
+    body.setAttemptFailed(wanted);
+    body.getAttemptFailed().setWillRetry(retry);
+    if (retry) {
+      hold_if_paused(question, job.getQueued().getRuns()[0], job.getJob(), proposal);
+      return proposal.take();
+    }
+    auto failed = proposal.add(proposal.last_seq()).initJobFailed();
+    failed.setJob(job.getJob());
+    failed.setAttempt(wanted.getAttempt());
+    failed.setKind(wanted.getKind());
+    set_reason(failed.initReason(), kind_code(wanted.getKind()),
+               fmt::format("{}: {}", words, quoted(view(wanted.getMessage()), kMaxTextBytes)));
     return proposal.take();
-  }
-  auto failed = proposal.add(proposal.last_seq()).initJobFailed();
-  failed.setJob(job.getJob());
-  failed.setAttempt(wanted.getAttempt());
-  failed.setKind(wanted.getKind());
-  set_reason(failed.initReason(), kind_code(wanted.getKind()),
-             fmt::format("{}: {}", words, quoted(view(wanted.getMessage()), kMaxTextBytes)));
-  return proposal.take();
+  });
 }
 
 Decided decide_skip(const Question& question, schema::SkipAttempt::Reader wanted) {
-  auto row = known_job(question, wanted.getJob());
-  if (!row.is_ok()) return row.status();
-  auto job = row->get();
-  std::string words = version_words(job);
-  if (std::string why = stale_words(job, wanted.getAttempt(), wanted.getFence()); !why.empty()) {
-    return reject(question, job, wanted.getAttempt(), wanted.getFence(), why);
-  }
-  if (open_attempt(job)->getOutcome() == Outcome::PUBLISHING) {
-    return refuse(Code::kConflict, words, " has succeeded and is being published; it cannot be skipped any more");
-  }
-  LEDGER_CHECK(check_reason(wanted.getReason(), words));
-  LEDGER_CHECK(question.check_blob(wanted.getLog(), words + ": reduction log"));
-  Proposal proposal(question);
-  auto skipped = proposal.add(question.command.getCause() == 0 ? wanted.getFence() : 0).initJobSkipped();
-  skipped.setJob(wanted.getJob());
-  skipped.setAttempt(wanted.getAttempt());
-  skipped.setReason(wanted.getReason());
-  skipped.setLog(wanted.getLog());
-  return proposal.take();
+  return decide_result(question, wanted, [&](schema::JobRow::Reader, schema::AttemptRow::Reader open, const std::string& words) -> Decided {
+    if (open.getOutcome() == Outcome::PUBLISHING) {
+      return refuse(Code::kConflict, words, " has succeeded and is being published; it cannot be skipped any more");
+    }
+    LEDGER_CHECK(check_reason(wanted.getReason(), words));
+    LEDGER_CHECK(check_left_behind(question, {}, wanted.getLog(), words));
+    Proposal proposal(question);
+    auto skipped = proposal.add(cause_of_result(question, wanted.getFence())).initJobSkipped();
+    skipped.setJob(wanted.getJob());
+    skipped.setAttempt(wanted.getAttempt());
+    skipped.setReason(wanted.getReason());
+    skipped.setLog(wanted.getLog());
+    return proposal.take();
+  });
 }
 
 Decided decide_succeed(const Question& question, schema::AttemptSucceeded::Reader wanted) {
-  auto row = known_job(question, wanted.getJob());
-  if (!row.is_ok()) return row.status();
-  auto job = row->get();
-  std::string words = version_words(job);
-  if (std::string why = stale_words(job, wanted.getAttempt(), wanted.getFence()); !why.empty()) {
-    return reject(question, job, wanted.getAttempt(), wanted.getFence(), why);
-  }
-  auto open = *open_attempt(job);
-  auto outputs = wanted.getOutputs();
-  if (open.getOutcome() == Outcome::PUBLISHING) {
-    if (open.getOutputs().getManifest() == outputs.getManifest() && open.getStaging() == wanted.getStaging()) return nothing();
-    return refuse(Code::kConflict, words, " has reported its output already; publish that");
-  }
-  if (outputs.getManifest().size() == 0)
-    return invalid(words, ": the result comes without an output manifest; send one, even if it lists nothing");
-  LEDGER_CHECK(check_outputs(question, outputs, words));
-  LEDGER_CHECK(question.check_blob(wanted.getLog(), words + ": reduction log"));
-  LEDGER_CHECK(check_path(view(wanted.getStaging()), words + ": staging directory"));
-  auto directory = job.getQueued().getOutputDirectory();
-  if (outputs.getDirectory().size() > 0 && without_slashes(view(outputs.getDirectory())) != without_slashes(view(directory))) {
-    return invalid(words, ": output belongs into ", quoted(directory), ", not ", quoted(outputs.getDirectory()));
-  }
-  Proposal proposal(question);
-  auto body = proposal.add(question.command.getCause() == 0 ? wanted.getFence() : 0);
-  body.setAttemptSucceeded(wanted);
-  body.getAttemptSucceeded().getOutputs().setDirectory(directory);
-  return proposal.take();
+  return decide_result(question, wanted, [&](schema::JobRow::Reader job, schema::AttemptRow::Reader open, const std::string& words) -> Decided {
+    auto outputs = wanted.getOutputs();
+    if (open.getOutcome() == Outcome::PUBLISHING) {
+      if (open.getOutputs().getManifest() == outputs.getManifest() && open.getStaging() == wanted.getStaging()) return nothing();
+      return refuse(Code::kConflict, words, " has reported its output already; publish that");
+    }
+    if (outputs.getManifest().size() == 0)
+      return invalid(words, ": the result comes without an output manifest; send one, even if it lists nothing");
+    LEDGER_CHECK(check_left_behind(question, outputs, wanted.getLog(), words));
+    LEDGER_CHECK(check_path(view(wanted.getStaging()), words + ": staging directory"));
+    auto directory = job.getQueued().getOutputDirectory();
+    if (outputs.getDirectory().size() > 0 && without_slashes(view(outputs.getDirectory())) != without_slashes(view(directory))) {
+      return invalid(words, ": output belongs into ", quoted(directory), ", not ", quoted(outputs.getDirectory()));
+    }
+    Proposal proposal(question);
+    auto body = proposal.add(cause_of_result(question, wanted.getFence()));
+    body.setAttemptSucceeded(wanted);
+    body.getAttemptSucceeded().getOutputs().setDirectory(directory);
+    return proposal.take();
+  });
 }
 
 Decided decide_publish(const Question& question, schema::PublishJob::Reader wanted) {
   auto row = known_job(question, wanted.getJob());
   if (!row.is_ok()) return row.status();
-  auto job = row->get();
-  if (auto attempt = attempt_of_fence(job, wanted.getFence()); attempt && attempt->getOutcome() == Outcome::SUCCEEDED)
-    return nothing();
-  if (std::string why = stale_words(job, wanted.getAttempt(), wanted.getFence()); !why.empty()) {
-    return reject(question, job, wanted.getAttempt(), wanted.getFence(), why);
-  }
-  if (open_attempt(job)->getOutcome() != Outcome::PUBLISHING) {
-    return refuse(Code::kConflict, version_words(job), " has not reported its output yet; report success first");
-  }
-  Proposal proposal(question);
-  auto succeeded = proposal.add(question.command.getCause() == 0 ? wanted.getFence() : 0).initJobSucceeded();
-  succeeded.setJob(wanted.getJob());
-  succeeded.setAttempt(wanted.getAttempt());
-  return proposal.take();
+  auto attempt = attempt_of_fence(row->get(), wanted.getFence());
+  if (attempt && attempt->getOutcome() == Outcome::SUCCEEDED) return nothing();
+  return decide_result(question, wanted, [&](schema::JobRow::Reader, schema::AttemptRow::Reader open, const std::string& words) -> Decided {
+    if (open.getOutcome() != Outcome::PUBLISHING) {
+      return refuse(Code::kConflict, words, " has not reported its output yet; report success first");
+    }
+    Proposal proposal(question);
+    auto succeeded = proposal.add(cause_of_result(question, wanted.getFence())).initJobSucceeded();
+    succeeded.setJob(wanted.getJob());
+    succeeded.setAttempt(wanted.getAttempt());
+    return proposal.take();
+  });
 }
 
 Decided decide_lose(const Question& question, schema::LoseAttempt::Reader wanted) {

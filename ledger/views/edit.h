@@ -84,6 +84,9 @@ inline void set_decision(schema::Decision::Builder decision, schema::Reason::Rea
   decision.setEvent(event);
 }
 
+/// Reason of an attempt that was lost because its worker left in good order.
+inline constexpr std::string_view kHandedBack = "worker_left";
+
 /// Why a job waits again after an attempt that failed and is to be repeated.
 inline std::string retry_sentence(schema::AttemptFailed::Reader failed) {
   return "attempt " + std::to_string(failed.getAttempt()) + " failed and is tried again: " + std::string(view(failed.getMessage()));

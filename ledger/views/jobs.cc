@@ -85,6 +85,7 @@ void lose(schema::JobRow::Builder job, schema::Event::Reader event, schema::Atte
     attempt.setOutcome(Outcome::LOST);
     attempt.setFinishedAt(event.getTime());
     attempt.setMessage(lost.getReason().getText());
+    attempt.setHandedBack(view(lost.getReason().getCode()) == kHandedBack);
   });
   queue_again(job, event.getSeq());
   set_decision(job.initReason(), lost.getReason(), event.getSeq());

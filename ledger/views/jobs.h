@@ -20,7 +20,7 @@ class JobsView final : public View {
 
   ViewId id() const override { return ViewId::kJobs; }
   const char* name() const override { return "jobs"; }
-  uint32_t version() const override { return 1; }
+  uint32_t version() const override { return 2; }
   void fold(schema::Event::Reader event, Rows& rows) const override;
 };
 

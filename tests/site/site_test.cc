@@ -72,6 +72,13 @@ TEST_F(SiteTest, WrongTypesContractsAndDoublesAreNamed) {
   EXPECT_THAT(problem(std::string(kMari) + "run_number = \"([0-9]+\"\n"), HasSubstr("regular expression"));
 }
 
+TEST_F(SiteTest, LeaseIsOneSecondToOneDay) {
+  // Symptom: a lease of some milliseconds was taken, and every job was lost before its first sign of life.
+  auto with_lease = [](const std::string& lease) { return std::string(kMari) + "[worker]\nlease = \"" + lease + "\"\n"; };
+  for (const char* bad : {"999ms", "0s", "25h"}) EXPECT_THAT(problem(with_lease(bad)), HasSubstr("from \"1s\" to \"24h\"")) << bad;
+  for (const char* good : {"1s", "24h"}) EXPECT_TRUE(load(with_lease(good)).is_ok()) << good;
+}
+
 TEST_F(SiteTest, NewSiteLoadsAndIsNotMadeTwice) {
   ASSERT_TRUE(site::create(folder_ / "new").is_ok());
   EXPECT_TRUE(site::load(folder_ / "new").is_ok());

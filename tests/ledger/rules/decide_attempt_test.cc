@@ -43,6 +43,39 @@ TEST_F(DecideAttemptTest, SuccessIsPublishedInTwoSteps) {
   EXPECT_THAT(story.publish(job, 1, fence).events, IsEmpty());
 }
 
+TEST_F(DecideAttemptTest, RunningRunSaysWhichAttemptRunsWhere) {
+  // Symptom: while its script ran, a run still gave the reason why it had been queued.
+  uint64_t fence = story.start(job).first();
+  auto reason = story.run(28001).get().getReason();
+  EXPECT_EQ(reason.getCode(), "started");
+  EXPECT_EQ(reason.getText(), "attempt 1 runs on worker w1");
+  EXPECT_EQ(reason.getEvent(), fence);
+  story.lose(job, 1, fence);
+  uint64_t again = story.start(job).first();
+  EXPECT_EQ(story.run(28001).get().getReason().getText(), "attempt 2 runs on worker w1");
+  EXPECT_EQ(story.run(28001).get().getReason().getEvent(), again);
+}
+
+TEST_F(DecideAttemptTest, LeaseIsOneSecondToOneDay) {
+  auto lease = [&](uint64_t lease_ms) {
+    return story.tell([&](schema::Command::Builder command) {
+      command.initBlobs(1).set(0, ledger::data("environment"));
+      auto started = command.getBody().initStartAttempt();
+      started.setJob(job);
+      started.setWorker("w1");
+      started.setEnvironment(ledger::data(hash_of("environment")));
+      started.setLeaseMs(lease_ms);
+    });
+  };
+  for (uint64_t bad : {0ul, 999ul, 86'400'001ul}) {
+    EXPECT_TRUE(refused(lease(bad), Code::kInvalidArgument, "1000 to 86400000 are taken")) << bad;
+  }
+  Told shortest = lease(1'000);
+  ASSERT_TRUE(shortest.ok());
+  story.lose(job, 1, shortest.first());
+  EXPECT_TRUE(lease(86'400'000).ok());
+}
+
 TEST_F(DecideAttemptTest, PublishingBeforeSuccessIsRefused) {
   uint64_t fence = story.start(job).first();
   EXPECT_TRUE(refused(story.publish(job, 1, fence), Code::kConflict, "report success first"));

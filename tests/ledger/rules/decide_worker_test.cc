@@ -52,6 +52,33 @@ TEST_F(DecideWorkerTest, LeavingGivesItsJobsBack) {
   EXPECT_TRUE(refused(story.leave("w2"), Code::kNotFound, "worker w2 has not joined"));
 }
 
+TEST_F(DecideWorkerTest, JobsHandedBackKeepTheirTries) {
+  // Symptom: a job that met three restarts of its worker, or two and one real loss, failed with "attempts used up".
+  uint64_t job = story.run(1).get().getJob();
+  for (int restart = 1; restart <= 4; ++restart) {
+    story.start(job);
+    EXPECT_THAT(story.kinds(story.leave()), ElementsAre("workerLeft", "attemptLost")) << restart;
+    story.join();
+  }
+  EXPECT_EQ(story.run_state(1), "queued");
+  for (uint16_t attempt : {5, 6}) EXPECT_THAT(story.kinds(story.lose(job, attempt, story.start(job).first())), ElementsAre("attemptLost"));
+  EXPECT_THAT(story.kinds(story.fail(job, 7, story.start(job).first(), schema::FailureKind::WORKER, "scratch disk full")),
+              ElementsAre("attemptFailed", "jobFailed"));
+  EXPECT_EQ(story.refold().tables(), story.rows().tables());
+}
+
+TEST_F(DecideWorkerTest, WorkerTroubleAfterRestartsIsTriedAgain) {
+  uint64_t job = story.run(1).get().getJob();
+  for (int restart = 1; restart <= 3; ++restart) {
+    story.start(job);
+    story.leave();
+    story.join();
+  }
+  EXPECT_THAT(story.kinds(story.fail(job, 4, story.start(job).first(), schema::FailureKind::WORKER, "scratch disk full")),
+              ElementsAre("attemptFailed"));
+  EXPECT_EQ(story.run_state(1), "queued");
+}
+
 TEST_F(DecideWorkerTest, NameAndSlotsAreChecked) {
   EXPECT_TRUE(refused(story.join("a worker"), Code::kInvalidArgument, "'a worker' is no worker name"));
   EXPECT_TRUE(refused(story.tell([](schema::Command::Builder command) { command.getBody().initJoinWorker().setWorker("w3"); }),
