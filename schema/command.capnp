@@ -23,7 +23,7 @@ struct Command {
     clearVariables @10 :Event.VariablesCleared;
     detectRun @11 :Event.RunDetected;         # A complete file: becomes runDetected, runRevised or a problem on the run, as the record demands.
     refuseFile @12 :Event.RawFileRefused;
-    annotateRun @13 :Event.RunAnnotated;
+    annotateRun @13 :Event.RunAnnotated;      # Refused: nobody's to send yet.
     skipRun @14 :Event.RunSkipped;
     requestReduction @15 :Event.ReductionRequested;
     queueJob @16 :Event.JobQueued;            # version is filled by the ledger; outputDirectory may hold "{version}".
@@ -36,7 +36,7 @@ struct Command {
     cancelJob @23 :Event.JobCancelled;
     joinWorker @24 :Event.WorkerJoined;
     leaveWorker @25 :Event.WorkerLeft;
-    advance @26 :Void;                        # Only the position.
+    advance @26 :Void;                        # Only the position. Refused: every position comes with a command so far.
   }
 }
 

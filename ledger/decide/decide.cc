@@ -30,7 +30,6 @@ Decided dispatch(const Question& question) {
     case Body::CLEAR_VARIABLES: return checked(question, "clearVariables", body.getClearVariables(), decide_clear_variables);
     case Body::DETECT_RUN: return checked(question, "detectRun", body.getDetectRun(), decide_detect);
     case Body::REFUSE_FILE: return checked(question, "refuseFile", body.getRefuseFile(), decide_refuse_file);
-    case Body::ANNOTATE_RUN: return checked(question, "annotateRun", body.getAnnotateRun(), decide_annotate);
     case Body::SKIP_RUN: return checked(question, "skipRun", body.getSkipRun(), decide_skip_run);
     case Body::REQUEST_REDUCTION:
       return checked(question, "requestReduction", body.getRequestReduction(), decide_request, kMaxBodyBytes);
@@ -44,10 +43,11 @@ Decided dispatch(const Question& question) {
     case Body::CANCEL_JOB: return checked(question, "cancelJob", body.getCancelJob(), decide_cancel);
     case Body::JOIN_WORKER: return checked(question, "joinWorker", body.getJoinWorker(), decide_join);
     case Body::LEAVE_WORKER: return checked(question, "leaveWorker", body.getLeaveWorker(), decide_leave);
-    case Body::ADVANCE: return nothing();
+    case Body::ANNOTATE_RUN:
+    case Body::ADVANCE: break;  // nobody has a use for them yet
   }
   return refuse(base::Code::kUnsupportedVersion,
-                fmt::format("command kind {} is not known to this release; use clients of the same release",
+                fmt::format("command kind {} is not taken by this release; use clients of the same release",
                             static_cast<unsigned>(body.which())));
 }
 

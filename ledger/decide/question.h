@@ -77,7 +77,6 @@ Decided decide_clear_variables(const Question&, schema::VariablesCleared::Reader
 // run.cc
 Decided decide_detect(const Question&, schema::RunDetected::Reader);
 Decided decide_refuse_file(const Question&, schema::RawFileRefused::Reader);
-Decided decide_annotate(const Question&, schema::RunAnnotated::Reader);
 Decided decide_skip_run(const Question&, schema::RunSkipped::Reader);
 Decided decide_request(const Question&, schema::ReductionRequested::Reader);
 // job.cc

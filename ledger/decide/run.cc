@@ -28,13 +28,6 @@ bool same_bytes(capnp::List<schema::RawFile>::Reader left, capnp::List<schema::R
 
 std::string short_hash(capnp::Data::Reader sha256) { return base::hex(view(sha256).substr(0, 6)); }
 
-bool has_problem(schema::RunRow::Reader run, std::string_view text) {
-  for (auto known : run.getProblems()) {
-    if (view(known) == text) return true;
-  }
-  return false;
-}
-
 /// Puts a sentence about `file` on the run's record.
 Decided annotate(const Question& question, schema::RunKey::Reader key, schema::RunAnnotated::Kind kind,
                  schema::RawFile::Reader file, const std::string& text) {
@@ -144,17 +137,6 @@ Decided decide_refuse_file(const Question& question, schema::RawFileRefused::Rea
   }
   Proposal proposal(question);
   proposal.add().setRawFileRefused(wanted);
-  return proposal.take();
-}
-
-Decided decide_annotate(const Question& question, schema::RunAnnotated::Reader wanted) {
-  auto row = known_run(question, wanted.getRun());
-  if (!row.is_ok()) return row.status();
-  if (wanted.getText().size() == 0) return invalid(run_words(wanted.getRun()), ": the note is empty; say what is to be known");
-  if (wanted.getFile().getPath().size() > 0) LEDGER_CHECK(check_file(wanted.getFile(), false, run_words(wanted.getRun())));
-  if (wanted.getKind() == schema::RunAnnotated::Kind::PROBLEM && has_problem(row->get(), view(wanted.getText()))) return nothing();
-  Proposal proposal(question);
-  proposal.add().setRunAnnotated(wanted);
   return proposal.take();
 }
 

@@ -18,10 +18,9 @@ using Body = schema::Command::Body;
 bool may_send(schema::DaemonRole role, Body::Which command) {
   switch (role) {
     case schema::DaemonRole::MONITOR:
-      return command == Body::DETECT_RUN || command == Body::REFUSE_FILE || command == Body::ANNOTATE_RUN || command == Body::ADVANCE;
+      return command == Body::DETECT_RUN || command == Body::REFUSE_FILE;
     case schema::DaemonRole::COORDINATOR:
-      return command == Body::REGISTER_SCRIPT || command == Body::QUEUE_JOB || command == Body::SKIP_RUN || command == Body::LOSE_ATTEMPT ||
-             command == Body::ADVANCE;
+      return command == Body::REGISTER_SCRIPT || command == Body::QUEUE_JOB || command == Body::SKIP_RUN || command == Body::LOSE_ATTEMPT;
     case schema::DaemonRole::WORKER:
       return command == Body::JOIN_WORKER || command == Body::LEAVE_WORKER || command == Body::FAIL_ATTEMPT ||
              command == Body::SKIP_ATTEMPT || command == Body::SUCCEED_ATTEMPT || command == Body::PUBLISH_JOB;
