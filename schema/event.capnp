@@ -94,6 +94,7 @@ struct InstrumentConfigured {
   memoryLimitBytes @8 :UInt64;      # 0 = none.
   runNumberPattern @9 :Text;        # Regular expression with one group; empty = the last digits of the file's stem.
   detect @10 :Text;                 # "directory" or "lastrun".
+  retired @11 :Bool;                # The table was taken out of the site file; the rest is as it last stood. Nothing new is taken for it.
 }
 
 struct InstrumentPaused { instrument @0 :Text; reason @1 :Reason; }

@@ -24,7 +24,7 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # scratch = "scratch"                    # where scripts have their working directory, HOME and TMPDIR
 # lease = "30s"                          # a worker silent for this long loses its jobs to another
 
-# One table an instrument.
+# One table an instrument. Without its table an instrument is watched no more; what is on record of it stays.
 # [[instrument]]
 # name = "MARI"
 # contract = "isis"                      # isis: main(input_file, output_dir) | sns: reduce_INST.py FILE OUTDIR/

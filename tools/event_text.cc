@@ -61,6 +61,7 @@ std::string plain_text(Body::Reader body) {
   switch (body.which()) {
     case Body::INSTRUMENT_CONFIGURED: {
       auto config = body.getInstrumentConfigured();
+      if (config.getRetired()) return "taken out of the site file; no new run is taken for it";
       return fmt::format("configured: {} scripts, {} watched folders, script {}", enum_word(config.getContract()),
                          config.getRawFolders().size(), words(config.getScriptPath()));
     }

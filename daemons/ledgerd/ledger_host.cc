@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "base/sha256.h"
 #include "ledger/canonical.h"
+#include "ledger/view_rows.h"
 
 namespace daemons {
 namespace {
@@ -45,7 +48,7 @@ LedgerHost::~LedgerHost() {
 }
 
 kj::Promise<base::Status> LedgerHost::start() {
-  return configure(0).then([this](base::Status status) -> base::Status {
+  return configure(instrument_tables(), 0).then([this](base::Status status) -> base::Status {
     if (!status.is_ok()) return status;
     for (const std::string& address : site_.listen) {
       auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
@@ -59,18 +62,37 @@ kj::Promise<base::Status> LedgerHost::start() {
   });
 }
 
-kj::Promise<base::Status> LedgerHost::configure(size_t index) {
-  if (index == site_.instruments.size()) return base::Status::ok();
-  rpc::CommandMessage body("");
-  write_config(site_.instruments[index], body.get().getBody().initConfigureInstrument());
+/// The site's tables; after them those the ledger has and the site no longer: these are retired.
+LedgerHost::Tables LedgerHost::instrument_tables() const {
+  Tables tables;
+  for (const site::Instrument& instrument : site_.instruments) {
+    capnp::MallocMessageBuilder message;
+    write_config(instrument, message.initRoot<schema::InstrumentConfigured>());
+    tables.push_back(ledger::canonical_bytes(message.getRoot<schema::InstrumentConfigured>().asReader()));
+  }
+  for (const auto& row : ledger::list_instruments(*ledger_->snapshot())) {
+    auto known = row.get().getConfig();
+    auto is_known = [&](const site::Instrument& instrument) { return instrument.name == ledger::view(known.getInstrument()); };
+    if (known.getRetired() || std::any_of(site_.instruments.begin(), site_.instruments.end(), is_known)) continue;
+    spdlog::info("{}: taken out of the site file; its record stays, nothing new is taken for it", known.getInstrument().cStr());
+    capnp::MallocMessageBuilder message;
+    message.setRoot(known);
+    message.getRoot<schema::InstrumentConfigured>().setRetired(true);
+    tables.push_back(ledger::canonical_bytes(message.getRoot<schema::InstrumentConfigured>().asReader()));
+  }
+  return tables;
+}
+
+kj::Promise<base::Status> LedgerHost::configure(Tables tables, size_t index) {
+  if (index == tables.size()) return base::Status::ok();
   // The same table configures nothing twice; a table that comes back after another is a change again.
-  rpc::CommandMessage command(fmt::format("ledgerd/configure/{}/{}", base::hex(base::sha256(ledger::canonical_bytes(body.reader()))).substr(0, 32),
-                                          ledger_->head()));
-  command.get().getBody().setConfigureInstrument(body.reader().getBody().getConfigureInstrument());
+  rpc::CommandMessage command(
+      fmt::format("ledgerd/configure/{}/{}", base::hex(base::sha256(tables[index])).substr(0, 32), ledger_->head()));
+  command.get().getBody().setConfigureInstrument(ledger::Row<schema::InstrumentConfigured>(tables[index]).get());
   return service_->submit(command.reader(), {schema::Actor::Kind::DAEMON, "ledgerd", "site file"})
-      .then([this, index](ledger::Answer answer) -> kj::Promise<base::Status> {
+      .then([this, tables = std::move(tables), index](ledger::Answer answer) mutable -> kj::Promise<base::Status> {
         if (!answer.status.is_ok()) return answer.status;
-        return configure(index + 1);
+        return configure(std::move(tables), index + 1);
       });
 }
 

@@ -27,7 +27,8 @@ class LedgerHost {
   static base::Result<std::unique_ptr<LedgerHost>> open(rpc::Loop& loop, const site::Site& site, const base::Clock& clock);
   ~LedgerHost();
 
-  /// Appends instrumentConfigured for every instrument whose table differs from the record, then listens.
+  /// Appends instrumentConfigured for every instrument whose table differs from the record, and for each whose table is gone: that one
+  /// is retired. Then listens.
   kj::Promise<base::Status> start();
   /// Refuses new connections, lets what is under way end.
   kj::Promise<void> close();
@@ -36,7 +37,9 @@ class LedgerHost {
 
  private:
   LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger);
-  kj::Promise<base::Status> configure(size_t index);
+  using Tables = std::vector<std::string>;  // canonical InstrumentConfigured
+  Tables instrument_tables() const;
+  kj::Promise<base::Status> configure(Tables tables, size_t index);
 
   rpc::Loop& loop_;
   const site::Site site_;

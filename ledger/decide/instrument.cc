@@ -23,7 +23,7 @@ bool same(schema::InstrumentConfigured::Reader left, schema::InstrumentConfigure
          left.getScriptPath() == right.getScriptPath() && left.getOutputPattern() == right.getOutputPattern() &&
          left.getInterpreter() == right.getInterpreter() && left.getTimeLimitMs() == right.getTimeLimitMs() &&
          left.getMemoryLimitBytes() == right.getMemoryLimitBytes() && left.getRunNumberPattern() == right.getRunNumberPattern() &&
-         left.getDetect() == right.getDetect();
+         left.getDetect() == right.getDetect() && left.getRetired() == right.getRetired();
 }
 
 bool same(schema::ScriptRegistered::Reader left, schema::ScriptRegistered::Reader right) {

@@ -18,6 +18,14 @@ base::Status check_file(schema::RawFile::Reader file, bool needs_hash, std::stri
   return base::Status::ok();
 }
 
+base::Status check_takes_files(const Question& question, std::string_view instrument) {
+  auto row = known_instrument(question, instrument);
+  if (!row.is_ok()) return row.status();
+  if (!row->get().getConfig().getRetired()) return base::Status::ok();
+  return refuse(Code::kConflict, instrument,
+                " was taken out of site.toml, so no new file is taken for it; put it back and restart ledgerd to change that");
+}
+
 bool same_bytes(capnp::List<schema::RawFile>::Reader left, capnp::List<schema::RawFile>::Reader right) {
   if (left.size() != right.size()) return false;
   for (uint32_t i = 0; i < left.size(); ++i) {
@@ -95,8 +103,7 @@ std::optional<Row<schema::VariableSet>> known_variables(const Question& question
 
 Decided decide_detect(const Question& question, schema::RunDetected::Reader wanted) {
   auto key = wanted.getRun();
-  auto instrument = known_instrument(question, view(key.getInstrument()));
-  if (!instrument.is_ok()) return instrument.status();
+  LEDGER_CHECK(check_takes_files(question, view(key.getInstrument())));
   LEDGER_CHECK(check_run(key));
   auto files = wanted.getFiles();
   if (files.size() == 0 || files.size() > kMaxFilesPerRun) {
@@ -120,8 +127,7 @@ Decided decide_detect(const Question& question, schema::RunDetected::Reader want
 
 Decided decide_refuse_file(const Question& question, schema::RawFileRefused::Reader wanted) {
   std::string_view name = view(wanted.getInstrument());
-  auto instrument = known_instrument(question, name);
-  if (!instrument.is_ok()) return instrument.status();
+  LEDGER_CHECK(check_takes_files(question, name));
   LEDGER_CHECK(check_file(wanted.getFile(), false, name));
   LEDGER_CHECK(check_reason(wanted.getReason(), quoted(wanted.getFile().getPath())));
   if (wanted.getRunNumber() > kMaxRunNumber)

@@ -167,6 +167,7 @@ class RunsServer final : public schema::Runs::Server {
       counts[next++].setRuns(runs);
     }
     auto rows = ledger::list_instruments(*snapshot);
+    std::erase_if(rows, [](const auto& row) { return row.get().getConfig().getRetired(); });
     auto instruments = status.initInstruments(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) {
       auto row = rows[i].get();

@@ -29,6 +29,42 @@ TEST_F(DecideInstrumentTest, SameConfigurationAgainIsNothingNew) {
   EXPECT_EQ(ledger::list_instruments(story.rows()).size(), 1u);
 }
 
+class RetiredInstrumentTest : public DecideInstrumentTest {
+ protected:
+  Told retire() {
+    return configure_with([](auto config) { config.setRetired(true); });
+  }
+};
+
+TEST_F(RetiredInstrumentTest, TakesNoNewFile) {
+  story.detect(1);
+  EXPECT_THAT(story.kinds(retire()), ElementsAre("instrumentConfigured"));
+  EXPECT_THAT(retire().events, IsEmpty());
+  EXPECT_TRUE(refused(story.detect(2), Code::kConflict, "MARI was taken out of site.toml"));
+  EXPECT_TRUE(refused(story.refuse_file(3, "/archive/MARI3.raw"), Code::kConflict, "MARI was taken out of site.toml"));
+  EXPECT_FALSE(ledger::find_run(story.rows(), "MARI", 2));
+}
+
+TEST_F(RetiredInstrumentTest, KeepsItsRunsAndFinishesWhatWasBegun) {
+  story.detect(1);
+  uint64_t job = story.queue(1).first();
+  retire();
+  story.join();
+  story.complete(job);
+  EXPECT_EQ(story.run_state(1), "succeeded");
+  EXPECT_TRUE(story.request(1).ok()) << "old runs may still be reduced again";
+  EXPECT_EQ(ledger::find_instrument(story.rows(), "MARI")->get().getRuns(), 1u);
+}
+
+TEST_F(RetiredInstrumentTest, IsRevivedByItsTable) {
+  story.detect(1);
+  retire();
+  EXPECT_THAT(story.kinds(story.configure()), ElementsAre("instrumentConfigured"));
+  EXPECT_THAT(story.kinds(story.detect(2)), ElementsAre("runDetected"));
+  EXPECT_EQ(ledger::find_instrument(story.rows(), "MARI")->get().getRuns(), 2u);
+  EXPECT_EQ(story.refold().tables(), story.rows().tables());
+}
+
 TEST_F(DecideInstrumentTest, BadConfigurationNamesInstrumentAndField) {
   EXPECT_TRUE(refused(configure_with([](auto config) { config.setInstrument("mari"); }), Code::kInvalidArgument,
                       "'mari' is no instrument name"));
@@ -89,6 +125,24 @@ TEST_F(DecideInstrumentTest, ScriptIsRegisteredOncePerContent) {
   auto scripts = ledger::scripts(story.rows(), "MARI");
   ASSERT_EQ(scripts.size(), 4u);
   EXPECT_LT(scripts[0].get().getSeq(), scripts[1].get().getSeq());
+}
+
+TEST_F(DecideInstrumentTest, ScriptThatDiffersOnlyInItsProblemIsRegisteredAnew) {
+  auto tell = [&](std::string problem) {
+    return story.tell([&](schema::Command::Builder command) {
+      command.initBlobs(1).set(0, ledger::data("script"));
+      auto script = command.getBody().initRegisterScript();
+      script.setInstrument("MARI");
+      script.setContract(schema::Contract::ISIS);
+      script.setPath("/scripts/reduce.py");
+      script.setSha256(ledger::data(hash_of("script")));
+      script.setProblem(problem);
+    });
+  };
+  EXPECT_THAT(story.kinds(tell("reduce_vars.py line 3: SyntaxError")), ElementsAre("scriptRegistered"));
+  EXPECT_THAT(tell("reduce_vars.py line 3: SyntaxError").events, IsEmpty());
+  EXPECT_THAT(story.kinds(tell("")), ElementsAre("scriptRegistered"));
+  EXPECT_EQ(ledger::find_instrument(story.rows(), "MARI")->get().getScript().getProblem(), "");
 }
 
 TEST_F(DecideInstrumentTest, ScriptVariablesMustBeReadable) {
