@@ -88,6 +88,7 @@ kj::Promise<void> InstrumentWatch::run() {
   tasks_.add(folders_.first_sweep().exclusiveJoin(kj::mv(patience)).then([this] {
     candidates_.set_list_open(true);
     services_.wake();
+    services_.changed();
   }));
   tasks_.add(folders_.run());
   tasks_.add(follow_looks());
@@ -110,10 +111,14 @@ void InstrumentWatch::saw(const std::string&, const std::string& path, Notice no
   attend();
 }
 
-void InstrumentWatch::lost(const std::string& path) { candidates_.gone(path); }
+void InstrumentWatch::lost(const std::string& path) {
+  candidates_.gone(path);
+  services_.changed();
+}
 
 /// Something may be due.
 void InstrumentWatch::attend() {
+  services_.changed();
   KJ_IF_MAYBE (sleeper, sleeper_) {
     auto fulfiller = kj::mv(*sleeper);
     sleeper_ = nullptr;
@@ -139,6 +144,7 @@ kj::Promise<void> InstrumentWatch::follow_looks() {
       for (size_t i = 0; i < paths.size(); ++i) candidates_.looked(paths[i], looks[i], now());
       refuse_given_up();
       if (candidates_.has_examination(true)) services_.wake();
+      services_.changed();
       return follow_looks();
     });
   }

@@ -38,7 +38,8 @@ struct MonitorServices {
   const MonitorSettings& settings;
   RawFileReader& reader;
   Submitter& submitter;
-  std::function<void()> wake;  // there may be something to examine, or room to do it
+  std::function<void()> wake;     // there may be something to examine, or room to do it
+  std::function<void()> changed;  // what Monitor::detail() says may read otherwise
 };
 
 /// Owns:    its watch, its candidates, its tasks. Threads: loop thread.

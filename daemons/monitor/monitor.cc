@@ -9,7 +9,9 @@
 
 #include "base/program.h"
 #include "base/text.h"
+#include "daemons/event_watch.h"
 #include "daemons/monitor/instrument_watch.h"
+#include "daemons/signs_of_life.h"
 #include "rpc/loop.h"
 
 namespace daemons {
@@ -24,20 +26,6 @@ MonitorSettings completed(MonitorSettings settings) {
   return settings;
 }
 
-/// Calls `changed` for every event pushed. The ledger may hold it longer than its Monitor lives: then it says nothing any more.
-class ConfigurationSink final : public schema::EventSink::Server {
- public:
-  using Changed = std::function<void()>;
-  explicit ConfigurationSink(std::weak_ptr<Changed> changed) : changed_(std::move(changed)) {}
-  kj::Promise<void> push(PushContext) override {
-    if (auto changed = changed_.lock()) (*changed)();
-    return kj::READY_NOW;
-  }
-
- private:
-  std::weak_ptr<Changed> changed_;
-};
-
 std::string counted(size_t count, std::string_view thing) { return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s"); }
 
 }  // namespace
@@ -50,7 +38,8 @@ struct Monitor::Impl final : kj::TaskSet::ErrorHandler {
         runs(session.runsRequest().send().getRuns()),
         reader(settings.make_reader ? settings.make_reader(loop) : make_reader_pool(loop, settings.reader)),
         submitter(loop.timer(), port, settings.submitter),
-        services{loop, clock, settings, *reader, submitter, [this] { pump(); }},
+        signs_of_life(loop, port, settings.alive_ms * kj::MILLISECONDS, [this] { return detail(); }),
+        services{loop, clock, settings, *reader, submitter, [this] { pump(); }, [this] { if (!closing) signs_of_life.changed(); }},
         tasks(*this) {}
 
   ~Impl() noexcept(false) { closing = true; }
@@ -78,7 +67,6 @@ struct Monitor::Impl final : kj::TaskSet::ErrorHandler {
   void refresh_soon();
   kj::Promise<void> follow(WatchedInstrument instrument);
   kj::Promise<void> load(InstrumentWatch& watch, kj::Array<kj::byte> after);
-  kj::Promise<void> show_life();
   void pump();
   std::string detail() const;
 
@@ -89,14 +77,14 @@ struct Monitor::Impl final : kj::TaskSet::ErrorHandler {
   schema::Runs::Client runs;
   std::unique_ptr<RawFileReader> reader;
   Submitter submitter;
+  SignsOfLife signs_of_life;
   MonitorServices services;
-  kj::Maybe<schema::Subscription::Client> subscription;
+  kj::Maybe<EventWatch> configuration;
   kj::Own<kj::PromiseFulfiller<void>> fail;
   std::map<std::string, std::unique_ptr<InstrumentWatch>> instruments;
   std::map<std::string, kj::Promise<void>> following;  // dropped before its InstrumentWatch
   std::string last_served;
   size_t readers_busy = 0, retries_busy = 0;
-  const std::shared_ptr<ConfigurationSink::Changed> configuration_changed = std::make_shared<ConfigurationSink::Changed>([this] { refresh_soon(); });
   bool refreshing = false, refresh_again = false, closing = false;
   kj::TaskSet tasks;
 };
@@ -114,20 +102,14 @@ kj::Promise<void> Monitor::Impl::run() {
   granted = nullptr;
   tasks.add(submitter.broken());
   tasks.add(subscribe().then([this] { refresh_soon(); }));
-  tasks.add(show_life());
+  tasks.add(signs_of_life.run());
   return kj::mv(pair.promise);
 }
 
 /// Before the instruments are listed, so that no change falls between.
 kj::Promise<void> Monitor::Impl::subscribe() {
-  auto request = runs.watchRequest();
-  auto kinds = request.initFilter().initKinds(1);
-  kinds.set(0, static_cast<uint16_t>(schema::Event::Body::INSTRUMENT_CONFIGURED));
-  request.setSink(kj::heap<ConfigurationSink>(configuration_changed));
-  return request.send().then([this](auto&& answer) {
-    KJ_REQUIRE(answer.getRefusal().getCode() == schema::Refusal::Code::OK, "the ledger's events cannot be watched", answer.getRefusal().getText());
-    subscription = answer.getSubscription();
-  });
+  return EventWatch::start(runs, {schema::Event::Body::INSTRUMENT_CONFIGURED}, [this](schema::Event::Reader) { refresh_soon(); })
+      .then([this](EventWatch watch) { tasks.add(configuration.emplace(kj::mv(watch)).ended()); });
 }
 
 void Monitor::Impl::refresh_soon() {
@@ -147,6 +129,7 @@ kj::Promise<void> Monitor::Impl::refresh() {
     std::set<std::string> listed;
     kj::Vector<kj::Promise<void>> started;
     for (auto row : answer.getInstruments()) {
+      if (row.getConfig().getRetired()) continue;
       auto instrument = WatchedInstrument::from(row.getConfig());
       listed.insert(instrument.name);
       auto at = instruments.find(instrument.name);
@@ -161,6 +144,7 @@ kj::Promise<void> Monitor::Impl::refresh() {
       following.erase(at->first);
       at = instruments.erase(at);
     }
+    services.changed();
     return kj::joinPromises(started.releaseAsArray());
   });
 }
@@ -191,14 +175,6 @@ kj::Promise<void> Monitor::Impl::load(InstrumentWatch& watch, kj::Array<kj::byte
     for (auto row : answer.getFiles()) watch.record(row);
     if (answer.getNext().size() == 0) return kj::READY_NOW;
     return load(watch, kj::heapArray<kj::byte>(answer.getNext()));
-  });
-}
-
-kj::Promise<void> Monitor::Impl::show_life() {
-  auto request = port.aliveRequest();
-  request.setDetail(detail().c_str());
-  return request.send().ignoreResult().then([this] {
-    return loop.timer().afterDelay(settings.alive_ms * kj::MILLISECONDS).then([this] { return show_life(); });
   });
 }
 

@@ -15,6 +15,8 @@
 #include <optional>
 
 #include "base/text.h"
+#include "daemons/event_watch.h"
+#include "daemons/signs_of_life.h"
 #include "daemons/worker/attempt.h"
 #include "daemons/worker/environments.h"
 #include "ledger/canonical.h"
@@ -59,19 +61,6 @@ class ScratchLock {
 
  private:
   int descriptor_ = -1;
-};
-
-/// Calls `changed` for each batch of events.
-class ChangeSink final : public schema::EventSink::Server {
- public:
-  explicit ChangeSink(kj::Function<void()> changed) : changed_(kj::mv(changed)) {}
-  kj::Promise<void> push(PushContext) override {
-    changed_();
-    return kj::READY_NOW;
-  }
-
- private:
-  kj::Function<void()> changed_;
 };
 
 /// Wakes everybody who waits. A wait that was dropped leaves nothing behind.
@@ -130,7 +119,7 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   void start_working();
 
   // knowing where scripts run
-  kj::Promise<void> watch_instruments();
+  kj::Promise<void> watch_events();
   kj::Promise<void> refresh_environments();
   kj::Promise<void> ask_interpreters();
   kj::Promise<void> follow_changes();
@@ -140,8 +129,7 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   kj::Promise<LeasedJob> next_job();
   kj::Promise<void> work_on(AttemptPlan plan);
   kj::Promise<void> report_own_trouble(const AttemptPlan& plan, kj::Exception&& trouble);
-  kj::Promise<void> stay_alive();
-  kj::Promise<void> look_after(uint64_t job);
+  void look_after(uint64_t job);
   std::string detail() const;
 
   // going
@@ -158,7 +146,8 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   kj::Maybe<schema::Runs::Client> runs_;
   kj::Maybe<Reporter> reporter_;
   kj::Maybe<AttemptContext> context_;
-  kj::Maybe<schema::Subscription::Client> subscription_;
+  kj::Maybe<EventWatch> events_;
+  kj::Maybe<SignsOfLife> signs_of_life_;
   kj::PromiseFulfillerPair<void> broken_ = kj::newPromiseAndFulfiller<void>();
   Signal came_, left_, stopping_raised_, environments_changed_, instruments_changed_, slot_ended_;
   enum class Phase { kNew, kComing, kWorking } phase_ = Phase::kNew;
@@ -204,7 +193,7 @@ kj::Promise<void> Worker::Impl::set_up() {
       .then([this](kj::Array<uint64_t> jobs) {
         return join().then([this, jobs = kj::mv(jobs)]() mutable { return settle(kj::mv(jobs)); });
       })
-      .then([this] { return watch_instruments(); })
+      .then([this] { return watch_events(); })
       .then([this] { return refresh_environments(); });
 }
 
@@ -220,6 +209,10 @@ kj::Promise<void> Worker::Impl::open_port() {
     auto& reporter = reporter_.emplace(loop_, response.getPort());
     context_.emplace(
         AttemptContext{loop_, launcher_, runs, reporter, settings_.scratch, settings_.supervisor, settings_.run_script});
+    signs_of_life_.emplace(loop_, response.getPort(), settings_.lease_ms / 3 * kj::MILLISECONDS, [this] { return detail(); },
+                           [this](SignsOfLife::Answer& answer) {
+                             for (uint64_t job : answer.getCancelled()) look_after(job);
+                           });
   });
 }
 
@@ -298,7 +291,7 @@ kj::Promise<void> Worker::Impl::settle_job(uint64_t job) {
 }
 
 void Worker::Impl::start_working() {
-  background_->add(stay_alive());
+  background_->add(KJ_ASSERT_NONNULL(signs_of_life_).run());
   background_->add(follow_changes());
   busy_slots_ = settings_.slots;
   for (uint16_t slot = 0; slot < settings_.slots; ++slot) {
@@ -311,18 +304,18 @@ void Worker::Impl::start_working() {
 
 // ---- knowing where scripts run ----
 
-kj::Promise<void> Worker::Impl::watch_instruments() {
-  auto request = KJ_ASSERT_NONNULL(runs_).watchRequest();
-  request.initFilter().initKinds(1).set(0, static_cast<uint16_t>(schema::Event::Body::INSTRUMENT_CONFIGURED));
-  request.setSink(kj::heap<ChangeSink>([this] {
+/// Instruments that are configured, and jobs that are no longer ours.
+kj::Promise<void> Worker::Impl::watch_events() {
+  using Body = schema::Event::Body;
+  auto on_event = [this](schema::Event::Reader event) {
+    auto body = event.getBody();
+    if (body.isJobCancelled()) return look_after(body.getJobCancelled().getJob());
+    if (body.isAttemptLost()) return look_after(body.getAttemptLost().getJob());
     changes_pending_ = true;
     instruments_changed_.raise();
-  }));
-  return request.send().then([this](auto&& response) {
-    Status status = status_of(response.getRefusal());
-    if (!status.is_ok()) give_up(status.in("watching the instruments"));
-    subscription_ = response.getSubscription();
-  });
+  };
+  return EventWatch::start(KJ_ASSERT_NONNULL(runs_), {Body::INSTRUMENT_CONFIGURED, Body::JOB_CANCELLED, Body::ATTEMPT_LOST}, on_event)
+      .then([this](EventWatch watch) { background_->add(events_.emplace(kj::mv(watch)).ended()); });
 }
 
 kj::Promise<void> Worker::Impl::refresh_environments() {
@@ -401,9 +394,13 @@ kj::Promise<void> Worker::Impl::work_on(AttemptPlan plan) {
   uint64_t fence = plan.fence;
   auto attempt = kj::heap<Attempt>(KJ_ASSERT_NONNULL(context_), plan);
   attempts_[fence] = attempt.get();
+  KJ_ASSERT_NONNULL(signs_of_life_).changed();
   if (stopping_) attempt->abandon();
   auto running = attempt->run();
-  return running.attach(kj::mv(attempt), kj::defer([this, fence] { attempts_.erase(fence); }))
+  return running.attach(kj::mv(attempt), kj::defer([this, fence] {
+                         attempts_.erase(fence);
+                         KJ_IF_MAYBE (signs, signs_of_life_) signs->changed();
+                       }))
       .catch_([this, plan = std::move(plan)](kj::Exception&& trouble) { return report_own_trouble(plan, kj::mv(trouble)); });
 }
 
@@ -416,36 +413,20 @@ kj::Promise<void> Worker::Impl::report_own_trouble(const AttemptPlan& plan, kj::
   return KJ_ASSERT_NONNULL(reporter_).failed(plan, verdict, {}, {}, "trouble").ignoreResult();
 }
 
-kj::Promise<void> Worker::Impl::stay_alive() {
-  if (stopping_ && attempts_.empty()) return kj::READY_NOW;
-  auto request = KJ_ASSERT_NONNULL(reporter_).port().aliveRequest();
-  request.setDetail(detail());
-  return request.send()
-      .then([this](auto&& response) {
-        kj::Vector<kj::Promise<void>> looks;
-        for (uint64_t job : response.getCancelled()) looks.add(look_after(job));
-        return kj::joinPromises(looks.releaseAsArray());
-      })
-      .then([this] { return loop_.timer().afterDelay(settings_.lease_ms / 3 * kj::MILLISECONDS); })
-      .then([this] { return stay_alive(); });
-}
-
 /// The job was taken from one of our attempts; from which of them, if it is ours again, only its record says.
-kj::Promise<void> Worker::Impl::look_after(uint64_t job) {
-  kj::Vector<kj::Promise<void>> looks;
+void Worker::Impl::look_after(uint64_t job) {
   for (const auto& [fence, attempt] : attempts_) {
     if (attempt->plan().job != job) continue;
-    looks.add(KJ_ASSERT_NONNULL(reporter_)
-                  .standing(job, fence)
-                  .then([this, fence = fence](base::Result<schema::AttemptRow::Outcome> outcome) {
-                    auto found = attempts_.find(fence);
-                    if (found == attempts_.end()) return;
-                    if (outcome.is_ok() && *outcome != schema::AttemptRow::Outcome::LOST) return;
-                    spdlog::warn("{}: the job was taken away; its script is ended", found->second->plan().name());
-                    found->second->abandon();
-                  }));
+    background_->add(KJ_ASSERT_NONNULL(reporter_)
+                         .standing(job, fence)
+                         .then([this, fence = fence](base::Result<schema::AttemptRow::Outcome> outcome) {
+                           auto found = attempts_.find(fence);
+                           if (found == attempts_.end()) return;
+                           if (outcome.is_ok() && *outcome != schema::AttemptRow::Outcome::LOST) return;
+                           spdlog::warn("{}: the job was taken away; its script is ended", found->second->plan().name());
+                           found->second->abandon();
+                         }));
   }
-  return kj::joinPromises(looks.releaseAsArray());
 }
 
 std::string Worker::Impl::detail() const {

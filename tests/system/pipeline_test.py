@@ -202,6 +202,33 @@ class PipelineTest(unittest.TestCase):
         self.site.start("ledgerd")
         self.site.wait_for_states({("MARI", 1): "succeeded", ("MARI", 2): "succeeded"})
 
+    def test_instrument_taken_out_of_the_site_is_left_alone_until_it_comes_back(self):
+        # Symptom: its folders went on being watched, and its runs being reduced.
+        let = self.site.instrument("LET", COPY_SCRIPT)
+        let_table = self.site.tables[-1]
+        mari = self.site.instrument("MARI", COPY_SCRIPT)
+        up = self.site.start()
+        make_run(let / "LET00001.nxs", 1)
+        self.site.wait_for_states({("LET", 1): "succeeded"})
+        self.site.stop(up)
+
+        self.site.tables.remove(let_table)
+        up = self.site.start()
+        make_run(let / "LET00002.nxs", 2)
+        make_run(mari / "MAR00001.nxs", 1)
+        runs = self.site.wait_for_states({("MARI", 1): "succeeded"})
+        self.assertNotIn(("LET", 2), runs)
+        self.assertEqual(runs[("LET", 1)]["state"], "succeeded")
+        self.assertEqual([i["name"] for i in self.site.json("status")["instruments"]], ["MARI"])
+        self.assertEqual(self.site.json("trace", "LET/1/v1")["state"], "succeeded")
+        self.site.run("rerun", "LET", "1", "--wait")
+        self.site.stop(up)
+
+        self.site.tables.append(let_table)
+        self.site.start()
+        self.site.wait_for_states({("LET", 2): "succeeded"})
+        self.assertEqual([i["name"] for i in self.site.json("status")["instruments"]], ["LET", "MARI"])
+
     def test_runs_finished_while_down_are_found_at_start(self):
         raw = self.site.instrument("MARI", COPY_SCRIPT)
         up = self.site.start()

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ledger/canonical.h"
+
 namespace tests {
 namespace {
 
@@ -91,6 +93,7 @@ class FakeLedger::Runs final : public schema::Runs::Server {
       for (unsigned j = 0; j < patterns.size(); ++j) patterns.set(j, instrument.patterns[j].c_str());
       config.setRunNumberPattern(instrument.run_number_pattern.c_str());
       config.setDetect(instrument.detect.c_str());
+      config.setRetired(instrument.retired);
     }
     return kj::READY_NOW;
   }
@@ -127,9 +130,12 @@ schema::Session::Client FakeLedger::session() { return kj::heap<Session>(*this);
 
 void FakeLedger::configure(FakeInstrument instrument) {
   instruments_[instrument.name] = std::move(instrument);
+  capnp::MallocMessageBuilder message;
+  message.initRoot<schema::Event>().getBody().initInstrumentConfigured();
+  std::string bytes = ledger::canonical_bytes(message.getRoot<schema::Event>().asReader());
   for (auto& sink : sinks_) {
     auto request = sink.pushRequest();
-    request.initEvents(1);
+    request.initEvents(1).set(0, ledger::data(bytes));
     request.send().ignoreResult().detach([](kj::Exception&&) {});
   }
 }

@@ -31,6 +31,7 @@ struct FakeInstrument {
   std::vector<std::string> patterns = {"*.nxs"};
   std::string run_number_pattern = {};
   std::string detect = "directory";
+  bool retired = false;
 };
 
 /// Outlives the connections to it, as a ledger does. Loop thread.
@@ -40,6 +41,7 @@ class FakeLedger {
   std::function<void()> changed = [] {};
 
   void configure(FakeInstrument instrument);
+  void end_watches() { sinks_.clear(); }
   schema::Session::Client session();
 
   std::vector<Told> told;           // commands that became events

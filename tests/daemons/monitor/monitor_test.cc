@@ -362,6 +362,42 @@ TEST_F(MonitorTest, ManyFilesAtOnceAreEachDetectedOnce) {
   EXPECT_LE(ledger_.most_in_a_call, 64u);
 }
 
+TEST_F(MonitorTest, RetiredInstrumentIsNotWatchedUntilItComesBack) {
+  // Symptom: an instrument taken out of the site file went on being watched, and its runs being reduced.
+  ledger_.configure({.name = "LET", .folders = {folder_ / "let"}});
+  fs::create_directories(folder_ / "let");
+  start_watching();
+  ledger_.configure({.name = "LET", .folders = {folder_ / "let"}, .retired = true});
+  waiter_.until([this] { return ledger_.detail.starts_with("1 instrument, 1 folder,"); });
+  folder_.write("let/LET1.nxs", "run 1");
+  let_pass();
+  EXPECT_THAT(ledger_.told, ElementsAre());
+  ledger_.configure({.name = "LET", .folders = {folder_ / "let"}});
+  until_told(1);
+  EXPECT_EQ(ledger_.told[0].instrument, "LET");
+  EXPECT_EQ(ledger_.told[0].run_number, 1u) << "what came meanwhile is found";
+}
+
+TEST_F(MonitorTest, WatchThatEndsIsNoticed) {
+  // Symptom: a monitor whose subscription the ledger had dropped heard of no new instrument any more, and said nothing.
+  start_watching();
+  ledger_.end_watches();
+  waiter_.until([this] { return !broken_.empty(); });
+  EXPECT_THAT(broken_, HasSubstr("the ledger ended the watch of its events"));
+}
+
+TEST_F(MonitorTest, StatusFollowsTheFilesAtOnce) {
+  // Symptom: `status` showed "0 instruments, 0 folders" for seconds after a start.
+  settings_.alive_ms = 86'400'000;
+  settings_.completeness.give_up_after_ns = 86'400'000'000'000;
+  start_watching();
+  waiter_.until([this] { return ledger_.detail == "1 instrument, 1 folder, 0 files waiting"; });
+  write("MARI28001.nxs", "notyet");
+  waiter_.until([this] { return ledger_.detail == "1 instrument, 1 folder, 1 file waiting"; });
+  fs::remove(archive() + "/MARI28001.nxs");
+  waiter_.until([this] { return ledger_.detail == "1 instrument, 1 folder, 0 files waiting"; });
+}
+
 /// With the reader that goes to work, on real files from real facilities.
 TEST_F(MonitorTest, RealFilesAreDetectedOrRefusedAsTheyAre) {
   fs::path data = SHARED_DATA;

@@ -65,6 +65,15 @@ class FakeLedger {
     return fence;
   }
 
+  /// A job that another worker runs.
+  uint64_t started_elsewhere() {
+    uint64_t id = next_seq_++;
+    jobs_[id] = std::make_unique<capnp::MallocMessageBuilder>();
+    jobs_[id]->initRoot<schema::JobRow>().setJob(id);
+    start(id, "beta");
+    return id;
+  }
+
   /// The attempt has ended one way or the other.
   kj::Promise<void> when_settled(uint64_t id) {
     return when([this, id] {
@@ -94,17 +103,25 @@ class FakeLedger {
   }
   void configure(std::string interpreter) {
     interpreters.push_back(std::move(interpreter));
-    if (sink_) {
-      auto request = KJ_ASSERT_NONNULL(*sink_).pushRequest();
-      request.send().ignoreResult().detach([](kj::Exception&&) {});
-    }
+    push([](schema::Event::Body::Builder body) { body.initInstrumentConfigured(); });
   }
+  /// Everybody who watches is told; a worker that does not listen learns nothing of it.
+  void cancel(uint64_t id) {
+    for (auto attempt : job(id).getAttempts()) attempt.setOutcome(Outcome::LOST);
+    push([id](schema::Event::Body::Builder body) { body.initJobCancelled().setJob(id); });
+  }
+  void lose(uint64_t id) {
+    for (auto attempt : job(id).getAttempts()) attempt.setOutcome(Outcome::LOST);
+    push([id](schema::Event::Body::Builder body) { body.initAttemptLost().setJob(id); });
+  }
+  void end_watch() { sink_.reset(); }
   void take_away(uint64_t id) {
     for (auto attempt : job(id).getAttempts()) attempt.setOutcome(Outcome::LOST);
     cancelled_.push_back(id);
   }
 
   std::vector<std::string> interpreters{"/usr/bin/python3"};
+  std::string detail;  // of the last sign of life
   std::map<std::string, std::string> blobs;
   std::map<std::string, std::string> environments;                                       // documents offered with the last nextJob
   std::function<bool(Body::Which)> breaks_at = [](Body::Which) { return false; };        // connection breaks when it is sent
@@ -132,6 +149,16 @@ class FakeLedger {
 
   [[noreturn]] static void broken() {
     kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__, kj::str("the connection broke")));
+  }
+
+  void push(const std::function<void(schema::Event::Body::Builder)>& fill) {
+    if (!sink_) return;
+    capnp::MallocMessageBuilder message;
+    fill(message.initRoot<schema::Event>().getBody());
+    std::string bytes = ledger::canonical_bytes(message.getRoot<schema::Event>().asReader());
+    auto request = KJ_ASSERT_NONNULL(*sink_).pushRequest();
+    request.initEvents(1).set(0, ledger::data(bytes));
+    request.send().ignoreResult().detach([](kj::Exception&&) {});
   }
 
   void dispatch() {
@@ -269,7 +296,7 @@ class FakeLedger {
       auto cancelled = context.getResults().initCancelled(ledger_.cancelled_.size());
       for (size_t i = 0; i < ledger_.cancelled_.size(); ++i) cancelled.set(i, ledger_.cancelled_[i]);
       ledger_.cancelled_.clear();
-      ledger_.signs_of_life_ += 1;
+      ledger_.detail = context.getParams().getDetail().cStr();
       ledger_.check();
       return kj::READY_NOW;
     }
@@ -355,7 +382,7 @@ class FakeLedger {
   std::vector<std::unique_ptr<Kept>> commands_;
   std::vector<Watcher> watchers_;
   std::unique_ptr<kj::Maybe<schema::EventSink::Client>> sink_;
-  uint64_t next_seq_ = 100, signs_of_life_ = 0;
+  uint64_t next_seq_ = 100;
 };
 
 }  // namespace support

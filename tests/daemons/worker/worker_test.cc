@@ -419,6 +419,102 @@ TEST_F(WorkerTest, ScriptOfAJobThatWasTakenAwayIsEnded) {
   loop.wait(worker->drain());
 }
 
+class WorkerEventTest : public WorkerTest {
+ protected:
+  WorkerEventTest() { lease_ms = 86'400'000; }  // no sign of life falls due
+  ~WorkerEventTest() noexcept override {}
+  /// A script that does not end by itself runs when this returns.
+  uint64_t start_endless(daemons::Worker& worker) {
+    fs::path started = folder / "started";
+    uint64_t job =
+        queue("import time\ndef main(input_file, output_dir):\n    open('" + started.string() + "', 'w')\n    time.sleep(1000)\n");
+    running = worker.run().eagerlyEvaluate(nullptr);
+    while (!fs::exists(started)) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
+    ledger.environments.clear();
+    return job;
+  }
+  /// The slot asks for a job again only when the script is gone and its folders are removed.
+  void expect_ended_and_free() {
+    while (ledger.environments.empty()) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
+    EXPECT_EQ(ledger.count(Body::FAIL_ATTEMPT), 0u);
+    EXPECT_EQ(ledger.count(Body::SUCCEED_ATTEMPT), 0u);
+    expect_nothing_left();
+  }
+  kj::Promise<void> running = nullptr;
+};
+
+TEST_F(WorkerEventTest, CancelledScriptIsEndedAtOnce) {
+  // Symptom: a cancelled script ran on until the worker's next sign of life, a third of the lease.
+  auto worker = make_worker();
+  ledger.cancel(start_endless(*worker));
+  expect_ended_and_free();
+  loop.wait(worker->drain());
+}
+
+TEST_F(WorkerEventTest, ScriptOfALostAttemptIsEndedAtOnce) {
+  // Symptom: as for a cancelled one.
+  auto worker = make_worker();
+  ledger.lose(start_endless(*worker));
+  expect_ended_and_free();
+  loop.wait(worker->drain());
+}
+
+TEST_F(WorkerEventTest, EventsOfOtherJobsEndNothing) {
+  slots = 2;  // the second one asks for jobs, and offers each interpreter it hears of
+  auto worker = make_worker();
+  uint64_t job = start_endless(*worker);
+  uint64_t other = ledger.started_elsewhere();
+  ledger.lose(other);
+  ledger.configure("/no/such/python");
+  // By the end of this the earlier events have been handled.
+  while (!ledger.environments.contains("/no/such/python")) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::RUNNING);
+  loop.wait(worker->drain());
+}
+
+TEST_F(WorkerEventTest, WatchThatEndsIsNoticed) {
+  // Symptom: a worker whose subscription the ledger had dropped heard of no new interpreter any more, and said nothing.
+  auto worker = make_worker();
+  running = worker->run();
+  loop.wait(ledger.when([&] { return !ledger.detail.empty(); }));
+  ledger.end_watch();
+  try {
+    loop.wait(kj::mv(running));
+    FAIL() << "it goes on deaf";
+  } catch (const kj::Exception& why) {
+    EXPECT_EQ(why.getType(), kj::Exception::Type::DISCONNECTED);
+    EXPECT_THAT(why.getDescription().cStr(), HasSubstr("the ledger ended the watch of its events"));
+  }
+}
+
+TEST_F(WorkerEventTest, StatusFollowsTheSlotsAtOnce) {
+  // Symptom: `status` called a worker idle for seconds after it had begun a job.
+  auto worker = make_worker();
+  uint64_t job = start_endless(*worker);
+  loop.wait(ledger.when([&] { return ledger.detail == "1 of 1 slots busy: MARI 28001 v1, attempt 1"; }));
+  ledger.cancel(job);
+  loop.wait(ledger.when([&] { return ledger.detail == "0 of 1 slots busy"; }));
+  loop.wait(worker->drain());
+}
+
+TEST_F(WorkerTest, SecondWorkerOfOneNameIsRefusedItsScratch) {
+  // Symptom: two workers started under one name emptied each other's scratch folder.
+  auto first = make_worker();
+  auto running = first->run().eagerlyEvaluate(nullptr);
+  loop.wait(ledger.when([&] { return ledger.count(Body::JOIN_WORKER) == 1; }));
+  auto second = make_worker();
+  try {
+    loop.wait(second->run());
+    FAIL() << "both work";
+  } catch (const kj::Exception& why) {
+    EXPECT_THAT(why.getDescription().cStr(), HasSubstr("scratch: another worker works here under the same name"));
+  }
+  EXPECT_EQ(ledger.count(Body::JOIN_WORKER), 1u) << "the first keeps its jobs";
+  loop.wait(first->drain());
+  first = nullptr;
+  EXPECT_EQ(work(queue(kCopy)).getOutcome(), Outcome::SUCCEEDED) << "the name is free again";
+}
+
 TEST_F(WorkerTest, RefusedResultStillEndsTheAttempt) {
   uint64_t job = queue(kCopy);
   ledger.refuses = [](schema::Command::Reader command) {
