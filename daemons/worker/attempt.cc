@@ -28,6 +28,8 @@ std::optional<AttemptVerdict> prepare_files(const AttemptPlan& plan, const JobFo
   }
   Status made = make_staging(plan.staging());
   if (!made.is_ok()) return AttemptVerdict::failed(FailureKind::OUTPUT, made.message());
+  // Last: reading the inputs may have taken a while.
+  if (std::string problem = script_problem(folders, plan); !problem.empty()) return AttemptVerdict::failed(FailureKind::WORKER, problem);
   return std::nullopt;
 }
 

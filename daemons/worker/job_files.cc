@@ -89,18 +89,18 @@ std::string changed(const PlannedInput& input, std::string_view how) {
                      how);
 }
 
-std::string hash_problem(const PlannedInput& input, const std::string& path) {
+base::Result<std::string> hash_of_file(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fmt::format("{}: cannot be read: {}", base::printable(input.path), strerror(errno));
+  if (fd < 0) return trouble(path, "cannot be read");
   base::Sha256Stream hash;
   std::vector<char> buffer(1u << 20);
   ssize_t size;
   while ((size = ::read(fd, buffer.data(), buffer.size())) > 0) hash.update(buffer.data(), static_cast<size_t>(size));
   int error = errno;
   ::close(fd);
-  if (size < 0) return fmt::format("{}: cannot be read: {}", base::printable(input.path), strerror(error));
-  base::Sha256 found = hash.finish();
-  return base::as_bytes(found) == input.sha256 ? "" : changed(input, "its bytes have changed");
+  errno = error;
+  if (size < 0) return trouble(path, "cannot be read");
+  return std::string(base::as_bytes(hash.finish()));
 }
 
 std::string problem_of(const PlannedInput& input) {
@@ -115,7 +115,10 @@ std::string problem_of(const PlannedInput& input) {
     return changed(input, fmt::format("its size has changed from {} to {} bytes", input.size_bytes, info.st_size));
   }
   int64_t modified = static_cast<int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
-  return modified == input.modified_at ? "" : hash_problem(input, path);
+  if (modified == input.modified_at) return "";
+  auto found = hash_of_file(path);
+  if (!found.is_ok()) return found.status().message();
+  return *found == input.sha256 ? "" : changed(input, "its bytes have changed");
 }
 
 }  // namespace
@@ -175,6 +178,21 @@ Status write_job_files(const JobFolders& folders, const AttemptPlan& plan, const
       contract_name(plan.contract), json_text(folders.script() + "/" + name), json_text(plan.script_path), siblings, inputs,
       json_text(plan.staging() + "/"), *variables, plan.run_number, json_text(folders.result_file()));
   return write_file(folders.job_file(), job);
+}
+
+std::string script_problem(const JobFolders& folders, const AttemptPlan& plan) {
+  auto problem_of_copy = [&](const std::string& name, const std::string& sha256) -> std::string {
+    auto found = hash_of_file(folders.script() + "/" + name);
+    if (!found.is_ok()) return found.status().message();
+    if (*found == sha256) return {};
+    return fmt::format("{}/{}: is not the bytes recorded any more; something else writes into the worker's scratch folder, the script was not run",
+                       folders.script(), name);
+  };
+  if (std::string problem = problem_of_copy(fs::path(plan.script_path).filename(), plan.script_sha256); !problem.empty()) return problem;
+  for (const AttemptPlan::Sibling& sibling : plan.siblings) {
+    if (std::string problem = problem_of_copy(sibling.name, sibling.sha256); !problem.empty()) return problem;
+  }
+  return {};
 }
 
 std::optional<std::string> read_small_file(const std::string& path, size_t limit) {

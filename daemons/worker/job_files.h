@@ -35,6 +35,8 @@ struct JobFolders {
 base::Status write_job_files(const JobFolders& folders, const AttemptPlan& plan, const CapturedFiles& files);
 /// Why the inputs are not the bytes recorded; empty = they are. Files whose size and time are as recorded are not read again.
 std::string input_problem(const std::vector<PlannedInput>& inputs);
+/// Why the written copies of script and siblings are not the bytes recorded; empty = they are.
+std::string script_problem(const JobFolders& folders, const AttemptPlan& plan);
 /// A path as the file system has it, from the record's text, where bytes that are not UTF-8 are written \xHH.
 std::string path_bytes(const std::string& recorded);
 /// The file's content if it is there and at most `limit` bytes.

@@ -85,6 +85,23 @@ TEST_F(JobFilesTest, ScriptAndSiblingsAreWrittenAndDescribed) {
   EXPECT_THAT(job, HasSubstr(R"(.out.attempt-1.9/")"));
 }
 
+TEST_F(JobFilesTest, TamperedCopyOfTheScriptIsNoticed) {
+  // Symptom: what lay in the scratch folder was run, whoever had written it there after the worker.
+  auto sha256 = [](std::string_view bytes) { return std::string(base::as_bytes(base::sha256(bytes))); };
+  AttemptPlan plan;
+  plan.script_path = "/archive/reduce.py";
+  plan.script_sha256 = sha256("the script");
+  plan.siblings = {{"reduce_vars.py", sha256("the variables")}};
+  ASSERT_TRUE(daemons::write_job_files(folders, plan, {"the script", {"the variables"}, ""}).is_ok());
+  EXPECT_EQ(daemons::script_problem(folders, plan), "");
+  std::ofstream(folders.script() + "/reduce_vars.py") << "other variables";
+  EXPECT_THAT(daemons::script_problem(folders, plan), HasSubstr("script/reduce_vars.py: is not the bytes recorded any more"));
+  std::ofstream(folders.script() + "/reduce.py") << "another script";
+  EXPECT_THAT(daemons::script_problem(folders, plan), HasSubstr("script/reduce.py: is not the bytes recorded any more"));
+  std::filesystem::remove(folders.script() + "/reduce.py");
+  EXPECT_THAT(daemons::script_problem(folders, plan), HasSubstr("reduce.py: cannot be read"));
+}
+
 TEST_F(JobFilesTest, SiblingThatLeavesTheFolderIsRefused) {
   AttemptPlan plan;
   plan.script_path = "/archive/reduce.py";

@@ -1,0 +1,121 @@
+// coordinatord against a real ledger in process.
+#include "daemons/coordinator/coordinator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+
+#include "base/program.h"
+#include "tests/support/served_ledger.h"
+
+namespace {
+
+using Body = schema::Command::Body;
+using base::Code;
+using schema::RunState;
+using testing::HasSubstr;
+
+class CoordinatorTest : public testing::Test {
+ protected:
+  CoordinatorTest() {
+    spdlog::set_level(spdlog::level::off);
+    write("reduce.py", "def main(input_file, output_dir):\n    pass\n");
+    auto configure = support::configure_instrument("configure", "MARI");
+    configure.get().getBody().getConfigureInstrument().setScriptPath((served.folder / "reduce.py").string());
+    served.must(configure);
+    running = coordinator.run().eagerlyEvaluate(nullptr);
+  }
+  ~CoordinatorTest() noexcept override {}
+  void write(const std::string& name, const std::string& text) { std::ofstream(served.folder / name) << text; }
+  void refuse(std::function<bool(Body::Reader)> which) {
+    served.refuses = [which](schema::Command::Reader command) {
+      return which(command.getBody()) ? base::Status(Code::kInvalidArgument, "the test refuses it") : base::Status();
+    };
+  }
+  /// Detects a run; the coordinator has reacted to it, and to everything before, when this returns.
+  void detect(uint64_t number) {
+    served.must(support::detect_run("detect" + std::to_string(number), "MARI", number));
+    served.until([&] { return served.run(number).get().getState() != RunState::DETECTED; });
+  }
+  uint64_t request(const std::string& id, uint64_t number) {
+    support::CommandMessage command(id);
+    auto wanted = command.get().getBody().initRequestReduction();
+    wanted.initRun().setInstrument("MARI");
+    wanted.getRun().setRunNumber(number);
+    wanted.setScript(schema::ReductionRequested::ScriptChoice::CURRENT);
+    return served.must(command);
+  }
+  RunState state(uint64_t number) { return served.run(number).get().getState(); }
+
+  support::ServedLedger served;
+  std::unique_ptr<daemons::ProcessLauncher> launcher = daemons::make_process_launcher(served.loop);
+  daemons::Coordinator coordinator{
+      served.loop, served.session(), {base::shared_file("run_script.py"), served.folder / "scratch"}, *launcher};
+  kj::Promise<void> running = nullptr;
+};
+
+TEST_F(CoordinatorTest, NewRunIsQueuedWithTheScriptOnRecord) {
+  detect(28001);
+  EXPECT_EQ(state(28001), RunState::QUEUED);
+  auto job = ledger::find_job(*served.ledger->snapshot(), served.run(28001).get().getJob());
+  EXPECT_EQ(job->get().getQueued().getScriptSha256(), served.mari().get().getScript().getSha256());
+}
+
+TEST_F(CoordinatorTest, JobTheLedgerRefusesSkipsTheRunWithTheReason) {
+  // Symptom: a run whose job was refused stayed "detected" for ever, and no reason was to be found.
+  refuse([](Body::Reader body) { return body.isQueueJob() && body.getQueueJob().getRuns()[0].getRunNumber() == 28001; });
+  served.must(support::detect_run("detect28001", "MARI", 28001));
+  detect(28002);
+  EXPECT_EQ(state(28002), RunState::QUEUED);
+  EXPECT_EQ(state(28001), RunState::SKIPPED);
+  auto run = served.run(28001);
+  EXPECT_EQ(run.get().getReason().getCode(), "not_queued");
+  EXPECT_THAT(run.get().getReason().getText().cStr(), HasSubstr("MARI 28001: the ledger refused the job: the test refuses it"));
+}
+
+TEST_F(CoordinatorTest, RequestWhoseJobIsRefusedMayBeMadeAgain) {
+  // Symptom: after a refused job every further rerun was answered "is about to be queued; wait for it".
+  refuse([](Body::Reader body) { return body.isQueueJob() && body.getQueueJob().getRuns()[0].getRunNumber() == 28001; });
+  detect(28001);
+  uint64_t asked = request("first", 28001);
+  EXPECT_EQ(served.run(28001).get().getPendingRequest(), asked);
+  detect(28002);
+  EXPECT_EQ(served.run(28001).get().getPendingRequest(), 0u);
+  EXPECT_EQ(served.run(28001).get().getReason().getCode(), "not_queued");
+  refuse([](Body::Reader) { return false; });
+  request("second", 28001);
+  detect(28003);
+  EXPECT_EQ(state(28001), RunState::QUEUED);
+}
+
+TEST_F(CoordinatorTest, ScriptWithoutVariablesIsOnRecordWithoutAny) {
+  detect(28001);
+  detect(28002);
+  auto script = served.mari().get().getScript();
+  EXPECT_EQ(script.getSha256().size(), 32u);
+  EXPECT_EQ(script.getDefaults().size(), 0u);
+  EXPECT_EQ(script.getProblem(), "");
+  EXPECT_EQ(ledger::scripts(*served.ledger->snapshot(), "MARI").size(), 1u);
+  EXPECT_EQ(state(28002), RunState::QUEUED);
+}
+
+TEST_F(CoordinatorTest, ScriptWhoseVariablesAreRefusedIsOnRecordWithTheReason) {
+  // Symptom: a script whose variables the ledger did not take was never on record, and runs went on without a word about it.
+  write("reduce_vars.py", "standard_vars = {'mon': 1}\n");
+  refuse([](Body::Reader body) { return body.isRegisterScript() && body.getRegisterScript().getDefaults().size() > 0; });
+  detect(28001);
+  detect(28002);
+  auto script = served.mari().get().getScript();
+  EXPECT_EQ(script.getSiblings().size(), 1u);
+  EXPECT_EQ(script.getDefaults().size(), 0u);
+  EXPECT_EQ(script.getProblem(), "the test refuses it");
+  EXPECT_EQ(ledger::scripts(*served.ledger->snapshot(), "MARI").size(), 1u);
+  EXPECT_EQ(state(28001), RunState::QUEUED);
+  refuse([](Body::Reader) { return false; });
+  detect(28003);
+  EXPECT_EQ(served.mari().get().getScript().getDefaults().size(), 32u) << "it is tried again with the next run";
+}
+
+}  // namespace
