@@ -37,9 +37,12 @@ class ServedLedger {
     return answer.events.at(0);
   }
   schema::Session::Client session() { return service->gateway(person()).loginRequest().send().getSession(); }
-  /// Looks now and after each event.
+  /// Looks now and after each event. Throws when none comes for a minute: then the test has failed.
   void until(const std::function<bool()>& condition) {
-    while (!condition()) loop.wait(service->when_committed(service->head() + 1));
+    while (!condition()) {
+      auto late = loop.timer().afterDelay(60 * kj::SECONDS).then([] { throw std::runtime_error("nothing of the kind happened"); });
+      loop.wait(service->when_committed(service->head() + 1).exclusiveJoin(kj::mv(late)));
+    }
   }
   ledger::Row<schema::RunRow> run(uint64_t number) { return *ledger::find_run(*ledger->snapshot(), "MARI", number); }
   ledger::Row<schema::InstrumentRow> mari() { return *ledger::find_instrument(*ledger->snapshot(), "MARI"); }

@@ -93,7 +93,8 @@ TEST_F(CoordinatorTest, RequestWhoseJobIsRefusedMayBeMadeAgain) {
 TEST_F(CoordinatorTest, ScriptWithoutVariablesIsOnRecordWithoutAny) {
   detect(28001);
   detect(28002);
-  auto script = served.mari().get().getScript();
+  auto mari = served.mari();
+  auto script = mari.get().getScript();
   EXPECT_EQ(script.getSha256().size(), 32u);
   EXPECT_EQ(script.getDefaults().size(), 0u);
   EXPECT_EQ(script.getProblem(), "");
@@ -107,7 +108,8 @@ TEST_F(CoordinatorTest, ScriptWhoseVariablesAreRefusedIsOnRecordWithTheReason) {
   refuse([](Body::Reader body) { return body.isRegisterScript() && body.getRegisterScript().getDefaults().size() > 0; });
   detect(28001);
   detect(28002);
-  auto script = served.mari().get().getScript();
+  auto mari = served.mari();
+  auto script = mari.get().getScript();
   EXPECT_EQ(script.getSiblings().size(), 1u);
   EXPECT_EQ(script.getDefaults().size(), 0u);
   EXPECT_EQ(script.getProblem(), "the test refuses it");

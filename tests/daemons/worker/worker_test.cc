@@ -423,11 +423,11 @@ class WorkerEventTest : public WorkerTest {
  protected:
   WorkerEventTest() { lease_ms = 86'400'000; }  // no sign of life falls due
   ~WorkerEventTest() noexcept override {}
-  /// A script that does not end by itself runs when this returns.
+  /// A script that ends when there is a file `gate` runs when this returns.
   uint64_t start_endless(daemons::Worker& worker) {
     fs::path started = folder / "started";
-    uint64_t job =
-        queue("import time\ndef main(input_file, output_dir):\n    open('" + started.string() + "', 'w')\n    time.sleep(1000)\n");
+    uint64_t job = queue("import os, time\ndef main(input_file, output_dir):\n    open('" + started.string() +
+                         "', 'w')\n    while not os.path.exists('" + (folder / "gate").string() + "'): time.sleep(0.001)\n");
     running = worker.run().eagerlyEvaluate(nullptr);
     while (!fs::exists(started)) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
     ledger.environments.clear();
@@ -468,7 +468,9 @@ TEST_F(WorkerEventTest, EventsOfOtherJobsEndNothing) {
   ledger.configure("/no/such/python");
   // By the end of this the earlier events have been handled.
   while (!ledger.environments.contains("/no/such/python")) loop.wait(loop.timer().afterDelay(1 * kj::MILLISECONDS));
-  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::RUNNING);
+  write(folder / "gate", "");
+  loop.wait(ledger.when_settled(job));
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::SUCCEEDED);
   loop.wait(worker->drain());
 }
 

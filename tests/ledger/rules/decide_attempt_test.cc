@@ -46,7 +46,8 @@ TEST_F(DecideAttemptTest, SuccessIsPublishedInTwoSteps) {
 TEST_F(DecideAttemptTest, RunningRunSaysWhichAttemptRunsWhere) {
   // Symptom: while its script ran, a run still gave the reason why it had been queued.
   uint64_t fence = story.start(job).first();
-  auto reason = story.run(28001).get().getReason();
+  auto run = story.run(28001);
+  auto reason = run.get().getReason();
   EXPECT_EQ(reason.getCode(), "started");
   EXPECT_EQ(reason.getText(), "attempt 1 runs on worker w1");
   EXPECT_EQ(reason.getEvent(), fence);

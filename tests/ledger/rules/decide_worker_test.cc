@@ -62,7 +62,10 @@ TEST_F(DecideWorkerTest, JobsHandedBackKeepTheirTries) {
   }
   EXPECT_EQ(story.run_state(1), "queued");
   for (uint16_t attempt : {5, 6}) EXPECT_THAT(story.kinds(story.lose(job, attempt, story.start(job).first())), ElementsAre("attemptLost"));
-  EXPECT_THAT(story.kinds(story.fail(job, 7, story.start(job).first(), schema::FailureKind::WORKER, "scratch disk full")),
+  story.start(job);
+  EXPECT_THAT(story.kinds(story.leave()), ElementsAre("workerLeft", "attemptLost")) << "its last try, handed back";
+  story.join();
+  EXPECT_THAT(story.kinds(story.fail(job, 8, story.start(job).first(), schema::FailureKind::WORKER, "scratch disk full")),
               ElementsAre("attemptFailed", "jobFailed"));
   EXPECT_EQ(story.refold().tables(), story.rows().tables());
 }
