@@ -3,6 +3,7 @@
 #include <capnp/dynamic.h>
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "tools/records.h"
 #include "tools/run_names.h"
 #include "tools/table.h"
@@ -62,8 +63,8 @@ std::string plain_text(Body::Reader body) {
     case Body::INSTRUMENT_CONFIGURED: {
       auto config = body.getInstrumentConfigured();
       if (config.getRetired()) return "taken out of the site file; no new run is taken for it";
-      return fmt::format("configured: {} scripts, {} watched folders, script {}", enum_word(config.getContract()),
-                         config.getRawFolders().size(), words(config.getScriptPath()));
+      return fmt::format("configured: {} contract, {}, script {}", enum_word(config.getContract()),
+                         base::counted(config.getRawFolders().size(), "watched folder"), words(config.getScriptPath()));
     }
     case Body::INSTRUMENT_PAUSED: return "paused";
     case Body::INSTRUMENT_RESUMED: return "resumed";
@@ -106,7 +107,7 @@ std::string plain_text(Body::Reader body) {
     case Body::ATTEMPT_FAILED: return failure_text(body.getAttemptFailed());
     case Body::ATTEMPT_SUCCEEDED: {
       auto succeeded = body.getAttemptSucceeded();
-      return with_comment(fmt::format("attempt {} finished with {} files, {}", succeeded.getAttempt(), succeeded.getOutputs().getFiles(),
+      return with_comment(fmt::format("attempt {} finished with {}, {}", succeeded.getAttempt(), base::counted(succeeded.getOutputs().getFiles(), "file"),
                                       human_size(succeeded.getOutputs().getTotalBytes())),
                           succeeded.getMessage());
     }
@@ -117,7 +118,7 @@ std::string plain_text(Body::Reader body) {
     case Body::JOB_CANCELLED: return "cancelled";
     case Body::WORKER_JOINED: {
       auto worker = body.getWorkerJoined();
-      return fmt::format("worker {} joined from {} with {} slots", words(worker.getWorker()), words(worker.getHost()), worker.getSlots());
+      return fmt::format("worker {} joined from {} with {}", words(worker.getWorker()), words(worker.getHost()), base::counted(worker.getSlots(), "slot"));
     }
     case Body::WORKER_LEFT: return fmt::format("worker {} left", words(body.getWorkerLeft().getWorker()));
     default: return "an event of a later release";

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "base/counted.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "daemons/event_watch.h"
@@ -25,8 +26,6 @@ MonitorSettings completed(MonitorSettings settings) {
   if (settings.reader.program.empty()) settings.reader.program = base::companion_program("runledger-read-raw");
   return settings;
 }
-
-std::string counted(size_t count, std::string_view thing) { return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s"); }
 
 }  // namespace
 
@@ -205,7 +204,8 @@ std::string Monitor::Impl::detail() const {
     files += watch->waiting();
     for (const std::string& trouble : watch->troubles()) troubles.push_back(fmt::format("{}: {}", name, trouble));
   }
-  std::string text = fmt::format("{}, {}, {} waiting", counted(instruments.size(), "instrument"), counted(folders, "folder"), counted(files, "file"));
+  std::string text = fmt::format("{}, {}, {} waiting", base::counted(instruments.size(), "instrument"), base::counted(folders, "folder"),
+                                 base::counted(files, "file"));
   for (size_t i = 0; i < std::min(troubles.size(), kTroublesTold); ++i) text += "; " + troubles[i];
   if (troubles.size() > kTroublesTold) text += fmt::format("; and {} more", troubles.size() - kTroublesTold);
   return base::to_utf8(text, kDetailBytes);

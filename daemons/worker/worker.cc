@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "daemons/event_watch.h"
 #include "daemons/signs_of_life.h"
@@ -259,7 +260,7 @@ kj::Promise<void> Worker::Impl::join() {
   return submit(loop_, KJ_ASSERT_NONNULL(reporter_).port(), kj::mv(command)).then([this](CommandAnswer answer) {
     if (!answer.status.is_ok()) give_up(answer.status.in("worker " + settings_.name));
     joined_ = true;
-    spdlog::info("{} joined with {} slots", settings_.name, settings_.slots);
+    spdlog::info("{} joined with {}", settings_.name, base::counted(settings_.slots, "slot"));
   });
 }
 
@@ -430,7 +431,7 @@ void Worker::Impl::look_after(uint64_t job) {
 }
 
 std::string Worker::Impl::detail() const {
-  std::string text = fmt::format("{} of {} slots busy", attempts_.size(), settings_.slots);
+  std::string text = fmt::format("{} of {} busy", attempts_.size(), base::counted(settings_.slots, "slot"));
   const char* between = ": ";
   for (const auto& [fence, attempt] : attempts_) {
     text += between + attempt->plan().name();

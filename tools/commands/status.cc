@@ -1,6 +1,7 @@
 #include <capnp/common.h>
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/version.h"
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
@@ -17,7 +18,7 @@ void print_status(Context& context, schema::Status::Reader status) {
     if (count.getRuns() > 0) counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count.getRuns(), enum_word(count.getState()));
   }
   context.out << labelled({{"facility", std::string(text_of(status.getFacility()))},
-                           {"ledger", fmt::format("{}, {} events", ledger, status.getHead())},
+                           {"ledger", fmt::format("{}, {}", ledger, base::counted(status.getHead(), "event"))},
                            {"up since", human_time(status.getStartedAt())},
                            {"runs", counts.empty() ? "none yet" : counts}});
   Table instruments({{"INSTRUMENT"}, {"RUNS", Table::Align::kRight}, {"WAITING", Table::Align::kRight}, {"LAST RUN", Table::Align::kRight},
