@@ -2,9 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "tools/near_words.h"
 
 namespace tools {
+namespace {
+
+base::Status check_known(const std::string& instrument, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), instrument) != known.end()) return base::Status::ok();
+  return {base::Code::kNotFound, fmt::format("{}: there is no such instrument; `runledger status` lists those there are{}",
+                                             base::printable(instrument), did_you_mean(instrument, known))};
+}
+
+}  // namespace
 
 base::Result<Client*> Context::client() {
   if (!client_) {
@@ -32,16 +44,41 @@ base::Result<std::vector<std::string>> Context::known_instruments() {
 base::Result<RunSelection> Context::selection(std::span<const std::string> words) {
   base::Result<std::vector<std::string>> known = known_instruments();
   if (!known.is_ok()) return known.status();
-  return parse_selection(words, *known);
+  base::Result<RunSelection> selection = parse_selection(words, *known);
+  if (!selection.is_ok()) return selection;
+  if (base::Status status = check_known(selection->instrument, *known); !status.is_ok()) return status;
+  return selection;
 }
 
 base::Result<RunName> Context::run(std::span<const std::string> words) {
   base::Result<std::vector<std::string>> known = known_instruments();
   if (!known.is_ok()) return known.status();
-  return parse_run(words, *known);
+  base::Result<RunName> run = parse_run(words, *known);
+  if (!run.is_ok()) return run;
+  if (base::Status status = check_known(run->instrument, *known); !status.is_ok()) return status;
+  return run;
+}
+
+base::Result<std::string> Context::instrument(const std::string& word) {
+  base::Result<std::vector<std::string>> known = known_instruments();
+  if (!known.is_ok()) return known.status();
+  std::string name = base::ascii_upper(word);
+  if (base::Status status = check_known(name, *known); !status.is_ok()) return status;
+  return name;
 }
 
 void Context::print(const nlohmann::ordered_json& json) { out << json_text(json) << '\n'; }
+
+int Context::print_listing(const nlohmann::ordered_json& json, const Table& table, std::string_view nothing) {
+  if (options.json) {
+    print(json);
+  } else if (!json.empty()) {
+    print(table);
+  }
+  if (!json.empty()) return kDone;
+  say(nothing);
+  return kNothingFound;
+}
 
 void Context::print_raw(std::string_view bytes) {
   if (terminal.is_tty) {

@@ -48,9 +48,13 @@ class Context {
   /// Parses what names runs, asking the ledger which instruments there are.
   base::Result<RunSelection> selection(std::span<const std::string> words);
   base::Result<RunName> run(std::span<const std::string> words);
+  /// The instrument that `word` names, in upper case. All three: kNotFound when the ledger has no such instrument.
+  base::Result<std::string> instrument(const std::string& word);
 
   void print(const nlohmann::ordered_json& json);
   void print(const Table& table) { out << table.text(terminal); }
+  /// A listing: the JSON array or the table. When it is empty `nothing` is said, and the code is kNothingFound.
+  int print_listing(const nlohmann::ordered_json& json, const Table& table, std::string_view nothing);
   /// Text that a script or user wrote: byte for byte into files and pipes, made harmless on a terminal.
   void print_raw(std::string_view bytes);
   /// "runledger: TEXT" on stderr.

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "base/time.h"
+#include "tools/table.h"
 #include "tools/words.h"
 
 namespace tools {
@@ -38,7 +38,7 @@ Json field_json(Field field, const char* name, Json& unread) {
   if constexpr (std::is_same_v<Field, schema::TextField::Reader>) {
     return text(field.getValue());
   } else if constexpr (std::is_same_v<Field, schema::TimeField::Reader>) {
-    return base::iso_time(field.getValue(), field.getZoned());
+    return exact_time(field.getValue(), field.getZoned());
   } else if constexpr (std::is_same_v<Field, schema::RealField::Reader>) {
     return std::isfinite(field.getValue()) ? Json(field.getValue()) : Json();
   } else {
@@ -78,7 +78,7 @@ Json json_value(std::string_view value) {
   Json parsed = Json::parse(value, nullptr, false);
   return parsed.is_discarded() ? Json(base::to_utf8(value)) : parsed;
 }
-Json time_or_null(int64_t time_ns) { return time_ns == 0 ? Json() : Json(base::iso_time(time_ns)); }
+Json time_or_null(int64_t time_ns) { return time_ns == 0 ? Json() : Json(exact_time(time_ns)); }
 Json hash_or_null(std::string_view sha256) { return sha256.empty() ? Json() : Json(base::hex(sha256)); }
 
 Json raw_files_json(capnp::List<schema::RawFile>::Reader files) {
@@ -276,7 +276,7 @@ Json queue_json(schema::QueueRow::Reader row) {
 
 Json event_json(const EventLine& line) {
   return {{"seq", line.seq},
-          {"time", base::iso_time(line.time_ns)},
+          {"time", exact_time(line.time_ns)},
           {"kind", line.kind},
           {"actor", tools::text_or_null(line.actor)},
           {"code", tools::text_or_null(line.code)},

@@ -12,7 +12,7 @@ namespace tools {
 
 using Json = nlohmann::ordered_json;
 
-/// Unknown is null, never 0 or "". Times are ISO 8601, UTC with Z; a file's clock without a zone is shown without Z.
+/// Unknown is null, never 0 or "". Times are ISO 8601 with nine digits, UTC with Z; a file's clock without a zone is shown without Z.
 /// Every string is valid UTF-8.
 Json run_json(schema::RunRow::Reader run);
 /// What the file says of the run; `raw_text` has the text of fields that could not be understood.
@@ -35,7 +35,7 @@ Json json_value(std::string_view value);
 
 /// Valid UTF-8 of any bytes; null when empty.
 Json text_or_null(std::string_view text);
-/// ISO 8601 with Z; null for 0.
+/// exact_time(); null for 0.
 Json time_or_null(int64_t time_ns);
 /// 64 hex digits; null when there is no hash.
 Json hash_or_null(std::string_view sha256);

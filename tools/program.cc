@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/version.h"
+#include "tools/near_words.h"
 
 namespace tools {
 namespace {
@@ -13,11 +14,58 @@ namespace {
 constexpr AddCommand kCommands[] = {add_status, add_runs,   add_show, add_trace,  add_explain, add_log,    add_watch,  add_rerun,
                                     add_cancel, add_queue, add_vars, add_script, add_pause,   add_resume, add_version};
 
-/// The subcommand that was being read when parsing ended.
+constexpr const char* kHowRunsAreWritten =
+    "A run is written MARI 28001, MARI/28001 or MARI28001, a version MARI/28001/v2, several MARI 28001-28010,28020.\n"
+    "Exit codes: 0 done, 1 nothing found, 2 usage or error.";
+
+/// The innermost subcommand that was being read when parsing ended.
+const CLI::App& innermost(const CLI::App& app) {
+  auto below = app.get_subcommands();
+  return below.empty() ? app : innermost(*below.front());
+}
+
 std::string command_line(const CLI::App& app) {
-  std::string text = app.get_name();
-  for (const CLI::App* sub : app.get_subcommands()) text += " " + command_line(*sub);
-  return text;
+  return app.get_parent() == nullptr ? app.get_name() : command_line(*app.get_parent()) + " " + app.get_name();
+}
+
+std::vector<std::string> commands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  return names;
+}
+
+/// "--json" and so on, of a command and of those it is below.
+std::vector<std::string> options_of(const CLI::App& app) {
+  std::vector<std::string> names = app.get_parent() == nullptr ? std::vector<std::string>() : options_of(*app.get_parent());
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+/// What is wrong with the words, naming the one that is wrong.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& command = innermost(app);
+  const std::string line = command_line(command);
+  const bool wants_command = command.get_require_subcommand_min() > 0;
+  const std::vector<std::string> left_over = app.remaining(true);
+  bool about_words = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) ||
+                     (wants_command && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError));
+  if (!about_words) return fmt::format("{}; see {} --help", error.what(), line);
+  if (left_over.empty()) return fmt::format("which command? {} --help lists them", line);
+  const std::string& word = left_over.front();
+  if (word.starts_with("-")) {
+    return fmt::format("'{}' is no option of {}; {} --help lists those there are{}", word, line, line, did_you_mean(word, options_of(command)));
+  }
+  if (wants_command) return fmt::format("'{}' is no command; {} --help lists those there are{}", word, line, did_you_mean(word, commands_of(command)));
+  return fmt::format("'{}' is one word too many; see {} --help", word, line);
+}
+
+/// Where the options are explained that go with every command.
+void finish_help(CLI::App& command) {
+  std::string footer = command.get_footer();
+  command.footer((footer.empty() ? "" : footer + "\n") + "Options of every command (--site, --connect, --json): runledger --help");
+  for (CLI::App* below : command.get_subcommands([](const CLI::App*) { return true; })) finish_help(*below);
 }
 
 }  // namespace
@@ -30,11 +78,13 @@ int run_program(std::vector<std::string> arguments, Context& context, std::span<
       ->type_name("DIR");
   app.add_option("--connect", context.options.address, "Address of ledgerd, instead of the site's own")->type_name("ADDRESS");
   app.add_flag("--json", context.options.json, "Print JSON for programs; its fields are stable");
-  app.set_version_flag("--version", fmt::format("runledger {}", base::version()));
-  app.footer("A run is written MARI 28001, MARI/28001 or MARI28001, a version MARI/28001/v2, several MARI 28001-28010,28020.\n"
-             "Exit codes: 0 done, 1 nothing found, 2 usage or error.");
+  app.set_help_flag("-h,--help", "Say how it is used, and end");
+  app.set_version_flag("--version", fmt::format("runledger {}", base::version()), "Print the version, and end");
   for (AddCommand add : more) add(app, context);
   for (AddCommand add : kCommands) add(app, context);
+  auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  for (CLI::App* command : std::span(commands).subspan(more.size())) finish_help(*command);
+  app.footer(fmt::format("{}\nEach command says more: runledger rerun --help\nExample: runledger --site /srv/runledger status --json", kHowRunsAreWritten));
 
   std::reverse(arguments.begin(), arguments.end());
   kj::Maybe<kj::Exception> fault = kj::runCatchingExceptions([&] {
@@ -43,7 +93,7 @@ int run_program(std::vector<std::string> arguments, Context& context, std::span<
     } catch (const CLI::Success& asked) {
       app.exit(asked, context.out, context.err);
     } catch (const CLI::ParseError& error) {
-      context.say(fmt::format("{}; see {} --help", error.what(), command_line(app)));
+      context.say(usage_message(app, error));
       context.exit_code = kError;
     } catch (const std::exception& error) {
       context.say(error.what());

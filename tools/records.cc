@@ -9,6 +9,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "tools/words.h"
 
 namespace tools {
 namespace {
@@ -130,8 +131,8 @@ base::Result<ShownRun> show_run(Client& client, const RunName& run) {
   if (!answer.is_ok() || run.version == 0 || chosen_version(*answer, run.version)) return answer;
   size_t versions = answer->getVersions().size();
   return base::Status(base::Code::kNotFound,
-                      fmt::format("{} has no version {}; {}", run_text(run.instrument, run.run_number), run.version,
-                                  versions == 0 ? "it has none yet" : fmt::format("the latest is v{}", versions)));
+                      fmt::format("{} has no version {}; {}; `runledger show {} {}` lists what there is", run_text(run.instrument, run.run_number), run.version,
+                                  versions == 0 ? "it has none yet" : fmt::format("the latest is v{}", versions), run.instrument, run.run_number));
 }
 
 std::optional<schema::JobRow::Reader> chosen_version(schema::Runs::ShowResults::Reader shown, uint16_t version) {
@@ -143,9 +144,21 @@ std::optional<schema::JobRow::Reader> chosen_version(schema::Runs::ShowResults::
   return version == 0 ? latest : std::nullopt;
 }
 
+base::Result<ShownVersion> show_version(Client& client, const RunName& run) {
+  base::Result<ShownRun> shown = show_run(client, run);
+  if (!shown.is_ok()) return shown.status();
+  if (std::optional<schema::JobRow::Reader> job = chosen_version(*shown, run.version)) {
+    return ShownVersion{std::move(*shown), *job, run_text(run.instrument, run.run_number, job->getQueued().getVersion())};
+  }
+  schema::RunRow::Reader row = shown->getRun();
+  std::string text = fmt::format("{} has no version yet; it is {}", run_text(run.instrument, run.run_number), enum_word(row.getState()));
+  if (row.getReason().getText().size() > 0) text += fmt::format(": {}", text_of(row.getReason().getText()));
+  return base::Status(base::Code::kNotFound, fmt::format("{}; `runledger explain {} {}` says more", text, run.instrument, run.run_number));
+}
+
 base::Result<schema::Instrument::Client> instrument(Client& client, const std::string& name) {
   auto request = client.session().instrumentRequest();
-  request.setName(base::ascii_upper(name).c_str());
+  request.setName(kj_text(name));
   auto answer = ask(client, std::move(request));
   if (!answer.is_ok()) return answer.status();
   return answer->getInstrument();

@@ -61,7 +61,16 @@ base::Result<ShownRun> show_run(Client& client, const RunName& run);
 /// The version `run` names, else the latest; nullopt while there is none.
 std::optional<schema::JobRow::Reader> chosen_version(schema::Runs::ShowResults::Reader shown, uint16_t version);
 
-/// The capability of one instrument. kNotFound: there is no such instrument.
+/// One version of a run.
+struct ShownVersion {
+  ShownRun shown;
+  schema::JobRow::Reader job;  // in `shown`
+  std::string name;            // "MARI 28001 v2"
+};
+/// The version `run` names, else its latest. kNotFound also while there is none; the message says why.
+base::Result<ShownVersion> show_version(Client& client, const RunName& run);
+
+/// The capability of one instrument, by its name in upper case. kNotFound: there is no such instrument.
 base::Result<schema::Instrument::Client> instrument(Client& client, const std::string& name);
 
 /// A version with the documents it names. Borrows `job` from the answer it came in.

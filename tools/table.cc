@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "base/text.h"
+#include "base/time.h"
 
 namespace tools {
 namespace {
@@ -146,6 +147,12 @@ std::string printable_lines(std::string_view text) {
     text.remove_prefix(end);
   }
   return safe;
+}
+
+std::string exact_time(int64_t time_ns, bool zoned) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  int64_t fraction = (time_ns % kSecond + kSecond) % kSecond;
+  return fmt::format("{}.{:09}{}", base::iso_time(time_ns - fraction, false), fraction, zoned ? "Z" : "");
 }
 
 std::string human_time(int64_t time_ns) {

@@ -50,6 +50,8 @@ std::string labelled(const std::vector<std::pair<std::string, std::string>>& lin
 /// Text whose line ends and tabs stay, everything else that could steer a terminal is written out.
 std::string printable_lines(std::string_view text);
 
+/// "2026-11-01T12:00:05.000000000Z": always nine digits, so that times sort as text. `zoned` false leaves the Z away.
+std::string exact_time(int64_t time_ns, bool zoned = true);
 /// "2026-11-01 12:00:05" in the local time zone; "-" for 0.
 std::string human_time(int64_t time_ns);
 /// "350 ms", "4.2 s", "3 min 20 s", "2 h 05 min", "3 d 4 h".

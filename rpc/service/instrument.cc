@@ -101,7 +101,7 @@ class InstrumentServer final : public schema::Instrument::Server {
   }
 
  private:
-  base::Status gone() const { return {base::Code::kNotFound, name_ + ": no such instrument here; `runledger status` lists them"}; }
+  base::Status gone() const { return {base::Code::kNotFound, name_ + ": there is no such instrument; `runledger status` lists those there are"}; }
 
   template <typename Context>
   kj::Promise<void> answer(CommandMessage& command, Context context) {

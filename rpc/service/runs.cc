@@ -207,7 +207,7 @@ class RunsServer final : public schema::Runs::Server {
 
  private:
   static base::Status unknown_run(schema::RunKey::Reader key) {
-    return {base::Code::kNotFound, fmt::format("{} {}: no such run in the ledger; `runledger runs {}` lists those there are",
+    return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",
                                                view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
   }
 

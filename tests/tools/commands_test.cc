@@ -136,6 +136,25 @@ class CommandsTest : public testing::Test {
     ledger.add_event("workerd/w1").getBody().initJobSucceeded().setJob(3);
   }
 
+  /// What happens once somebody waits for a re-run of MARI 28001: v2 is queued and ends. The job it will be.
+  uint64_t end_next_version(schema::RunState state, const char* reason) {
+    ledger.runs[0].get().setPendingRequest(901);
+    uint64_t job = ledger.events.size() + 1;
+    ledger.live.push_back([this, state, reason, job] {
+      auto row = ledger.add_version(2, state);
+      row.setJob(job);
+      row.getReason().setText(reason);
+      auto run = ledger.runs[0].get();
+      run.setPendingRequest(0);
+      auto event = ledger.add_event();
+      event.setCause(901);
+      event.getBody().initJobQueued().initRuns(1).setWithCaveats(0, run.getRun().asReader());
+      event.getBody().getJobQueued().setVersion(2);
+      ledger.add_event().getBody().initJobFailed().setJob(job);  // any end; the row says which
+    });
+    return job;
+  }
+
   Ledger ledger;
   Message<schema::VariableSet> variables;
   std::string script_hash;
@@ -147,8 +166,8 @@ TEST_F(CommandsTest, RunsJsonHasEveryFieldOfTheContract) {
   json runs = json_of({"runs"});
   ASSERT_EQ(runs.size(), 1u);
   EXPECT_EQ(runs[0], json::parse(R"({"instrument": "MARI", "run_number": 28001, "experiment": "2010001", "title": "vanadium",
-      "state": "succeeded", "version": 1, "job": 3, "detected_at": "2026-11-01T12:00:00Z", "started_at": "2026-11-01T12:00:02Z",
-      "finished_at": "2026-11-01T12:00:05Z", "raw_files": [{"path": "/archive/MAR28001.nxs", "size_bytes": 4096,
+      "state": "succeeded", "version": 1, "job": 3, "detected_at": "2026-11-01T12:00:00.000000000Z", "started_at": "2026-11-01T12:00:02.000000000Z",
+      "finished_at": "2026-11-01T12:00:05.000000000Z", "raw_files": [{"path": "/archive/MAR28001.nxs", "size_bytes": 4096,
       "sha256": "abababababababababababababababababababababababababababababababab"}], "problems": [], "reason": null,
       "reason_code": null, "reason_event": null})"));
 }
@@ -206,8 +225,8 @@ TEST_F(CommandsTest, RunsTableCannotSteerTheTerminal) {
 TEST_F(CommandsTest, ShowJsonHasRunAndVersions) {
   add_reduced_run();
   json shown = json_of({"show", "MARI/28001"});
-  EXPECT_EQ(shown["run"]["start_time"], "2026-11-01T11:00:00");  // the file gave no zone
-  EXPECT_EQ(shown["run"]["end_time"], "2026-11-01T11:59:00Z");
+  EXPECT_EQ(shown["run"]["start_time"], "2026-11-01T11:00:00.000000000");  // the file gave no zone
+  EXPECT_EQ(shown["run"]["end_time"], "2026-11-01T11:59:00.000000000Z");
   EXPECT_EQ(shown["run"]["proton_charge"], 12.5);
   EXPECT_EQ(shown["run"]["proton_charge_unit"], "uAh");
   EXPECT_EQ(shown["run"]["raw_text"], json({{"good_frames", "lots"}}));
@@ -222,7 +241,7 @@ TEST_F(CommandsTest, ShowJsonHasRunAndVersions) {
   EXPECT_EQ(version["script"]["sha256"], base::hex(script_hash));
   EXPECT_EQ(version["variables"][0],
             json::parse(R"({"name": "mon", "group": "standard", "value": 2, "rule": "from_run", "set_by": "alice",
-                            "set_at": "2026-11-01T12:00:00Z", "set_event": 1, "help": null})"));
+                            "set_at": "2026-11-01T12:00:00.000000000Z", "set_event": 1, "help": null})"));
   EXPECT_EQ(version["variables"][1]["rule"], "script_default");
   EXPECT_EQ(version["variables"][1]["value"], true);
   EXPECT_TRUE(version["variables"][1]["set_by"].is_null());
@@ -250,7 +269,7 @@ TEST_F(CommandsTest, ShowNamesMissingRunsAndVersions) {
   EXPECT_EQ(no_run.err, "runledger: MARI 9: there is no such run\n");
   Ran no_version = command({"show", "MARI/28001/v4"});
   EXPECT_EQ(no_version.exit_code, 1);
-  EXPECT_EQ(no_version.err, "runledger: MARI 28001 has no version 4; the latest is v1\n");
+  EXPECT_EQ(no_version.err, "runledger: MARI 28001 has no version 4; the latest is v1; `runledger show MARI 28001` lists what there is\n");
 }
 
 TEST_F(CommandsTest, ShowTextIsForPeople) {
@@ -277,7 +296,7 @@ TEST_F(CommandsTest, TraceTextShowsTheChainAndTheScript) {
   Ran ran = command({"trace", "MARI", "28001", "--script"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_THAT(ran.out, AllOf(HasSubstr("sha256 " + base::hex(raw_hash)), HasSubstr("sha256 " + base::hex(script_hash)), HasSubstr("/usr/bin/python3"),
-                             HasSubstr("from_run"), HasSubstr("2026-11-01T12:00:03Z"), HasSubstr("def main(input_file, output_dir):\n    pass\n")));
+                             HasSubstr("from_run"), HasSubstr("2026-11-01T12:00:03.000000000Z"), HasSubstr("def main(input_file, output_dir):\n    pass\n")));
 }
 
 TEST_F(CommandsTest, TraceOfARunWithoutVersionSaysWhy) {
@@ -292,7 +311,7 @@ TEST_F(CommandsTest, ExplainGivesReasonsAndCausesInOrder) {
   add_reduced_run();
   json explained = json_of({"explain", "MARI", "28001"});
   ASSERT_EQ(explained.size(), 4u);
-  EXPECT_EQ(explained[1], json::parse(R"({"seq": 3, "time": "2026-11-01T12:00:03Z", "kind": "jobQueued", "actor": "coordinatord",
+  EXPECT_EQ(explained[1], json::parse(R"({"seq": 3, "time": "2026-11-01T12:00:03.000000000Z", "kind": "jobQueued", "actor": "coordinatord",
       "code": "new_run", "text": "MARI 28001 is new and its instrument has a script", "cause": 2})"));
   EXPECT_EQ(explained[3]["text"], "MARI 28001 v1: succeeded, output is in place");
   EXPECT_TRUE(explained[3]["cause"].is_null());
@@ -322,6 +341,35 @@ TEST_F(CommandsTest, LogOfAFailureEndsWithWhyItFailed) {
   EXPECT_EQ(ran.out, "Traceback ...\n");
   EXPECT_EQ(ran.err, "runledger: MARI 28001 v1 attempt 1 failed (script_exception): ValueError: no monitor\n");
   EXPECT_EQ(command({"log", "MARI/28001", "--attempt", "2"}).exit_code, 1);
+}
+
+TEST_F(CommandsTest, LogThatWasNotKeptIsNotCalledEmpty) {
+  // The log of a cancelled or lost attempt: "printed nothing", "lost (unset)".
+  add_reduced_run();
+  auto attempt = ledger.jobs[0].get().getAttempts()[0];
+  attempt.setOutcome(schema::AttemptRow::Outcome::LOST);
+  attempt.setMessage("alice cancelled MARI 28001 v1: wrong sample");
+  attempt.setLog(capnp::Data::Reader());
+  Ran ran = command({"log", "MARI/28001"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("MARI 28001 v1 attempt 1 was ended before it was done: alice cancelled MARI 28001 v1: wrong sample"),
+                             HasSubstr("was not kept"), HasSubstr("runledger explain MARI 28001"), Not(HasSubstr("nothing")), Not(HasSubstr("unset"))));
+  EXPECT_TRUE(json_of({"log", "MARI/28001"}, 1)["text"].is_null());
+  attempt.setLog(as_data(ledger.add_blob("half a line")));
+  Ran kept = command({"log", "MARI/28001"});
+  EXPECT_EQ(kept.exit_code, 0);
+  EXPECT_EQ(kept.out, "half a line");
+  EXPECT_THAT(kept.err, AllOf(HasSubstr("wrong sample"), Not(HasSubstr("not kept"))));
+}
+
+TEST_F(CommandsTest, LogOfAVersionThatNeverStartedSaysWhy) {
+  ledger.add_run("MARI", 5);
+  auto job = ledger.add_version(1, schema::RunState::CANCELLED);
+  job.getReason().setText("alice cancelled MARI 5 v1");
+  Ran ran = command({"log", "MARI/5"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_EQ(ran.err, "runledger: MARI 5 v1 was never started, so there is no log; it is cancelled: alice cancelled MARI 5 v1\n");
 }
 
 TEST_F(CommandsTest, DamagedBlobIsNoticed) {
@@ -362,16 +410,19 @@ TEST_F(CommandsTest, RerunAsksForTheSameAgain) {
 TEST_F(CommandsTest, RerunSetsValuesInTheirGroups) {
   add_reduced_run();
   EXPECT_EQ(command({"rerun", "MARI/28001/v1", "--set", "mon=-3.5", "--set", "verbose=false", "--script", "current", "--fresh-variables"}).exit_code, 0);
-  EXPECT_EQ(command({"rerun", "MARI/28001", "--set", "mon=a text", "--set", "advanced.new thing=[1,2]"}).exit_code, 0);
+  EXPECT_EQ(command({"rerun", "MARI/28001", "--set", "mon=a text", "--set", "advanced.verbose=[1,2]"}).exit_code, 0);
   EXPECT_THAT(ledger.asked, ElementsAre("rerun MARI 28001 basis 1 current fresh standard.mon=-3.5 advanced.verbose=false ()",
-                                        "rerun MARI 28001 basis 0 stored standard.mon=\"a text\" advanced.new thing=[1,2] ()"));
+                                        "rerun MARI 28001 basis 0 stored standard.mon=\"a text\" advanced.verbose=[1,2] ()"));
 }
 
 TEST_F(CommandsTest, RerunRefusesNamesTheScriptDoesNotHave) {
   add_reduced_run();
   Ran typo = command({"rerun", "MARI/28001", "--set", "mno=3"});
   EXPECT_EQ(typo.exit_code, 2);
-  EXPECT_THAT(typo.err, AllOf(HasSubstr("MARI 28001"), HasSubstr("no variable 'mno'"), HasSubstr("mon, verbose")));
+  EXPECT_THAT(typo.err, AllOf(HasSubstr("MARI 28001"), HasSubstr("no variable 'mno'"), HasSubstr("mon, verbose"), HasSubstr("did you mean mon?")));
+  // The hint was to write standard.mno=3, which the ledger refuses.
+  EXPECT_THAT(typo.err, AllOf(Not(HasSubstr("standard.")), HasSubstr("reduce_vars.py")));
+  EXPECT_EQ(command({"rerun", "MARI/28001", "--set", "standard.mno=3"}).exit_code, 2);
   Ran python = command({"rerun", "MARI/28001", "--set", "verbose=False"});
   EXPECT_EQ(python.exit_code, 2);
   EXPECT_THAT(python.err, HasSubstr("write verbose=true or verbose=false"));
@@ -390,16 +441,52 @@ TEST_F(CommandsTest, RerunOfARangeTakesTheRunsThereAre) {
   EXPECT_EQ(command({"rerun", "MARI"}).exit_code, 2);
 }
 
-TEST_F(CommandsTest, RerunWaitsForTheEnd) {
+TEST_F(CommandsTest, RerunThatIsWaitedForSaysHowEachVersionEnded) {
+  // `rerun --wait --json` did not say how the version ended.
   add_reduced_run();
-  ledger.runs[0].get().setPendingRequest(6);
-  ledger.runs[0].get().setState(schema::RunState::QUEUED);
+  uint64_t queued = end_next_version(schema::RunState::FAILED, "ValueError: no monitor");
+  json asked = json_of({"rerun", "MARI/28001", "--wait", "--command-id", "again"}, 2);
+  EXPECT_EQ(asked, json::array({{{"instrument", "MARI"},
+                                 {"run_number", 28001},
+                                 {"event", 901},
+                                 {"command_id", "again"},
+                                 {"version", 2},
+                                 {"job", queued},
+                                 {"state", "failed"},
+                                 {"reason", "ValueError: no monitor"}}}));
+}
+
+TEST_F(CommandsTest, RerunThatIsWaitedForIsToldInASentence) {
+  add_reduced_run();
+  end_next_version(schema::RunState::SUCCEEDED, "attempt 1 succeeded");
+  Ran ran = command({"rerun", "MARI/28001", "--wait"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(ran.out, "MARI 28001: one more version asked for (event 901)\nMARI 28001 v2 succeeded: attempt 1 succeeded\n");
+}
+
+TEST_F(CommandsTest, RerunThatLeadsToNoVersionSaysWhy) {
+  add_reduced_run();
+  ledger.runs[0].get().setPendingRequest(901);
   ledger.live.push_back([this] {
     ledger.runs[0].get().setPendingRequest(0);
-    ledger.runs[0].get().setState(schema::RunState::FAILED);
-    ledger.add_event().getBody().initJobFailed().setJob(3);
+    auto event = ledger.add_event();
+    event.setCause(901);
+    auto skipped = event.getBody().initRunSkipped();
+    skipped.getRun().setInstrument("MARI");
+    skipped.getRun().setRunNumber(28001);
+    skipped.getReason().setText("reduce.py is gone");
   });
-  EXPECT_EQ(command({"rerun", "MARI/28001", "--wait"}).exit_code, 2);
+  json asked = json_of({"rerun", "MARI/28001", "--wait"})[0];
+  EXPECT_EQ(asked["state"], "skipped");
+  EXPECT_EQ(asked["reason"], "reduce.py is gone");
+  EXPECT_TRUE(asked["version"].is_null());
+}
+
+TEST_F(CommandsTest, RerunThatIsNotWaitedForDoesNotGuess) {
+  add_reduced_run();
+  json asked = json_of({"rerun", "MARI/28001"})[0];
+  EXPECT_EQ(asked["event"], 901);
+  for (const char* field : {"version", "job", "state", "reason"}) EXPECT_TRUE(asked[field].is_null()) << field;
 }
 
 TEST_F(CommandsTest, WatchOfARunEndsWhenItIsFinished) {
@@ -512,6 +599,90 @@ TEST_F(CommandsTest, PauseResumeAndCancelAskTheLedger) {
   EXPECT_EQ(command({"pause", "NOBODY"}).exit_code, 1);
 }
 
+TEST_F(CommandsTest, UnknownInstrumentIsNamedByEveryCommandAlike) {
+  // `watch NOPE` waited silently; others said it in their own words.
+  ledger.add_run("MARI", 1, schema::RunState::FAILED);
+  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{
+           {"watch", "MRAI"}, {"watch", "MRAI", "1"}, {"runs", "MRAI"}, {"show", "MRAI", "1"}, {"trace", "MRAI/1"}, {"explain", "MRAI"}, {"explain", "MRAI", "1"},
+           {"log", "MRAI/1"}, {"vars", "show", "MRAI"}, {"vars", "show", "MRAI", "1"}, {"vars", "history", "mrai"}, {"vars", "set", "MRAI", "a=1", "--default"},
+           {"vars", "clear", "MRAI", "--default"}, {"script", "show", "MRAI"}, {"script", "list", "MRAI"}, {"script", "diff", "MRAI", "MARI"}, {"pause", "mrai"},
+           {"resume", "MRAI"}, {"rerun", "MRAI", "1"}, {"rerun", "MRAI", "1-5"}, {"cancel", "MRAI/1"}}) {
+    Ran ran = command(words);
+    EXPECT_EQ(ran.exit_code, 1) << words[0];
+    EXPECT_EQ(ran.out, "");
+    EXPECT_EQ(ran.err, "runledger: MRAI: there is no such instrument; `runledger status` lists those there are; did you mean MARI?\n") << words[0];
+  }
+  EXPECT_THAT(ledger.asked, IsEmpty());
+}
+
+TEST_F(CommandsTest, UnknownRunIsNamedByEveryCommandAlike) {
+  add_reduced_run();
+  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{
+           {"show", "MARI", "9"}, {"trace", "MARI/9"}, {"explain", "MARI", "9"}, {"log", "MARI/9"}, {"vars", "show", "MARI/9/v1"}, {"script", "show", "MARI", "9"},
+           {"script", "diff", "MARI/9", "MARI/28001"}, {"rerun", "MARI", "9", "--set", "mon=1"}, {"rerun", "MARI", "9-12"}, {"cancel", "MARI/9"}}) {
+    Ran ran = command(words);
+    EXPECT_EQ(ran.exit_code, 1) << words[0];
+    EXPECT_EQ(ran.out, "");
+    EXPECT_THAT(ran.err, AllOf(testing::StartsWith("runledger: MARI 9"), HasSubstr("there is no such run"))) << words[0];
+  }
+  for (const char* name : {"show", "trace", "explain", "log", "cancel"}) {
+    Ran ran = command({name, "MARI/28001/v7"});
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, testing::StartsWith("runledger: MARI 28001 has no version 7; the latest is v1; `runledger show MARI 28001`")) << name;
+  }
+  EXPECT_THAT(ledger.asked, IsEmpty());
+}
+
+TEST_F(CommandsTest, RunWithoutVersionIsNamedByEveryCommandAlike) {
+  ledger.add_run("MARI", 7, schema::RunState::SKIPPED).getReason().setText("MARI has no script");
+  for (const char* name : {"log", "cancel"}) {
+    Ran ran = command({name, "MARI/7"});
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_EQ(ran.err, "runledger: MARI 7 has no version yet; it is skipped: MARI has no script; `runledger explain MARI 7` says more\n");
+  }
+  EXPECT_THAT(command({"script", "show", "MARI/7"}).err, HasSubstr("MARI 7 has no version yet"));
+}
+
+TEST_F(CommandsTest, WatchOfARunThatIsStillToComeSaysThatItWaits) {
+  ledger.live.push_back([this] {
+    ledger.add_run("MARI", 9, schema::RunState::SKIPPED);
+    auto skipped = ledger.add_event().getBody().initRunSkipped();
+    skipped.getRun().setInstrument("MARI");
+    skipped.getRun().setRunNumber(9);
+  });
+  Ran ran = command({"watch", "MARI", "9"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.err, "runledger: MARI 9 is not there yet; waiting for it\nrunledger: MARI 9 is skipped\n");
+}
+
+TEST_F(CommandsTest, OneIsWrittenInTheSingular) {
+  // "1 events", "attempt 1 finished with 1 files".
+  ledger.status.get().setHead(1);
+  EXPECT_THAT(command({"status"}).out, HasSubstr(", 1 event\n"));
+  add_reduced_run();
+  ledger.runs[0].get().setState(schema::RunState::RUNNING);
+  ledger.live.push_back([this] {
+    auto succeeded = ledger.add_event().getBody().initAttemptSucceeded();
+    succeeded.setJob(3);
+    succeeded.getOutputs().setFiles(1);
+  });
+  ledger.live.push_back([this] {
+    ledger.runs[0].get().setState(schema::RunState::SUCCEEDED);
+    ledger.add_event().getBody().initJobSucceeded().setJob(3);
+  });
+  EXPECT_THAT(command({"watch", "MARI", "28001"}).out, HasSubstr("finished with 1 file, "));
+}
+
+TEST_F(CommandsTest, EveryTimeHasNineDigits) {
+  // Fractions had as many digits as were not zero, so times of one listing had different lengths.
+  add_reduced_run();
+  ledger.runs[0].get().setDetectedAt(kNoon + 120'000'000);
+  ledger.events[1].get().setTime(kNoon + 1'500);
+  EXPECT_EQ(json_of({"runs"})[0]["detected_at"], "2026-11-01T12:00:00.120000000Z");
+  EXPECT_EQ(json_of({"explain", "MARI", "28001"})[0]["time"], "2026-11-01T12:00:00.000001500Z");
+  EXPECT_THAT(command({"trace", "MARI", "28001"}).out, HasSubstr(" 2026-11-01T12:00:00.000001500Z  run detected"));
+}
+
 TEST_F(CommandsTest, RefusalIsSaidAndIsExitCodeTwo) {
   ledger.refuse_changes = "bob may not pause MARI; ask its instrument scientist";
   Ran ran = command({"pause", "MARI"});
@@ -535,7 +706,7 @@ TEST_F(CommandsTest, QueueIsInOrderAndEmptyIsExitCodeOne) {
 
 TEST_F(CommandsTest, UsageErrorsAreExitCodeTwo) {
   for (std::vector<std::string> words : std::vector<std::vector<std::string>>{
-           {}, {"frobnicate"}, {"show"}, {"runs", "--limit", "many"}, {"rerun", "MARI", "1", "--script", "newest"}, {"show", "MARI 28o01"}, {"vars"}}) {
+           {}, {"show"}, {"runs", "--limit", "many"}, {"rerun", "MARI", "1", "--script", "newest"}, {"show", "MARI 28o01"}, {"vars"}}) {
     Ran ran = command(words);
     EXPECT_EQ(ran.exit_code, 2);
     EXPECT_EQ(ran.out, "");

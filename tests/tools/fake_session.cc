@@ -63,7 +63,7 @@ std::string variables_text(capnp::List<schema::Variable>::Reader variables) {
 class Watching final : public schema::Subscription::Server, private kj::TaskSet::ErrorHandler {
  public:
   Watching(Ledger& ledger, uint64_t from, schema::EventSink::Client sink) : ledger_(ledger), sink_(kj::mv(sink)), tasks_(*this) {
-    next_ = from == 0 ? ledger.events.size() : from - 1;
+    next_ = from == 0 ? ledger.events.size() : std::min<size_t>(from - 1, ledger.events.size());
     tasks_.add(kj::evalLater([this] { return go_on(0); }));
   }
 

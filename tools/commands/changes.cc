@@ -6,16 +6,19 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "tools/json_output.h"
+#include "tools/near_words.h"
 #include "tools/records.h"
 
 namespace tools {
 
 void add_change_options(CLI::App& command, ChangeOptions& change) {
   command.add_option("--comment", change.comment, "Why; kept with the event")->type_name("TEXT");
-  command.add_option("--command-id", change.command_id, "Repeat safely: the same id is carried out once")->type_name("ID");
+  command.add_option("--command-id", change.command_id, "A name you choose for this change: sent again with the same one, it is carried out once")->type_name("ID");
 }
 
-std::string random_id() {
+std::string command_id(const ChangeOptions& change) {
+  if (!change.command_id.empty()) return change.command_id;
   char bytes[16];
   size_t filled = 0;
   while (filled < sizeof bytes) {
@@ -23,6 +26,16 @@ std::string random_id() {
     if (got > 0) filled += static_cast<size_t>(got);
   }
   return base::hex({bytes, sizeof bytes});
+}
+
+int report(Context& context, schema::Answer::Reader answer, const std::string& done, const std::string& already) {
+  uint64_t seq = answer.getEvents().size() == 0 ? 0 : answer.getEvents()[0];
+  if (context.options.json) {
+    context.print(Json{{"event", seq == 0 ? Json() : Json(seq)}, {"repeated", answer.getRepeated()}});
+  } else {
+    context.out << printable_lines(seq == 0 ? already : fmt::format("{} (event {})", done, seq)) << '\n';
+  }
+  return kDone;
 }
 
 base::Result<Assignment> parse_assignment(const std::string& text) {
@@ -58,18 +71,18 @@ void KnownVariables::add(schema::VariableSet::Reader set) {
 }
 
 base::Status KnownVariables::complete(Assignment& assignment) const {
+  if (names_.empty()) {
+    if (!assignment.group) assignment.group = schema::Variable::Group::STANDARD;
+    return base::Status::ok();
+  }
   auto found = names_.find(assignment.name);
   if (found == names_.end()) {
-    if (assignment.group) return base::Status::ok();
-    if (names_.empty()) {
-      assignment.group = schema::Variable::Group::STANDARD;
-      return base::Status::ok();
-    }
-    std::string names;
-    for (const auto& [name, known] : names_) names += (names.empty() ? "" : ", ") + name;
+    std::vector<std::string> names;
+    for (const auto& [name, known] : names_) names.push_back(name);
     return {base::Code::kInvalidArgument,
-            fmt::format("the script has no variable '{}'; it has {}; to set it all the same write standard.{}=...",
-                        base::printable(assignment.name), names, base::printable(assignment.name))};
+            fmt::format("the script has no variable '{}'; it has {}; a new one goes into reduce_vars.py first, and is known once a run was reduced "
+                        "with it: runledger rerun RUN --script current{}",
+                        base::printable(assignment.name), fmt::join(names, ", "), did_you_mean(assignment.name, names))};
   }
   if (!assignment.group) {
     if (found->second.groups.size() > 1) {

@@ -1,4 +1,4 @@
-// What the commands that change something share: command ids, comments, NAME=VALUE.
+// What the commands that change something share: command ids, comments, what is said of the answer, NAME=VALUE.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -20,8 +20,10 @@ struct ChangeOptions {
   std::string command_id;  // empty: a random one
 };
 void add_change_options(CLI::App& command, ChangeOptions& change);
-/// 32 random hex digits.
-std::string random_id();
+/// The id given, else 32 random hex digits: another one each time.
+std::string command_id(const ChangeOptions& change);
+/// Says what the ledger answered: `done` with the event, or `already` where nothing had to change; in JSON the event.
+int report(Context& context, schema::Answer::Reader answer, const std::string& done, const std::string& already);
 
 /// A variable's name and value as given: NAME=VALUE, standard.NAME=VALUE or advanced.NAME=VALUE.
 struct Assignment {
@@ -35,8 +37,8 @@ base::Result<Assignment> parse_assignment(const std::string& text);
 class KnownVariables {
  public:
   void add(schema::VariableSet::Reader set);
-  /// Fills the group. kInvalidArgument: the script has no such variable (the message lists what it has), the name is in both groups,
-  /// or text is given for a true/false variable. Without any known variable, and with a group given, everything passes.
+  /// Fills the group. kInvalidArgument: the script has no such variable (the message lists what it has), the name is in both groups
+  /// and none is given, or text is given for a true/false variable. While no variable is known, everything passes.
   base::Status complete(Assignment& assignment) const;
 
  private:

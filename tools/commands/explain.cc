@@ -45,14 +45,7 @@ base::Result<int> explain(Context& context, const std::vector<std::string>& word
     table.add({std::to_string(line.seq), human_time(line.time_ns), kind_words(line.kind), line.text, line.code.empty() ? "-" : line.code,
                line.cause == 0 ? "-" : std::to_string(line.cause)});
   }
-  if (context.options.json) {
-    context.print(json);
-  } else if (!table.is_empty()) {
-    context.print(table);
-  }
-  if (!table.is_empty()) return kDone;
-  context.say(fmt::format("nothing is recorded about {}", selection->instrument));
-  return kNothingFound;
+  return context.print_listing(json, table, fmt::format("nothing is recorded about {}", selection->instrument));
 }
 
 }  // namespace

@@ -27,40 +27,54 @@ std::string_view last_lines(std::string_view text, uint64_t count) {
   return text.substr(begin);
 }
 
-base::Result<schema::AttemptRow::Reader> choose_attempt(schema::JobRow::Reader job, uint16_t number, const std::string& version) {
+base::Result<schema::AttemptRow::Reader> choose_attempt(const ShownVersion& version, uint16_t number) {
   std::optional<schema::AttemptRow::Reader> chosen;
-  for (auto attempt : job.getAttempts()) {
+  for (auto attempt : version.job.getAttempts()) {
     if (number == 0 || attempt.getNumber() == number) chosen = attempt;
   }
   if (chosen) return *chosen;
-  size_t attempts = job.getAttempts().size();
-  if (attempts == 0) return base::Status(base::Code::kNotFound, fmt::format("{} has not been started yet; it is {}", version, enum_word(job.getState())));
-  return base::Status(base::Code::kNotFound, fmt::format("{} has no attempt {}; there are {}", version, number, attempts));
+  size_t attempts = version.job.getAttempts().size();
+  if (attempts > 0) {
+    return base::Status(base::Code::kNotFound, fmt::format("{} has no attempt {}; the last is attempt {}", version.name, number, attempts));
+  }
+  if (!is_final(version.job.getState())) {
+    return base::Status(base::Code::kNotFound, fmt::format("{} has not been started yet; it is {}", version.name, enum_word(version.job.getState())));
+  }
+  return base::Status(base::Code::kNotFound, fmt::format("{} was never started, so there is no log; it is {}: {}", version.name,
+                                                         enum_word(version.job.getState()), text_of(version.job.getReason().getText())));
+}
+
+/// How an attempt ended, where that is not what its version asked for; empty when it went well.
+std::string ending(schema::AttemptRow::Reader attempt, const std::string& name) {
+  switch (attempt.getOutcome()) {
+    case schema::AttemptRow::Outcome::FAILED:
+      return fmt::format("{} failed ({}): {}", name, enum_word(attempt.getKind()), text_of(attempt.getMessage()));
+    case schema::AttemptRow::Outcome::LOST:  // also one that was cancelled; the message says which
+      return fmt::format("{} was ended before it was done: {}", name, text_of(attempt.getMessage()));
+    default: return "";
+  }
 }
 
 base::Result<int> print_log(Context& context, const LogOptions& options) {
   base::Result<RunName> name = context.run(options.words);
   if (!name.is_ok()) return name.status();
   Client& client = **context.client();
-  base::Result<ShownRun> shown = show_run(client, *name);
-  if (!shown.is_ok()) return shown.status();
-  std::optional<schema::JobRow::Reader> job = chosen_version(*shown, name->version);
-  if (!job) {
-    return base::Status(base::Code::kNotFound, fmt::format("{} has no version yet; it is {}: {}", run_text(name->instrument, name->run_number),
-                                                           enum_word(shown->getRun().getState()), text_of(shown->getRun().getReason().getText())));
-  }
-  std::string version = run_text(name->instrument, name->run_number, job->getQueued().getVersion());
-  base::Result<schema::AttemptRow::Reader> attempt = choose_attempt(*job, options.attempt, version);
+  base::Result<ShownVersion> version = show_version(client, *name);
+  if (!version.is_ok()) return version.status();
+  base::Result<schema::AttemptRow::Reader> attempt = choose_attempt(*version, options.attempt);
   if (!attempt.is_ok()) return attempt.status();
+  const std::string attempt_name = fmt::format("{} attempt {}", version->name, attempt->getNumber());
   using Outcome = schema::AttemptRow::Outcome;
   if (attempt->getOutcome() == Outcome::RUNNING) {
-    return base::Status(base::Code::kNotFound, fmt::format("{} attempt {} is still running; its log is kept when it ends, see runledger watch {}", version,
-                                                           attempt->getNumber(), run_text(name->instrument, name->run_number)));
+    return base::Status(base::Code::kNotFound, fmt::format("{} is still running; its log is kept when it ends, see runledger watch {}", attempt_name,
+                                                           run_text(name->instrument, name->run_number)));
   }
 
   // A script that broke before it could print has a traceback only.
   std::string_view hash = bytes_of(attempt->getLog());
   if (hash.empty()) hash = bytes_of(attempt->getTraceback());
+  // The worker of a lost attempt may be gone, and what its script printed with it: that is not the same as an empty log.
+  const bool kept = !hash.empty() || attempt->getOutcome() != Outcome::LOST;
   bool whole = context.options.json || options.tail > 0;
   std::string text;
   if (!hash.empty()) {
@@ -79,25 +93,27 @@ base::Result<int> print_log(Context& context, const LogOptions& options) {
   if (context.options.json) {
     context.print(Json{{"instrument", name->instrument},
                        {"run_number", name->run_number},
-                       {"version", job->getQueued().getVersion()},
+                       {"version", version->job.getQueued().getVersion()},
                        {"attempt", attempt->getNumber()},
                        {"outcome", enum_word(attempt->getOutcome())},
                        {"message", text_or_null(text_of(attempt->getMessage()))},
                        {"log_sha256", hash_or_null(bytes_of(attempt->getLog()))},
-                       {"text", base::to_utf8(shown_text)}});
-    return kDone;
+                       {"text", kept ? Json(base::to_utf8(shown_text)) : Json()}});
+    return kept ? kDone : kNothingFound;
   }
   if (whole && options.raw) {
     context.out << shown_text;
   } else if (whole) {
     context.print_raw(shown_text);
   }
-  if (hash.empty()) context.say(fmt::format("{} attempt {} printed nothing", version, attempt->getNumber()));
-  if (attempt->getOutcome() == Outcome::FAILED || attempt->getOutcome() == Outcome::LOST) {
-    context.out.flush();
-    context.say(fmt::format("{} attempt {} {} ({}): {}", version, attempt->getNumber(), enum_word(attempt->getOutcome()),
-                            enum_word(attempt->getKind()), text_of(attempt->getMessage())));
+  context.out.flush();
+  if (std::string how = ending(*attempt, attempt_name); !how.empty()) context.say(how);
+  if (!kept) {
+    context.say(fmt::format("what {} had printed until then was not kept; `runledger explain {} {}` says what happened next", attempt_name,
+                            name->instrument, name->run_number));
+    return kNothingFound;
   }
+  if (hash.empty()) context.say(fmt::format("{} printed nothing", attempt_name));
   return kDone;
 }
 
@@ -107,8 +123,8 @@ void add_log(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("log", "The reduction log: what a script printed");
   auto options = std::make_shared<LogOptions>();
   command->add_option("run", options->words, "Run or version; without a version the latest")->type_name("RUN")->required();
-  command->add_option("--attempt", options->attempt, "This attempt instead of the last")->type_name("N");
-  command->add_option("--tail", options->tail, "Only the last N lines")->type_name("N");
+  command->add_option("--attempt", options->attempt, "This attempt instead of the last; counted from 1")->type_name("N");
+  command->add_option("--tail", options->tail, "Only the last N lines; 0 = all")->type_name("N");
   command->add_flag("--raw", options->raw, "Control characters as they are, also on a terminal");
   command->footer("Example: runledger log MARI/28001/v2 --tail 20");
   command->callback([&context, options] { context.finish(print_log(context, *options)); });

@@ -19,38 +19,29 @@ struct OperateOptions {
   ChangeOptions change;
 };
 
-int report(Context& context, schema::Answer::Reader answer, const std::string& done, const std::string& already) {
-  uint64_t seq = answer.getEvents().size() == 0 ? 0 : answer.getEvents()[0];
-  if (context.options.json) {
-    context.print(Json{{"event", seq == 0 ? Json() : Json(seq)}, {"repeated", answer.getRepeated()}});
-  } else {
-    context.out << printable_lines(seq == 0 ? already : fmt::format("{} (event {})", done, seq)) << '\n';
-  }
-  return kDone;
+/// Asks one change of an instrument, which takes a comment and an id and nothing else.
+template <typename Request>
+base::Result<int> ask_of_instrument(Context& context, const OperateOptions& options, Request (schema::Instrument::Client::*request_of)(kj::Maybe<capnp::MessageSize>),
+                                    std::string_view done, std::string_view already) {
+  base::Result<std::string> name = context.instrument(options.instrument);
+  if (!name.is_ok()) return name.status();
+  Client& client = **context.client();
+  base::Result<schema::Instrument::Client> of = instrument(client, *name);
+  if (!of.is_ok()) return of.status();
+  Request request = ((*of).*request_of)(nullptr);
+  request.setCommandId(kj_text(command_id(options.change)));
+  request.setComment(kj_text(options.change.comment));
+  auto answer = ask(client, std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  return report(context, answer->getAnswer(), fmt::format("{} {}", *name, done), fmt::format("{} {}", *name, already));
 }
 
-std::string command_id(const OperateOptions& options) { return options.change.command_id.empty() ? random_id() : options.change.command_id; }
+base::Result<int> pause(Context& context, const OperateOptions& options) {
+  return ask_of_instrument(context, options, &schema::Instrument::Client::pauseRequest, "is paused: runs are recorded and wait", "was paused already");
+}
 
-base::Result<int> set_paused(Context& context, const OperateOptions& options, bool paused) {
-  base::Result<Client*> client = context.client();
-  if (!client.is_ok()) return client.status();
-  base::Result<schema::Instrument::Client> of = instrument(**client, options.instrument);
-  if (!of.is_ok()) return of.status();
-  std::string name = base::ascii_upper(options.instrument);
-  if (paused) {
-    auto request = of->pauseRequest();
-    request.setCommandId(kj_text(command_id(options)));
-    request.setComment(kj_text(options.change.comment));
-    auto answer = ask(**client, std::move(request));
-    if (!answer.is_ok()) return answer.status();
-    return report(context, answer->getAnswer(), fmt::format("{} is paused: runs are recorded and wait", name), fmt::format("{} was paused already", name));
-  }
-  auto request = of->resumeRequest();
-  request.setCommandId(kj_text(command_id(options)));
-  request.setComment(kj_text(options.change.comment));
-  auto answer = ask(**client, std::move(request));
-  if (!answer.is_ok()) return answer.status();
-  return report(context, answer->getAnswer(), fmt::format("{} goes on", name), fmt::format("{} was not paused", name));
+base::Result<int> resume(Context& context, const OperateOptions& options) {
+  return ask_of_instrument(context, options, &schema::Instrument::Client::resumeRequest, "goes on", "was not paused");
 }
 
 base::Result<schema::Operator::Client> operator_of(Client& client) {
@@ -81,34 +72,25 @@ base::Result<int> show_queue(Context& context, const OperateOptions& options) {
     }
     after = bytes_of(answer->getNext());
   } while (!after.empty() && (options.limit == 0 || json.size() < options.limit));
-  if (context.options.json) {
-    context.print(json);
-  } else if (!table.is_empty()) {
-    context.print(table);
-  }
-  if (!json.empty()) return kDone;
-  context.say("nothing is waiting");
-  return kNothingFound;
+  return context.print_listing(json, table, "nothing is waiting");
 }
 
 base::Result<int> cancel(Context& context, const OperateOptions& options) {
   base::Result<RunName> name = context.run(options.words);
   if (!name.is_ok()) return name.status();
   Client& client = **context.client();
-  base::Result<ShownRun> shown = show_run(client, *name);
+  base::Result<ShownVersion> shown = show_version(client, *name);
   if (!shown.is_ok()) return shown.status();
-  std::optional<schema::JobRow::Reader> job = chosen_version(*shown, name->version);
-  if (!job) return base::Status(base::Code::kNotFound, fmt::format("{} has no version that could be cancelled", run_text(name->instrument, name->run_number)));
   base::Result<schema::Operator::Client> operate = operator_of(client);
   if (!operate.is_ok()) return operate.status();
   auto request = operate->cancelRequest();
-  request.setCommandId(kj_text(command_id(options)));
-  request.setJob(job->getJob());
+  request.setCommandId(kj_text(command_id(options.change)));
+  request.setJob(shown->job.getJob());
   request.setComment(kj_text(options.change.comment));
   auto answer = ask(client, std::move(request));
   if (!answer.is_ok()) return answer.status();
-  std::string version = run_text(name->instrument, name->run_number, job->getQueued().getVersion());
-  return report(context, answer->getAnswer(), fmt::format("{} is cancelled", version), fmt::format("{} is {}; there was nothing to cancel", version, enum_word(job->getState())));
+  return report(context, answer->getAnswer(), fmt::format("{} is cancelled", shown->name),
+                fmt::format("{} is {}; there was nothing to cancel", shown->name, enum_word(shown->job.getState())));
 }
 
 }  // namespace
@@ -116,19 +98,19 @@ base::Result<int> cancel(Context& context, const OperateOptions& options) {
 void add_pause(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("pause", "Reduce nothing of an instrument for now; its runs are recorded and wait");
   auto options = std::make_shared<OperateOptions>();
-  command->add_option("instrument", options->instrument, "Instrument")->required();
+  command->add_option("instrument", options->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
   add_change_options(*command, options->change);
   command->footer("Example: runledger pause MARI --comment 'new script being tried'");
-  command->callback([&context, options] { context.finish(set_paused(context, *options, true)); });
+  command->callback([&context, options] { context.finish(pause(context, *options)); });
 }
 
 void add_resume(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("resume", "Go on with a paused instrument; what waits is reduced");
   auto options = std::make_shared<OperateOptions>();
-  command->add_option("instrument", options->instrument, "Instrument")->required();
+  command->add_option("instrument", options->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
   add_change_options(*command, options->change);
   command->footer("Example: runledger resume MARI");
-  command->callback([&context, options] { context.finish(set_paused(context, *options, false)); });
+  command->callback([&context, options] { context.finish(resume(context, *options)); });
 }
 
 void add_queue(CLI::App& app, Context& context) {

@@ -6,6 +6,7 @@
 #include "tools/commands/commands.h"
 #include "tools/commands/follow.h"
 #include "tools/json_output.h"
+#include "tools/words.h"
 
 namespace tools {
 namespace {
@@ -45,8 +46,8 @@ base::Result<std::vector<RunName>> named_runs(Client& client, const RunSelection
       after = bytes_of(answer->getNext());
     } while (!after.empty());
     if (names.size() == before) {
-      return base::Status(base::Code::kNotFound, fmt::format("there is no run {} {}{}; nothing was asked for", selection.instrument, range.first,
-                                                             range.last == range.first ? "" : fmt::format("-{}", range.last)));
+      return base::Status(base::Code::kNotFound, fmt::format("{0} {1}{2}: there is no such run, so nothing was asked for; `runledger runs {0}` lists those there are",
+                                                             selection.instrument, range.first, range.last == range.first ? "" : fmt::format("-{}", range.last)));
     }
   }
   return names;
@@ -72,7 +73,7 @@ base::Result<KnownVariables> known_variables(Client& client, const RunName& run)
   return known;
 }
 
-/// Asks for one more version; the seq of the request's event, 0 if the same command had been carried out before without one.
+/// Asks for one more version; the seq of the request's event.
 base::Result<uint64_t> request_version(Client& client, const RunName& run, const RerunOptions& options, const std::string& id,
                                        const std::vector<Assignment>& assignments) {
   auto request = client.session().runsRequest().send().getRuns().rerunRequest();
@@ -88,17 +89,68 @@ base::Result<uint64_t> request_version(Client& client, const RunName& run, const
   auto answer = ask(client, std::move(request));
   if (!answer.is_ok()) return answer.status();
   auto events = answer->getAnswer().getEvents();
-  return events.size() == 0 ? 0 : events[0];
+  if (events.size() == 0) return base::Status(base::Code::kInternal, fmt::format("{}: ledgerd took the request without an event", run_text(run.instrument, run.run_number)));
+  return events[0];
 }
 
-base::Result<int> wait_for(Context& context, Client& client, const std::vector<RunName>& runs, uint64_t from_seq) {
+/// One version asked for, and what came of it once it was waited for.
+struct Asked {
+  RunName run;
+  uint64_t event = 0;  // its reductionRequested
+  std::string command_id;
+  uint16_t version = 0;  // these are 0 or empty while nothing is known: it was not waited for, or no job was made
+  uint64_t job = 0;
+  std::string state;
+  std::string reason;
+
+  bool went_well() const { return state == enum_word(schema::RunState::SUCCEEDED) || state == enum_word(schema::RunState::SKIPPED); }
+};
+
+Json asked_json(const Asked& asked) {
+  return {{"instrument", asked.run.instrument},
+          {"run_number", asked.run.run_number},
+          {"event", asked.event == 0 ? Json() : Json(asked.event)},
+          {"command_id", asked.command_id},
+          {"version", asked.version == 0 ? Json() : Json(asked.version)},
+          {"job", asked.job == 0 ? Json() : Json(asked.job)},
+          {"state", text_or_null(asked.state)},
+          {"reason", text_or_null(asked.reason)}};
+}
+
+/// What the request of `asked` led to: a job, or the decision to make none.
+base::Status look_up(Client& client, Asked& asked) {
+  base::Result<Events> events = run_history(client, asked.run.instrument, asked.run.run_number);
+  if (!events.is_ok()) return events.status();
+  for (const auto& event : *events) {
+    if (event.get().getCause() != asked.event) continue;
+    auto body = event.get().getBody();
+    if (body.isJobQueued()) asked.job = event.get().getSeq();
+    if (body.isRunSkipped()) {
+      asked.state = enum_word(schema::RunState::SKIPPED);
+      asked.reason = text_of(body.getRunSkipped().getReason().getText());
+    }
+  }
+  if (asked.job == 0) return base::Status::ok();
+  base::Result<ShownRun> shown = show_run(client, {asked.run.instrument, asked.run.run_number, 0});
+  if (!shown.is_ok()) return shown.status();
+  for (auto job : shown->getVersions()) {
+    if (job.getJob() != asked.job) continue;
+    asked.version = job.getQueued().getVersion();
+    asked.state = enum_word(job.getState());
+    asked.reason = text_of(job.getReason().getText());
+  }
+  return base::Status::ok();
+}
+
+/// Waits until every run is finished, then fills what came of each request.
+base::Status wait_for(Context& context, Client& client, std::vector<Asked>& all) {
   Follow order;
-  order.from_seq = from_seq;
-  order.instrument = runs[0].instrument;
+  order.from_seq = all[0].event;
+  order.instrument = all[0].run.instrument;
   std::set<uint64_t> numbers;
-  for (const RunName& run : runs) {
-    order.until_finished.push_back({run.instrument, run.run_number, 0});
-    numbers.insert(run.run_number);
+  for (const Asked& asked : all) {
+    order.until_finished.push_back({asked.run.instrument, asked.run.run_number, 0});
+    numbers.insert(asked.run.run_number);
   }
   order.use = [&](const EventLine& line) {
     if (!context.options.json && numbers.count(line.subject.run_number) > 0) context.say(line.text);
@@ -106,10 +158,26 @@ base::Result<int> wait_for(Context& context, Client& client, const std::vector<R
   };
   base::Result<std::vector<schema::RunState>> states = follow(client, std::move(order));
   if (!states.is_ok()) return states.status();
-  int code = kDone;
-  for (schema::RunState state : *states) {
-    if (state != schema::RunState::SUCCEEDED && state != schema::RunState::SKIPPED) code = kError;
+  for (Asked& asked : all) {
+    if (base::Status status = look_up(client, asked); !status.is_ok()) return status;
   }
+  return base::Status::ok();
+}
+
+/// All of it in JSON; for people what each came to.
+int report(Context& context, const std::vector<Asked>& all, bool waited) {
+  Json json = Json::array();
+  int code = kDone;
+  for (const Asked& asked : all) {
+    json.push_back(asked_json(asked));
+    if (!waited) continue;
+    if (!asked.went_well()) code = kError;
+    if (context.options.json) continue;
+    context.out << printable_lines(fmt::format("{} {}{}{}", run_text(asked.run.instrument, asked.run.run_number, asked.version),
+                                               asked.state.empty() ? "has no outcome" : asked.state, asked.reason.empty() ? "" : ": ", asked.reason))
+                << '\n';
+  }
+  if (context.options.json) context.print(json);
   return code;
 }
 
@@ -134,38 +202,33 @@ base::Result<int> rerun(Context& context, const RerunOptions& options) {
     }
   }
 
-  const std::string id = options.change.command_id.empty() ? random_id() : options.change.command_id;
-  Json json = Json::array();
-  std::vector<RunName> asked;
-  uint64_t first_seq = 0;
+  const std::string id = command_id(options.change);
+  std::vector<Asked> all;
   base::Status problem;
   for (size_t i = 0; i < runs->size(); ++i) {
-    const RunName& run = (*runs)[i];
-    std::string command_id = runs->size() == 1 ? id : fmt::format("{}/{}/{}", id, run.instrument, run.run_number);
-    base::Result<uint64_t> seq = request_version(client, run, options, command_id, assignments[i]);
+    Asked asked;
+    asked.run = (*runs)[i];
+    std::string name = run_text(asked.run.instrument, asked.run.run_number);
+    asked.command_id = runs->size() == 1 ? id : fmt::format("{}/{}/{}", id, asked.run.instrument, asked.run.run_number);
+    base::Result<uint64_t> seq = request_version(client, asked.run, options, asked.command_id, assignments[i]);
     if (!seq.is_ok()) {
       if (runs->size() > 1) context.say(seq.status().message());
       problem = seq.status();
       if (problem.code() == base::Code::kUnavailable) break;
       continue;
     }
-    if (first_seq == 0) first_seq = *seq;
-    asked.push_back(run);
-    json.push_back({{"instrument", run.instrument}, {"run_number", run.run_number}, {"event", *seq == 0 ? Json() : Json(*seq)}, {"command_id", command_id}});
-    if (!context.options.json) {
-      context.out << fmt::format("{}: one more version asked for{}\n", run_text(run.instrument, run.run_number),
-                                 *seq == 0 ? "" : fmt::format(" (event {})", *seq));
-    }
+    asked.event = *seq;
+    if (!context.options.json) context.out << fmt::format("{}: one more version asked for (event {})\n", name, *seq);
+    all.push_back(std::move(asked));
   }
   context.out.flush();
-  base::Result<int> waited = kDone;
-  if (options.wait && !asked.empty()) waited = wait_for(context, client, asked, first_seq);
-  if (context.options.json) context.print(json);
-  if (!problem.is_ok()) {
-    if (runs->size() == 1) return problem;
-    return base::Status(base::Code::kInternal, fmt::format("{} of {} runs were not asked for", runs->size() - asked.size(), runs->size()));
-  }
-  return waited;
+  base::Status waited;
+  if (options.wait && !all.empty()) waited = wait_for(context, client, all);
+  int code = report(context, all, options.wait && waited.is_ok());
+  if (!waited.is_ok()) return waited;
+  if (problem.is_ok()) return code;
+  if (runs->size() == 1) return problem;
+  return base::Status(base::Code::kInternal, fmt::format("{} of {} runs were not asked for", runs->size() - all.size(), runs->size()));
 }
 
 }  // namespace
@@ -173,13 +236,14 @@ base::Result<int> rerun(Context& context, const RerunOptions& options) {
 void add_rerun(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("rerun", "Ask for one more version, with the same or changed variables");
   auto options = std::make_shared<RerunOptions>();
-  command->add_option("runs", options->words, "Run, version to repeat, or runs")->type_name("RUNS")->required();
-  command->add_option("--set", options->assignments, "A value for this version; JSON, else text. May be repeated")->type_name("NAME=VALUE")->allow_extra_args(false);
+  command->add_option("runs", options->words, "Run, or a version of it to repeat, or several runs (those there are)")->type_name("RUNS")->required();
+  command->add_option("--set", options->assignments, "A value for this version: JSON, else text. May be repeated")->type_name("NAME=VALUE")->allow_extra_args(false);
   command->add_option("--script", options->script, "stored: the script of the version repeated; current: the instrument's present one")
       ->check(CLI::IsMember({"stored", "current"}))
+      ->type_name("WHICH")
       ->capture_default_str();
   command->add_flag("--fresh-variables", options->fresh_variables, "Variables as they are set now, not those of the version repeated");
-  command->add_flag("--wait", options->wait, "Wait for the end; exit code 2 unless all succeeded or were skipped");
+  command->add_flag("--wait", options->wait, "Wait for the end and say what each came to; exit code 2 unless all succeeded or were skipped");
   add_change_options(*command, options->change);
   command->footer("Example: runledger rerun MARI/28001 --set mon=3 --script stored --wait");
   command->callback([&context, options] { context.finish(rerun(context, *options)); });

@@ -113,7 +113,7 @@ void add_runs(CLI::App& app, Context& context) {
   auto options = std::make_shared<RunsOptions>();
   command->add_option("runs", options->words, "Instrument, run or runs; without one every run")->type_name("INSTRUMENT [RUNS]");
   command->add_option("--experiment", options->experiment, "Only runs of this experiment")->type_name("NUMBER");
-  command->add_option("--state", options->states, fmt::format("Only runs in this state: {}", state_words(", ")))->type_name("STATE")->allow_extra_args(false)->delimiter(',');
+  command->add_option("--state", options->states, fmt::format("Only runs in this state; several with commas: {}", state_words(", ")))->type_name("STATE")->allow_extra_args(false)->delimiter(',');
   command->add_option("--limit", options->limit, "At most so many; 0 = all")->type_name("N");
   command->footer("Example: runledger runs MARI 28001-28010 --state failed");
   command->callback([&context, options] { context.finish(list_runs(context, *options)); });

@@ -24,19 +24,20 @@ struct FoundScript {
   std::vector<std::pair<std::string, std::string>> siblings;
 };
 
+std::string no_script_yet(const std::string& instrument) {
+  return fmt::format("{} has no script registered yet; it is read when a run is reduced", instrument);
+}
+
 template <typename Source>
 void take_siblings(FoundScript& script, Source source) {
   for (auto file : source.getSiblings()) script.siblings.emplace_back(file.getName().cStr(), bytes_of(file.getSha256()));
 }
 
 base::Result<FoundScript> script_of_version(Client& client, const RunName& run) {
-  base::Result<ShownRun> shown = show_run(client, run);
-  if (!shown.is_ok()) return shown.status();
-  std::optional<schema::JobRow::Reader> job = chosen_version(*shown, run.version);
-  std::string name = run_text(run.instrument, run.run_number, job ? job->getQueued().getVersion() : 0);
-  if (!job) return base::Status(base::Code::kNotFound, fmt::format("{} has no version yet, so no script was used", name));
-  auto queued = job->getQueued();
-  FoundScript script{name, std::string(text_of(queued.getScriptPath())), std::string(bytes_of(queued.getScriptSha256())), {}};
+  base::Result<ShownVersion> version = show_version(client, run);
+  if (!version.is_ok()) return version.status();
+  auto queued = version->job.getQueued();
+  FoundScript script{version->name, std::string(text_of(queued.getScriptPath())), std::string(bytes_of(queued.getScriptSha256())), {}};
   take_siblings(script, queued);
   return script;
 }
@@ -48,7 +49,7 @@ base::Result<FoundScript> script_of_instrument(Client& client, const std::string
   if (!row.is_ok()) return row.status();
   auto registered = row->getInstrument().getScript();
   if (registered.getSha256().size() == 0) {
-    return base::Status(base::Code::kNotFound, fmt::format("{} has no script registered yet; it is read when a run is reduced", name));
+    return base::Status(base::Code::kNotFound, no_script_yet(name));
   }
   FoundScript script{name, std::string(text_of(registered.getPath())), std::string(bytes_of(registered.getSha256())), {}};
   take_siblings(script, registered);
@@ -98,12 +99,13 @@ base::Result<int> show(Context& context, const ScriptOptions& options) {
   return kDone;
 }
 
-base::Result<int> list(Context& context, const std::string& name) {
-  base::Result<Client*> connected = context.client();
-  if (!connected.is_ok()) return connected.status();
-  base::Result<schema::Instrument::Client> of = instrument(**connected, name);
+base::Result<int> list(Context& context, const std::string& word) {
+  base::Result<std::string> name = context.instrument(word);
+  if (!name.is_ok()) return name.status();
+  Client& client = **context.client();
+  base::Result<schema::Instrument::Client> of = instrument(client, *name);
   if (!of.is_ok()) return of.status();
-  auto answer = ask(**connected, of->scriptsRequest());
+  auto answer = ask(client, of->scriptsRequest());
   if (!answer.is_ok()) return answer.status();
   Json json = Json::array();
   Table table({{"EVENT", Table::Align::kRight}, {"REGISTERED"}, {"SHA256"}, {"PATH", Table::Align::kLeft, true}, {"PROBLEM", Table::Align::kLeft, true}});
@@ -112,14 +114,7 @@ base::Result<int> list(Context& context, const std::string& name) {
     table.add({std::to_string(row.getSeq()), human_time(row.getRegisteredAt()), short_hash(bytes_of(row.getScript().getSha256())),
                row.getScript().getPath().cStr(), row.getScript().getProblem().size() == 0 ? "-" : row.getScript().getProblem().cStr()});
   }
-  if (context.options.json) {
-    context.print(json);
-  } else if (!table.is_empty()) {
-    context.print(table);
-  }
-  if (!table.is_empty()) return kDone;
-  context.say(fmt::format("{} has no script registered yet; it is read when a run is reduced", base::ascii_upper(name)));
-  return kNothingFound;
+  return context.print_listing(json, table, no_script_yet(*name));
 }
 
 base::Result<int> diff(Context& context, const std::vector<std::string>& sides, const std::string& file) {
@@ -151,6 +146,7 @@ base::Result<int> diff(Context& context, const std::vector<std::string>& sides, 
 void add_script(CLI::App& app, Context& context) {
   CLI::App* script = app.add_subcommand("script", "Reduction scripts: show, list, diff");
   script->require_subcommand(1);
+  script->footer("Example: runledger script show MARI");
 
   auto shown = std::make_shared<ScriptOptions>();
   CLI::App* show_command = script->add_subcommand("show", "The text an instrument has now, or a version was made with");
@@ -161,7 +157,7 @@ void add_script(CLI::App& app, Context& context) {
 
   auto listed = std::make_shared<std::string>();
   CLI::App* list_command = script->add_subcommand("list", "Every text an instrument's script ever had");
-  list_command->add_option("instrument", *listed, "Instrument")->required();
+  list_command->add_option("instrument", *listed, "Instrument, as runledger status lists it")->type_name("NAME")->required();
   list_command->footer("Example: runledger script list MARI");
   list_command->callback([&context, listed] { context.finish(list(context, *listed)); });
 

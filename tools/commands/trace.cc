@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/text.h"
-#include "base/time.h"
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
 #include "tools/version_text.h"
@@ -62,7 +61,7 @@ base::Result<Events> version_events(Client& client, const RunName& name, const V
 std::string event_table(const std::vector<EventLine>& lines, const Terminal& terminal) {
   Table table({{"EVENT", Table::Align::kRight}, {"TIME"}, {"WHAT"}, {"BY"}, {"TEXT", Table::Align::kLeft, true}});
   for (const EventLine& line : lines) {
-    table.add({std::to_string(line.seq), base::iso_time(line.time_ns), kind_words(line.kind), line.actor, line.text});
+    table.add({std::to_string(line.seq), exact_time(line.time_ns), kind_words(line.kind), line.actor, line.text});
   }
   return table.text(terminal);
 }
@@ -110,6 +109,15 @@ Json trace_json(schema::RunRow::Reader run, const VersionDetail& detail) {
   return json;
 }
 
+void add_history(Json& json, const std::vector<EventLine>& lines) {
+  json["events"] = Json::array();
+  json["history"] = Json::array();
+  for (const EventLine& line : lines) {
+    json["events"].push_back(line.seq);
+    json["history"].push_back(event_json(line));
+  }
+}
+
 /// A run that has no version: what is known of it, and why there is none.
 base::Result<int> trace_without_version(Context& context, Client& client, const RunName& name, schema::RunRow::Reader run) {
   base::Result<Events> events = run_history(client, name.instrument, name.run_number);
@@ -119,12 +127,7 @@ base::Result<int> trace_without_version(Context& context, Client& client, const 
   if (context.options.json) {
     Json json = run_json(run);
     json["run"] = metadata_json(run.getMetadata());
-    json["events"] = Json::array();
-    json["history"] = Json::array();
-    for (const EventLine& line : lines) {
-      json["events"].push_back(line.seq);
-      json["history"].push_back(event_json(line));
-    }
+    add_history(json, lines);
     context.print(json);
   } else {
     context.out << labelled(run_lines(run)) << "\nno version yet\n\n" << event_table(lines, context.terminal);
@@ -158,12 +161,7 @@ base::Result<int> trace(Context& context, const TraceOptions& options) {
   if (context.options.json) {
     Json json = trace_json(shown->getRun(), *detail);
     if (options.script) json["script"]["text"] = base::to_utf8(script);
-    json["events"] = Json::array();
-    json["history"] = Json::array();
-    for (const EventLine& line : lines) {
-      json["events"].push_back(line.seq);
-      json["history"].push_back(event_json(line));
-    }
+    add_history(json, lines);
     context.print(json);
     return kDone;
   }

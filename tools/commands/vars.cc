@@ -30,10 +30,10 @@ struct VarsOptions {
 };
 
 void add_scope_options(CLI::App& command, ScopeOptions& scope) {
-  command.add_flag("--default", scope.for_all, "For every run");
+  command.add_flag("--default", scope.for_all, "For every run that no other setting is for");
   command.add_option("--from-run", scope.from_run, "For this run and all later ones")->type_name("N");
-  command.add_option("--to-run", scope.to_run, "... up to and with this one")->type_name("M");
-  command.add_option("--experiment", scope.experiment, "For the runs of an experiment")->type_name("NUMBER");
+  command.add_option("--to-run", scope.to_run, "With --from-run: up to and with this one")->type_name("M");
+  command.add_option("--experiment", scope.experiment, "For the runs of this experiment")->type_name("NUMBER");
 }
 
 base::Status check_scope(const ScopeOptions& scope) {
@@ -97,20 +97,13 @@ base::Result<int> show_rules(Context& context, Client& client, const std::string
   for (auto variable : defaults->get().getVariables()) {
     table.add({variable.getName().cStr(), enum_word(variable.getGroup()), variable.getValue().cStr(), "script default", "-", "-", variable.getHelp().cStr()});
   }
-  if (context.options.json) {
-    context.print(json);
-  } else if (!table.is_empty()) {
-    context.print(table);
-  }
-  if (!json.empty()) return kDone;
-  context.say(fmt::format("{} has no variables: its script brings none and none are set", base::ascii_upper(name)));
-  return kNothingFound;
+  return context.print_listing(json, table, fmt::format("{} has no variables: its script brings none and none are set", name));
 }
 
-base::Result<int> show_version(Context& context, Client& client, const RunName& run) {
-  base::Result<ShownRun> shown = show_run(client, run);
-  if (!shown.is_ok()) return shown.status();
-  auto set = document<schema::VariableSet>(client, bytes_of(chosen_version(*shown, run.version)->getQueued().getVariables()));
+base::Result<int> show_used(Context& context, Client& client, const RunName& run) {
+  base::Result<ShownVersion> version = show_version(client, run);
+  if (!version.is_ok()) return version.status();
+  auto set = document<schema::VariableSet>(client, bytes_of(version->job.getQueued().getVariables()));
   if (!set.is_ok()) return set.status();
   return print_set(context, set->get(), {{"instrument", run.instrument}, {"run_number", run.run_number}, {"version", run.version}});
 }
@@ -135,70 +128,57 @@ base::Result<int> show(Context& context, const VarsOptions& options) {
   if (selection->ranges.empty()) return show_rules(context, client, selection->instrument);
   if (!selection->is_one_run()) return base::Status(base::Code::kInvalidArgument, "variables are shown for one run at a time");
   uint64_t run_number = selection->ranges[0].first;
-  if (selection->version != 0) return show_version(context, client, {selection->instrument, run_number, selection->version});
+  if (selection->version != 0) return show_used(context, client, {selection->instrument, run_number, selection->version});
   return show_resolved(context, client, selection->instrument, run_number, options.scope.experiment);
 }
 
-/// Says what was done; the answer's events in JSON.
-int report(Context& context, schema::Answer::Reader answer, const std::string& done) {
-  uint64_t seq = answer.getEvents().size() == 0 ? 0 : answer.getEvents()[0];
-  if (context.options.json) {
-    context.print(Json{{"event", seq == 0 ? Json() : Json(seq)}, {"repeated", answer.getRepeated()}});
-  } else {
-    context.out << printable_lines(done) << (seq == 0 ? ": nothing had to change" : fmt::format(" (event {})", seq)) << '\n';
-  }
-  return kDone;
+/// What setting and clearing have in common: for which runs, of which instrument, why; and what is said of it.
+template <typename Request>
+base::Result<int> ask_change(Context& context, const VarsOptions& options, const std::string& name, Request request, const std::string& what) {
+  request.setCommandId(kj_text(command_id(options.change)));
+  auto change = request.getChange();
+  change.setInstrument(kj_text(name));
+  write_scope(options.scope, change.getScope());
+  change.setComment(kj_text(options.change.comment));
+  std::string done = fmt::format("{}: {} for {}", name, what, scope_text(change.asReader().getScope()));
+  auto answer = ask(**context.client(), std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  return report(context, answer->getAnswer(), done, done + ": nothing had to change");
 }
 
 base::Result<int> set(Context& context, const VarsOptions& options) {
   if (base::Status status = check_scope(options.scope); !status.is_ok()) return status;
-  base::Result<Client*> connected = context.client();
-  if (!connected.is_ok()) return connected.status();
-  Client& client = **connected;
-  base::Result<schema::Instrument::Client> of = instrument(client, options.instrument);
+  base::Result<std::string> name = context.instrument(options.instrument);
+  if (!name.is_ok()) return name.status();
+  Client& client = **context.client();
+  base::Result<schema::Instrument::Client> of = instrument(client, *name);
   if (!of.is_ok()) return of.status();
   base::Result<Document<schema::VariableSet>> defaults = script_defaults(client, *of);
   if (!defaults.is_ok()) return defaults.status();
   KnownVariables known;
   known.add(defaults->get());
   base::Result<std::vector<Assignment>> assignments = parse_assignments(options.rest, known);
-  if (!assignments.is_ok()) return assignments.status().in(base::ascii_upper(options.instrument));
+  if (!assignments.is_ok()) return assignments.status().in(*name);
 
   auto request = of->setVariablesRequest();
-  request.setCommandId(kj_text(options.change.command_id.empty() ? random_id() : options.change.command_id));
-  auto change = request.getChange();
-  change.setInstrument(kj_text(base::ascii_upper(options.instrument)));
-  write_scope(options.scope, change.getScope());
-  write_assignments(*assignments, change.initVariables(assignments->size()));
-  change.setComment(kj_text(options.change.comment));
-  std::string scope = scope_text(change.asReader().getScope());
-  auto answer = ask(client, std::move(request));
-  if (!answer.is_ok()) return answer.status();
-  std::string names;
-  for (const Assignment& assignment : *assignments) names += fmt::format("{}{} = {}", names.empty() ? "" : ", ", assignment.name, assignment.value);
-  return report(context, answer->getAnswer(), fmt::format("{}: {} for {}", base::ascii_upper(options.instrument), names, scope));
+  write_assignments(*assignments, request.getChange().initVariables(assignments->size()));
+  std::string what;
+  for (const Assignment& assignment : *assignments) what += fmt::format("{}{} = {}", what.empty() ? "" : ", ", assignment.name, assignment.value);
+  return ask_change(context, options, *name, std::move(request), what);
 }
 
 base::Result<int> clear(Context& context, const VarsOptions& options) {
   if (base::Status status = check_scope(options.scope); !status.is_ok()) return status;
-  base::Result<Client*> connected = context.client();
-  if (!connected.is_ok()) return connected.status();
-  Client& client = **connected;
-  base::Result<schema::Instrument::Client> of = instrument(client, options.instrument);
+  base::Result<std::string> name = context.instrument(options.instrument);
+  if (!name.is_ok()) return name.status();
+  base::Result<schema::Instrument::Client> of = instrument(**context.client(), *name);
   if (!of.is_ok()) return of.status();
+
   auto request = of->clearVariablesRequest();
-  request.setCommandId(kj_text(options.change.command_id.empty() ? random_id() : options.change.command_id));
-  auto change = request.getChange();
-  change.setInstrument(kj_text(base::ascii_upper(options.instrument)));
-  write_scope(options.scope, change.getScope());
-  auto names = change.initNames(options.rest.size());
+  auto names = request.getChange().initNames(options.rest.size());
   for (uint32_t i = 0; i < options.rest.size(); ++i) names.set(i, kj_text(options.rest[i]));
-  change.setComment(kj_text(options.change.comment));
-  std::string scope = scope_text(change.asReader().getScope());
-  auto answer = ask(client, std::move(request));
-  if (!answer.is_ok()) return answer.status();
   std::string what = options.rest.empty() ? "every variable" : fmt::format("{}", fmt::join(options.rest, ", "));
-  return report(context, answer->getAnswer(), fmt::format("{}: {} cleared for {}", base::ascii_upper(options.instrument), what, scope));
+  return ask_change(context, options, *name, std::move(request), what + " cleared");
 }
 
 bool concerns(schema::Event::Reader event, const std::vector<std::string>& names) {
@@ -239,12 +219,9 @@ Json change_json(schema::Event::Reader event) {
 }
 
 base::Result<int> show_history(Context& context, const VarsOptions& options) {
-  base::Result<Client*> connected = context.client();
-  if (!connected.is_ok()) return connected.status();
-  Client& client = **connected;
-  std::string name = base::ascii_upper(options.instrument);
-  if (base::Result<schema::Instrument::Client> of = instrument(client, name); !of.is_ok()) return of.status();
-  base::Result<Events> events = history(client, [&](schema::Subject::Builder subject) { subject.setInstrument(kj_text(name)); });
+  base::Result<std::string> name = context.instrument(options.instrument);
+  if (!name.is_ok()) return name.status();
+  base::Result<Events> events = history(**context.client(), [&](schema::Subject::Builder subject) { subject.setInstrument(kj_text(*name)); });
   if (!events.is_ok()) return events.status();
   Json json = Json::array();
   Table table({{"EVENT", Table::Align::kRight}, {"TIME"}, {"BY"}, {"CHANGE", Table::Align::kLeft, true}});
@@ -254,14 +231,7 @@ base::Result<int> show_history(Context& context, const VarsOptions& options) {
     json.push_back(change_json(event.get()));
     table.add({std::to_string(line.seq), human_time(line.time_ns), line.actor, line.text});
   }
-  if (context.options.json) {
-    context.print(json);
-  } else if (!table.is_empty()) {
-    context.print(table);
-  }
-  if (!table.is_empty()) return kDone;
-  context.say(fmt::format("{}: no variable was ever set", name));
-  return kNothingFound;
+  return context.print_listing(json, table, fmt::format("{}: no variable was ever set", *name));
 }
 
 }  // namespace
@@ -269,6 +239,8 @@ base::Result<int> show_history(Context& context, const VarsOptions& options) {
 void add_vars(CLI::App& app, Context& context) {
   CLI::App* vars = app.add_subcommand("vars", "Reduction variables: show, set, clear, history");
   vars->require_subcommand(1);
+  vars->footer("What is given with a rerun wins over what is set for the experiment, that over the latest --from-run, that over --default.\n"
+               "Example: runledger vars show MARI");
 
   auto shown = std::make_shared<VarsOptions>();
   CLI::App* show_command = vars->add_subcommand("show", "What is set for an instrument; what a run would get now; what a version had");
@@ -279,25 +251,25 @@ void add_vars(CLI::App& app, Context& context) {
 
   auto to_set = std::make_shared<VarsOptions>();
   CLI::App* set_command = vars->add_subcommand("set", "Set values for runs to come");
-  set_command->add_option("instrument", to_set->instrument, "Instrument")->required();
-  set_command->add_option("values", to_set->rest, "Values; JSON, else text")->type_name("NAME=VALUE")->required();
+  set_command->add_option("instrument", to_set->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
+  set_command->add_option("values", to_set->rest, "Values: JSON (3, true, null, [1,2]), else text; standard.NAME or advanced.NAME where both have it")->type_name("NAME=VALUE")->required();
   add_scope_options(*set_command, to_set->scope);
   add_change_options(*set_command, to_set->change);
-  set_command->footer("Example: runledger vars set MARI mon=2 --from-run 28000");
+  set_command->footer("One of --default, --from-run and --experiment is needed.\nExample: runledger vars set MARI mon=2 --from-run 28000");
   set_command->callback([&context, to_set] { context.finish(set(context, *to_set)); });
 
   auto to_clear = std::make_shared<VarsOptions>();
   CLI::App* clear_command = vars->add_subcommand("clear", "Take back what was set; without names everything set for those runs");
-  clear_command->add_option("instrument", to_clear->instrument, "Instrument")->required();
-  clear_command->add_option("names", to_clear->rest, "Variables")->type_name("NAME");
+  clear_command->add_option("instrument", to_clear->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
+  clear_command->add_option("names", to_clear->rest, "Only these variables; else all that are set for those runs")->type_name("NAME");
   add_scope_options(*clear_command, to_clear->scope);
   add_change_options(*clear_command, to_clear->change);
-  clear_command->footer("Example: runledger vars clear MARI mon --experiment 2010001");
+  clear_command->footer("One of --default, --from-run and --experiment is needed.\nExample: runledger vars clear MARI mon --experiment 2010001");
   clear_command->callback([&context, to_clear] { context.finish(clear(context, *to_clear)); });
 
   auto of_history = std::make_shared<VarsOptions>();
   CLI::App* history_command = vars->add_subcommand("history", "Who set what, when");
-  history_command->add_option("instrument", of_history->instrument, "Instrument")->required();
+  history_command->add_option("instrument", of_history->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
   history_command->add_option("names", of_history->rest, "Only these variables")->type_name("NAME");
   history_command->footer("Example: runledger vars history MARI mon");
   history_command->callback([&context, of_history] { context.finish(show_history(context, *of_history)); });

@@ -51,7 +51,13 @@ base::Result<int> watch(Context& context, const WatchOptions& options) {
     if (is_about(line.subject, selection)) print_line(context, line);
     return context.out.good();
   };
-  if (selection.is_one_run()) order.until_finished.push_back({selection.instrument, selection.ranges[0].first, selection.version});
+  if (selection.is_one_run()) {
+    RunName name{selection.instrument, selection.ranges[0].first, selection.version};
+    base::Result<ShownRun> shown = show_run(**client, name);
+    if (!shown.is_ok() && shown.status().code() != base::Code::kNotFound) return shown.status();
+    if (!shown.is_ok()) context.say(fmt::format("{} is not there yet; waiting for it", run_text(name.instrument, name.run_number, name.version)));
+    order.until_finished.push_back(std::move(name));
+  }
   base::Result<std::vector<schema::RunState>> states = follow(**client, std::move(order));
   if (!states.is_ok()) return states.status();
   if (states->empty()) return kDone;  // nobody reads any more
@@ -65,9 +71,10 @@ base::Result<int> watch(Context& context, const WatchOptions& options) {
 void add_watch(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("watch", "Events as they happen, in sentences; with a run, until it is finished");
   auto options = std::make_shared<WatchOptions>();
-  command->add_option("run", options->words, "Instrument or run; without one everything")->type_name("RUN|INSTRUMENT");
-  command->add_option("--from", options->from_seq, "Begin with this event instead of the next")->type_name("SEQ");
+  command->add_option("run", options->words, "Instrument, run or runs; without one everything")->type_name("RUN|INSTRUMENT");
+  command->add_option("--from", options->from_seq, "Begin with this event instead of the next; 1 is the first there is")->type_name("SEQ");
   command->footer("With one run it ends when that run is finished: exit code 0 when it succeeded or was skipped, else 2.\n"
+                  "Else it goes on until it is interrupted (Ctrl-C). With --json each event is one line.\n"
                   "Example: runledger watch MARI 28001");
   command->callback([&context, options] { context.finish(watch(context, *options)); });
 }
