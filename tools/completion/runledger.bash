@@ -10,8 +10,9 @@ _runledger() {
   case $previous in
     --site) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --state) COMPREPLY=($(compgen -W "$states" -- "$word")); return ;;
+    --log-level) COMPREPLY=($(compgen -W "debug info warn error" -- "$word")); return ;;
     --script) if [[ " ${COMP_WORDS[*]} " == *" rerun "* ]]; then COMPREPLY=($(compgen -W "stored current" -- "$word")); return; fi ;;
-    --connect | --experiment | --limit | --attempt | --tail | --from | --set | --comment | --command-id | --from-run | --to-run | --file) return ;;
+    --connect | --experiment | --limit | --attempt | --tail | --from | --set | --comment | --command-id | --from-run | --to-run | --file | --name) return ;;
   esac
 
   local command= second= i
@@ -33,7 +34,8 @@ _runledger() {
     queue) words="--limit" ;;
     rerun) words="--set --script --fresh-variables --wait $change" ;;
     cancel | pause | resume) words="$change" ;;
-    init | up) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    init) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    up) COMPREPLY=($(compgen -W "--site --name --log-level --help" -- "$word") $(compgen -d -- "$word")); return ;;
     vars)
       case $second in
         "") words="show set clear history" ;;
