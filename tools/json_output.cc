@@ -113,7 +113,7 @@ Json metadata_json(schema::RunMetadata::Reader metadata) {
                {"proton_charge", field_json(metadata.getProtonCharge(), "proton_charge", unread)},
                {"proton_charge_unit", text_or_null(metadata.getProtonCharge().getUnit())},
                {"total_counts", field_json(metadata.getTotalCounts(), "total_counts", unread)},
-               {"users", list(metadata.getUsers())},
+               {"users", metadata.getUsers().size() == 0 ? Json() : list(metadata.getUsers())},
                {"run_number", field_json(metadata.getRunNumber(), "run_number", unread)},
                {"experiment", field_json(metadata.getExperiment(), "experiment", unread)},
                {"title", field_json(metadata.getTitle(), "title", unread)},

@@ -139,13 +139,32 @@ class PipelineTest(unittest.TestCase):
         self.assertEqual((self.site.folder / "output/MARI/2010777/3/run-version-1/sum.txt").read_text(), "600")
         self.assertNotEqual([v for v in self.site.json("trace", "MARI/2/v1")["variables"] if v["name"] == "scale"][0]["set_by"], None)
 
+    def test_hint_for_a_variable_the_script_lacks_can_be_followed(self):
+        # The hint was to write standard.NAME=VALUE, which the ledger then refused.
+        raw = self.site.instrument("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
+        self.site.start()
+        make_run(raw / "MAR00001.nxs", 1)
+        self.site.wait_for_states({("MARI", 1): "succeeded"})
+        refused = self.site.run("vars", "set", "MARI", "offset=3", "--default", check=False)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("a new one goes into reduce_vars.py first", refused.stderr)
+        self.assertIn("runledger rerun RUN --script current", refused.stderr)
+        self.assertNotIn("standard.offset", refused.stderr)
+        self.site.write_script("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES.replace('"scale": 1', '"scale": 1, "offset": 0'))
+        self.site.run("rerun", "MARI", "1", "--script", "current", "--wait")
+        self.site.run("vars", "set", "MARI", "offset=3", "--default")
+        self.assertEqual({v["name"]: v["value"] for v in self.site.json("vars", "show", "MARI", "2")["variables"]}["offset"], 3)
+
     def test_rerun_makes_a_new_version_and_leaves_the_old_one(self):
         raw = self.site.instrument("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
         self.site.start()
         make_run(raw / "MAR00001.nxs", 1)
         self.site.wait_for_states({("MARI", 1): "succeeded"})
         self.site.write_script("MARI", SCALE_SCRIPT.replace("total * scale", "-total * scale"))
-        self.site.run("rerun", "MARI", "1", "--set", "scale=5", "--wait")
+        again = self.site.json("rerun", "MARI", "1", "--set", "scale=5", "--wait")
+        self.assertEqual([(v["instrument"], v["run_number"], v["version"], v["state"]) for v in again], [("MARI", 1, 2, "succeeded")])
+        self.assertEqual(again[0]["job"], self.site.runs()[("MARI", 1)]["job"])
+        self.assertIn("attempt 1 succeeded", again[0]["reason"])
         self.site.run("rerun", "MARI/1", "--script", "current", "--wait")
         folder = self.site.folder / "output/MARI/2010001/1"
         self.assertEqual([(folder / f"run-version-{n}/sum.txt").read_text() for n in (1, 2, 3)], ["6", "30", "-30"])

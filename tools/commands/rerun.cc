@@ -22,9 +22,13 @@ struct RerunOptions {
   ChangeOptions change;
 };
 
-/// The runs a selection names: a single one as it is, of a range those that exist.
+/// The runs a selection names; of a range those that exist. kNotFound: there is no such run or version.
 base::Result<std::vector<RunName>> named_runs(Client& client, const RunSelection& selection) {
-  if (selection.is_one_run()) return std::vector<RunName>{{selection.instrument, selection.ranges[0].first, selection.version}};
+  if (selection.is_one_run()) {
+    RunName name{selection.instrument, selection.ranges[0].first, selection.version};
+    if (base::Result<ShownRun> shown = show_run(client, name); !shown.is_ok()) return shown.status();
+    return std::vector<RunName>{std::move(name)};
+  }
   std::vector<RunName> names;
   schema::Runs::Client runs = client.session().runsRequest().send().getRuns();
   for (const RunRange& range : selection.ranges) {
