@@ -13,7 +13,6 @@
 #include "tools/output.h"
 #include "tools/program.h"
 #include "tools/site_commands.h"
-#include "tools/site_commands.h"
 
 namespace {
 

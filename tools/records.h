@@ -50,6 +50,7 @@ using Events = std::vector<Document<schema::Event>>;
 using SetSubject = std::function<void(schema::Subject::Builder)>;
 /// Every event about a subject, oldest first.
 base::Result<Events> history(Client& client, const SetSubject& subject);
+/// ... of a run, with those of its jobs.
 base::Result<Events> run_history(Client& client, std::string_view instrument, uint64_t run_number);
 base::Result<Events> job_history(Client& client, uint64_t job);
 /// `more` put into `events`, in seq order, each event once.

@@ -149,6 +149,8 @@ std::string printable_lines(std::string_view text) {
   return safe;
 }
 
+std::string or_dash(std::string_view text) { return std::string(text.empty() ? "-" : text); }
+
 std::string exact_time(int64_t time_ns, bool zoned) {
   constexpr int64_t kSecond = 1'000'000'000;
   int64_t fraction = (time_ns % kSecond + kSecond) % kSecond;

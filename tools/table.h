@@ -47,6 +47,8 @@ class Table {
 /// "label   value" lines; a value of several lines is indented. Values are made printable, line by line.
 std::string labelled(const std::vector<std::pair<std::string, std::string>>& lines, size_t indent = 0);
 
+/// The text, "-" for none.
+std::string or_dash(std::string_view text);
 /// Text whose line ends and tabs stay, everything else that could steer a terminal is written out.
 std::string printable_lines(std::string_view text);
 

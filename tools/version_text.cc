@@ -45,7 +45,7 @@ std::string files_text(capnp::List<schema::RawFile>::Reader files) {
     text += fmt::format("{}{} ({})\nsha256 {}", text.empty() ? "" : "\n", text_of(file.getPath()), human_size(file.getSizeBytes()),
                         file.getSha256().size() == 0 ? "unknown" : base::hex(bytes_of(file.getSha256())));
   }
-  return text.empty() ? "-" : text;
+  return or_dash(text);
 }
 
 std::string attempt_text(schema::AttemptRow::Reader attempt) {
@@ -89,7 +89,7 @@ Labelled version_lines(const VersionDetail& detail) {
           {"queued", human_time(job.getQueuedAt())},
           {"script", fmt::format("{}\nsha256 {}", text_of(queued.getScriptPath()), base::hex(bytes_of(queued.getScriptSha256())))},
           {"attempts", attempts.empty() ? "none yet" : attempts},
-          {"output in", detail.output_directory.empty() ? "-" : detail.output_directory},
+          {"output in", or_dash(detail.output_directory)},
           {"outputs", outputs.empty() ? "none" : outputs}};
 }
 
@@ -97,7 +97,7 @@ std::string variable_table_text(schema::VariableSet::Reader set, const Terminal&
   Table table({{"VARIABLE"}, {"GROUP"}, {"VALUE", Table::Align::kLeft, true}, {"RULE"}, {"SET BY"}, {"SET AT"}});
   for (auto variable : set.getVariables()) {
     table.add({variable.getName().cStr(), enum_word(variable.getGroup()), variable.getValue().cStr(), rule_word(variable.getRule()),
-               variable.getSetBy().size() == 0 ? "-" : variable.getSetBy().cStr(), human_time(variable.getSetAt())});
+               or_dash(text_of(variable.getSetBy())), human_time(variable.getSetAt())});
   }
   return table.is_empty() ? "" : table.text(terminal);
 }

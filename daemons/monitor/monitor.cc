@@ -195,6 +195,7 @@ void Monitor::Impl::pump() {
 }
 
 std::string Monitor::Impl::detail() const {
+  if (instruments.empty() && reader->trouble().empty()) return "no instrument watched yet";
   size_t folders = 0, files = 0;
   std::vector<std::string> troubles;
   if (!reader->trouble().empty()) troubles.push_back(reader->trouble());

@@ -507,6 +507,17 @@ TEST_F(CommandsTest, WatchOfAFinishedRunEndsAtOnce) {
   EXPECT_EQ(command({"watch", "MARI", "1"}).exit_code, 2);
 }
 
+TEST_F(CommandsTest, WatchFromAnEventShowsAFinishedRunWhole) {
+  // `watch MARI 28001 --from 1` of a finished run ended before it had printed anything.
+  add_reduced_run();
+  Ran ran = command({"watch", "MARI", "28001", "--from", "2", "--json"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  std::vector<uint64_t> seqs;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) seqs.push_back(json::parse(line)["seq"]);
+  EXPECT_THAT(seqs, ElementsAre(2, 3, 4, 5));
+}
+
 TEST_F(CommandsTest, WatchJsonIsOneObjectALine) {
   add_reduced_run();
   ledger.runs[0].get().setState(schema::RunState::RUNNING);

@@ -64,7 +64,7 @@ class Watching final : public schema::Subscription::Server, private kj::TaskSet:
  public:
   Watching(Ledger& ledger, uint64_t from, schema::EventSink::Client sink) : ledger_(ledger), sink_(kj::mv(sink)), tasks_(*this) {
     next_ = from == 0 ? ledger.events.size() : std::min<size_t>(from - 1, ledger.events.size());
-    tasks_.add(kj::evalLater([this] { return go_on(0); }));
+    tasks_.add(kj::evalLast([this] { return go_on(0); }));  // events come later than every answer
   }
 
  private:

@@ -15,14 +15,7 @@ base::Result<Events> events_of(Client& client, const RunSelection& selection) {
   RunName name{selection.instrument, selection.ranges[0].first, selection.version};
   base::Result<ShownRun> shown = show_run(client, name);
   if (!shown.is_ok()) return shown.status();
-  base::Result<Events> events = run_history(client, name.instrument, name.run_number);
-  if (!events.is_ok()) return events;
-  for (auto job : shown->getVersions()) {
-    base::Result<Events> of_job = job_history(client, job.getJob());
-    if (!of_job.is_ok()) return of_job;
-    merge(*events, std::move(*of_job));
-  }
-  return events;
+  return run_history(client, name.instrument, name.run_number);
 }
 
 base::Result<int> explain(Context& context, const std::vector<std::string>& words) {
@@ -42,7 +35,7 @@ base::Result<int> explain(Context& context, const std::vector<std::string>& word
     EventLine line = event_line(event.get(), jobs);
     if (selection->version != 0 && line.subject.version != 0 && line.subject.version != selection->version) continue;
     json.push_back(event_json(line));
-    table.add({std::to_string(line.seq), human_time(line.time_ns), kind_words(line.kind), line.text, line.code.empty() ? "-" : line.code,
+    table.add({std::to_string(line.seq), human_time(line.time_ns), kind_words(line.kind), line.text, or_dash(line.code),
                line.cause == 0 ? "-" : std::to_string(line.cause)});
   }
   return context.print_listing(json, table, fmt::format("nothing is recorded about {}", selection->instrument));

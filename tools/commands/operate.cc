@@ -67,7 +67,7 @@ base::Result<int> show_queue(Context& context, const OperateOptions& options) {
       if (options.limit != 0 && json.size() >= options.limit) break;
       json.push_back(queue_json(row));
       table.add({std::to_string(row.getJob()), run_text(text_of(row.getRun().getInstrument()), row.getRun().getRunNumber(), row.getVersion()),
-                 row.getExperiment().size() == 0 ? "-" : row.getExperiment().cStr(), std::to_string(row.getPriority()), human_time(row.getQueuedAt()),
+                 or_dash(text_of(row.getExperiment())), std::to_string(row.getPriority()), human_time(row.getQueuedAt()),
                  fmt::format("{}{}", row.getHeld() ? "held: " : "", text_of(row.getReason().getText()))});
     }
     after = bytes_of(answer->getNext());

@@ -34,8 +34,8 @@ class RunPrinter {
       for (auto problem : run.getProblems()) note += fmt::format("{}{}", note.empty() ? "" : "; ", text_of(problem));
       table_.add({run.getRun().getInstrument().cStr(), std::to_string(run.getRun().getRunNumber()), enum_word(run.getState()),
                   run.getVersion() == 0 ? "-" : fmt::format("v{}", run.getVersion()),
-                  run.getExperiment().size() == 0 ? "-" : run.getExperiment().cStr(), human_time(run.getDetectedAt()),
-                  run.getTitle().size() == 0 ? "-" : run.getTitle().cStr(), note});
+                  or_dash(text_of(run.getExperiment())), human_time(run.getDetectedAt()),
+                  or_dash(text_of(run.getTitle())), note});
     }
     ++count_;
   }

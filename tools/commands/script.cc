@@ -112,7 +112,7 @@ base::Result<int> list(Context& context, const std::string& word) {
   for (auto row : answer->getScripts()) {
     json.push_back(script_json(row));
     table.add({std::to_string(row.getSeq()), human_time(row.getRegisteredAt()), short_hash(bytes_of(row.getScript().getSha256())),
-               row.getScript().getPath().cStr(), row.getScript().getProblem().size() == 0 ? "-" : row.getScript().getProblem().cStr()});
+               row.getScript().getPath().cStr(), or_dash(text_of(row.getScript().getProblem()))});
   }
   return context.print_listing(json, table, no_script_yet(*name));
 }

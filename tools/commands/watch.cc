@@ -35,6 +35,19 @@ void print_line(Context& context, const EventLine& line) {
   context.out.flush();
 }
 
+/// Prints what was recorded about the run from event `from` on: following ends with the run, even where old events were still to come.
+base::Status print_rest(Context& context, Client& client, const RunSelection& selection, uint64_t from) {
+  base::Result<Events> events = run_history(client, selection.instrument, selection.ranges[0].first);
+  if (!events.is_ok()) return events.status();
+  JobNames jobs;
+  for (const auto& event : *events) jobs.learn(event.get());
+  for (const auto& event : *events) {
+    EventLine line = event_line(event.get(), jobs);
+    if (line.seq >= from && is_about(line.subject, selection)) print_line(context, line);
+  }
+  return base::Status::ok();
+}
+
 base::Result<int> watch(Context& context, const WatchOptions& options) {
   RunSelection selection;
   if (!options.words.empty()) {
@@ -47,8 +60,10 @@ base::Result<int> watch(Context& context, const WatchOptions& options) {
   Follow order;
   order.from_seq = options.from_seq;
   order.instrument = selection.instrument;
-  order.use = [&context, &selection](const EventLine& line) {
+  uint64_t next_seq = options.from_seq;
+  order.use = [&](const EventLine& line) {
     if (is_about(line.subject, selection)) print_line(context, line);
+    next_seq = line.seq + 1;
     return context.out.good();
   };
   if (selection.is_one_run()) {
@@ -61,6 +76,9 @@ base::Result<int> watch(Context& context, const WatchOptions& options) {
   base::Result<std::vector<schema::RunState>> states = follow(**client, std::move(order));
   if (!states.is_ok()) return states.status();
   if (states->empty()) return kDone;  // nobody reads any more
+  if (options.from_seq != 0) {
+    if (base::Status status = print_rest(context, **client, selection, next_seq); !status.is_ok()) return status;
+  }
   schema::RunState state = states->front();
   context.say(fmt::format("{} is {}", run_text(selection.instrument, selection.ranges[0].first, selection.version), enum_word(state)));
   return state == schema::RunState::SUCCEEDED || state == schema::RunState::SKIPPED ? kDone : kError;
