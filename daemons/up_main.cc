@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
     return daemons::run_coordinator(loop, site, *launcher, session);
   }));
   running.add(keep("monitord", [&](schema::Session::Client session) { return daemons::run_monitor(loop, site, clock, session); }));
-  fmt::print("{} is up: {}, {}. End it with Ctrl-C.\n", site.facility, base::counted(site.instruments.size(), "instrument"), site.listen.front());
+  fmt::print("{} is up: {}, {}. End it with Ctrl-C.\n", site.facility, base::counted(site.instruments.size(), "instrument"),
+             site.listen.front());
   std::fflush(stdout);
   loop.wait(kj::joinPromises(running.releaseAsArray()));
   spdlog::info("ended");

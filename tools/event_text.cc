@@ -107,9 +107,10 @@ std::string plain_text(Body::Reader body) {
     case Body::ATTEMPT_FAILED: return failure_text(body.getAttemptFailed());
     case Body::ATTEMPT_SUCCEEDED: {
       auto succeeded = body.getAttemptSucceeded();
-      return with_comment(fmt::format("attempt {} finished with {}, {}", succeeded.getAttempt(), base::counted(succeeded.getOutputs().getFiles(), "file"),
-                                      human_size(succeeded.getOutputs().getTotalBytes())),
-                          succeeded.getMessage());
+      return with_comment(
+          fmt::format("attempt {} finished with {}, {}", succeeded.getAttempt(),
+                      base::counted(succeeded.getOutputs().getFiles(), "file"), human_size(succeeded.getOutputs().getTotalBytes())),
+          succeeded.getMessage());
     }
     case Body::RESULT_REJECTED: return fmt::format("result of attempt {} rejected", body.getResultRejected().getAttempt());
     case Body::JOB_SUCCEEDED: return "succeeded, output is in place";
@@ -118,7 +119,8 @@ std::string plain_text(Body::Reader body) {
     case Body::JOB_CANCELLED: return "cancelled";
     case Body::WORKER_JOINED: {
       auto worker = body.getWorkerJoined();
-      return fmt::format("worker {} joined from {} with {}", words(worker.getWorker()), words(worker.getHost()), base::counted(worker.getSlots(), "slot"));
+      return fmt::format("worker {} joined from {} with {}", words(worker.getWorker()), words(worker.getHost()),
+                         base::counted(worker.getSlots(), "slot"));
     }
     case Body::WORKER_LEFT: return fmt::format("worker {} left", words(body.getWorkerLeft().getWorker()));
     default: return "an event of a later release";

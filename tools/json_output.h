@@ -12,8 +12,8 @@ namespace tools {
 
 using Json = nlohmann::ordered_json;
 
-/// Unknown is null, never 0 or "". Times are ISO 8601 with nine digits, UTC with Z; a file's clock without a zone is shown without Z.
-/// Every string is valid UTF-8.
+/// Unknown is null, never 0 or "". Times are ISO 8601 with nine digits, UTC with Z; a file's clock without a zone is shown without
+/// Z. Every string is valid UTF-8.
 Json run_json(schema::RunRow::Reader run);
 /// What the file says of the run; `raw_text` has the text of fields that could not be understood.
 Json metadata_json(schema::RunMetadata::Reader metadata);

@@ -55,9 +55,12 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   if (left_over.empty()) return fmt::format("which command? {} --help lists them", line);
   const std::string& word = left_over.front();
   if (word.starts_with("-")) {
-    return fmt::format("'{}' is no option of {}; {} --help lists those there are{}", word, line, line, did_you_mean(word, options_of(command)));
+    return fmt::format("'{}' is no option of {}; {} --help lists those there are{}", word, line, line,
+                       did_you_mean(word, options_of(command)));
   }
-  if (wants_command) return fmt::format("'{}' is no command; {} --help lists those there are{}", word, line, did_you_mean(word, commands_of(command)));
+  if (wants_command)
+    return fmt::format("'{}' is no command; {} --help lists those there are{}", word, line,
+                       did_you_mean(word, commands_of(command)));
   return fmt::format("'{}' is one word too many; see {} --help", word, line);
 }
 
@@ -84,7 +87,9 @@ int run_program(std::vector<std::string> arguments, Context& context, std::span<
   for (AddCommand add : kCommands) add(app, context);
   auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   for (CLI::App* command : std::span(commands).subspan(more.size())) finish_help(*command);
-  app.footer(fmt::format("{}\nEach command says more: runledger rerun --help\nExample: runledger --site /srv/runledger status --json", kHowRunsAreWritten));
+  app.footer(
+      fmt::format("{}\nEach command says more: runledger rerun --help\nExample: runledger --site /srv/runledger status --json",
+                  kHowRunsAreWritten));
 
   std::reverse(arguments.begin(), arguments.end());
   kj::Maybe<kj::Exception> fault = kj::runCatchingExceptions([&] {

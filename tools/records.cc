@@ -130,9 +130,11 @@ base::Result<ShownRun> show_run(Client& client, const RunName& run) {
   base::Result<ShownRun> answer = ask(client, std::move(request));
   if (!answer.is_ok() || run.version == 0 || chosen_version(*answer, run.version)) return answer;
   size_t versions = answer->getVersions().size();
-  return base::Status(base::Code::kNotFound,
-                      fmt::format("{} has no version {}; {}; `runledger show {} {}` lists what there is", run_text(run.instrument, run.run_number), run.version,
-                                  versions == 0 ? "it has none yet" : fmt::format("the latest is v{}", versions), run.instrument, run.run_number));
+  return base::Status(
+      base::Code::kNotFound,
+      fmt::format("{} has no version {}; {}; `runledger show {} {}` lists what there is", run_text(run.instrument, run.run_number),
+                  run.version, versions == 0 ? "it has none yet" : fmt::format("the latest is v{}", versions), run.instrument,
+                  run.run_number));
 }
 
 std::optional<schema::JobRow::Reader> chosen_version(schema::Runs::ShowResults::Reader shown, uint16_t version) {
@@ -151,9 +153,11 @@ base::Result<ShownVersion> show_version(Client& client, const RunName& run) {
     return ShownVersion{std::move(*shown), *job, run_text(run.instrument, run.run_number, job->getQueued().getVersion())};
   }
   schema::RunRow::Reader row = shown->getRun();
-  std::string text = fmt::format("{} has no version yet; it is {}", run_text(run.instrument, run.run_number), enum_word(row.getState()));
+  std::string text =
+      fmt::format("{} has no version yet; it is {}", run_text(run.instrument, run.run_number), enum_word(row.getState()));
   if (row.getReason().getText().size() > 0) text += fmt::format(": {}", text_of(row.getReason().getText()));
-  return base::Status(base::Code::kNotFound, fmt::format("{}; `runledger explain {} {}` says more", text, run.instrument, run.run_number));
+  return base::Status(base::Code::kNotFound,
+                      fmt::format("{}; `runledger explain {} {}` says more", text, run.instrument, run.run_number));
 }
 
 base::Result<schema::Instrument::Client> instrument(Client& client, const std::string& name) {

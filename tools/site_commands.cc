@@ -62,7 +62,8 @@ void add_init(CLI::App& app, Context& context) {
 void add_up(CLI::App& app, Context& context) {
   auto options = std::make_shared<UpOptions>();
   CLI::App* up = app.add_subcommand("up", "Run a site in the foreground: ledger, monitor, coordinator and worker");
-  up->add_option("folder", options->folder, "Site folder; else --site, RUNLEDGER_SITE, or the one this folder is in")->type_name("DIR");
+  up->add_option("folder", options->folder, "Site folder; else --site, RUNLEDGER_SITE, or the one this folder is in")
+      ->type_name("DIR");
   up->add_option("--name", options->name, "Name of its worker; default: the host's")->type_name("NAME");
   up->add_option("--log-level", options->log_level, "How much it says: debug, info, warn or error; default: info")
       ->type_name("LEVEL")

@@ -205,8 +205,8 @@ std::string Monitor::Impl::detail() const {
     files += watch->waiting();
     for (const std::string& trouble : watch->troubles()) troubles.push_back(fmt::format("{}: {}", name, trouble));
   }
-  std::string text = fmt::format("{}, {}, {} waiting", base::counted(instruments.size(), "instrument"), base::counted(folders, "folder"),
-                                 base::counted(files, "file"));
+  std::string text = fmt::format("{}, {}, {} waiting", base::counted(instruments.size(), "instrument"),
+                                 base::counted(folders, "folder"), base::counted(files, "file"));
   for (size_t i = 0; i < std::min(troubles.size(), kTroublesTold); ++i) text += "; " + troubles[i];
   if (troubles.size() > kTroublesTold) text += fmt::format("; and {} more", troubles.size() - kTroublesTold);
   return base::to_utf8(text, kDetailBytes);

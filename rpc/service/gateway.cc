@@ -36,8 +36,9 @@ class SessionServer final : public schema::Session::Server {
     std::string name(view(context.getParams().getName()));
     auto results = context.getResults();
     if (!ledger::find_instrument(*snapshot, name)) {
-      write_refusal({base::Code::kNotFound, fmt::format("{}: there is no such instrument; `runledger status` lists those there are", name)},
-                    results.initRefusal());
+      write_refusal(
+          {base::Code::kNotFound, fmt::format("{}: there is no such instrument; `runledger status` lists those there are", name)},
+          results.initRefusal());
     } else {
       results.setInstrument(make_instrument(service_, identity_, std::move(name)));
     }

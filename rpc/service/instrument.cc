@@ -101,7 +101,9 @@ class InstrumentServer final : public schema::Instrument::Server {
   }
 
  private:
-  base::Status gone() const { return {base::Code::kNotFound, name_ + ": there is no such instrument; `runledger status` lists those there are"}; }
+  base::Status gone() const {
+    return {base::Code::kNotFound, name_ + ": there is no such instrument; `runledger status` lists those there are"};
+  }
 
   template <typename Context>
   kj::Promise<void> answer(CommandMessage& command, Context context) {

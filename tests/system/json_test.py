@@ -30,45 +30,58 @@ ANY = object()
 REASON = {"reason": OrNull(str), "reason_code": OrNull(Text("[a-z_]+")), "reason_event": OrNull(int)}
 RAW_FILE = {"path": str, "size_bytes": int, "sha256": OrNull(SHA256)}
 RUN = {
-    "instrument": str, "run_number": int, "experiment": OrNull(str), "title": OrNull(str), "state": STATE, "version": OrNull(int), "job": OrNull(int),
-    "detected_at": TIME, "started_at": OrNull(TIME), "finished_at": OrNull(TIME), "raw_files": [RAW_FILE], "problems": [str], **REASON,
+    "instrument": str, "run_number": int, "experiment": OrNull(str), "title": OrNull(str), "state": STATE,
+    "version": OrNull(int), "job": OrNull(int),
+    "detected_at": TIME, "started_at": OrNull(TIME), "finished_at": OrNull(TIME), "raw_files": [RAW_FILE],
+    "problems": [str], **REASON,
 }
 METADATA = {
-    "start_time": OrNull(FILE_TIME), "end_time": OrNull(FILE_TIME), "proton_charge": OrNull(float), "proton_charge_unit": OrNull(str), "total_counts": OrNull(int),
-    "users": OrNull([str]), "run_number": OrNull(int), "experiment": OrNull(str), "title": OrNull(str), "instrument": OrNull(str), "raw_frames": OrNull(int),
-    "good_frames": OrNull(int), "duration": OrNull(float), "duration_unit": OrNull(str), "definition": OrNull(str), "entry_path": OrNull(str),
+    "start_time": OrNull(FILE_TIME), "end_time": OrNull(FILE_TIME), "proton_charge": OrNull(float),
+    "proton_charge_unit": OrNull(str), "total_counts": OrNull(int),
+    "users": OrNull([str]), "run_number": OrNull(int), "experiment": OrNull(str), "title": OrNull(str),
+    "instrument": OrNull(str), "raw_frames": OrNull(int),
+    "good_frames": OrNull(int), "duration": OrNull(float), "duration_unit": OrNull(str), "definition": OrNull(str),
+    "entry_path": OrNull(str),
     "entry_count": int, "raw_text": ANY,
 }
 VARIABLE = {
-    "name": str, "group": Text("standard|advanced"), "value": ANY, "rule": Text("script_default|default|from_run|experiment|given|previous_version"),
+    "name": str, "group": Text("standard|advanced"), "value": ANY,
+    "rule": Text("script_default|default|from_run|experiment|given|previous_version"),
     "set_by": OrNull(str), "set_at": OrNull(TIME), "set_event": OrNull(int), "help": OrNull(str),
 }
 ATTEMPT = {
-    "number": int, "worker": str, "started_at": TIME, "finished_at": OrNull(TIME), "outcome": Text("running|publishing|succeeded|failed|lost|skipped"),
-    "message": OrNull(str), "kind": OrNull(str), "host": OrNull(str), "exit_status": OrNull(int), "fence": int, "output_files": int, "output_bytes": int,
+    "number": int, "worker": str, "started_at": TIME, "finished_at": OrNull(TIME),
+    "outcome": Text("running|publishing|succeeded|failed|lost|skipped"),
+    "message": OrNull(str), "kind": OrNull(str), "host": OrNull(str), "exit_status": OrNull(int), "fence": int,
+    "output_files": int, "output_bytes": int,
     "environment_sha256": OrNull(SHA256), "traceback_sha256": OrNull(SHA256), "log_sha256": OrNull(SHA256),
 }
 VERSION = {
-    "version": int, "job": int, "state": STATE, **REASON, "requested_by": str, "queued_at": TIME, "started_at": OrNull(TIME), "finished_at": OrNull(TIME),
+    "version": int, "job": int, "state": STATE, **REASON, "requested_by": str, "queued_at": TIME, "started_at": OrNull(TIME),
+    "finished_at": OrNull(TIME),
     "script": {"sha256": SHA256, "path": str, "contract": Text("isis|sns"), "siblings": [{"name": str, "sha256": SHA256}]},
     "variables": [VARIABLE], "attempts": [ATTEMPT], "outputs": [{"path": str, "size_bytes": int, "sha256": SHA256, "name": str}],
-    "log_sha256": OrNull(SHA256), "inputs": [RAW_FILE], "output_directory": OrNull(str), "interpreter": str, "experiment": OrNull(str),
+    "log_sha256": OrNull(SHA256), "inputs": [RAW_FILE], "output_directory": OrNull(str), "interpreter": str,
+    "experiment": OrNull(str),
 }
 EVENT = {"seq": int, "time": TIME, "kind": str, "actor": str, "code": OrNull(str), "text": str, "cause": OrNull(int)}
 ENVIRONMENT = {
-    "host": str, "kernel": OrNull(str), "interpreter_path": str, "interpreter_version": OrNull(str), "runledger_version": str, "variables": [str],
+    "host": str, "kernel": OrNull(str), "interpreter_path": str, "interpreter_version": OrNull(str), "runledger_version": str,
+    "variables": [str],
     "working_directory": OrNull(str),
 }
 SHOW = {**RUN, "run": METADATA, "versions": [VERSION]}
 HISTORY = {"events": [int], "history": [EVENT]}
 TRACE = {
-    "instrument": str, "run_number": int, "title": OrNull(str), "raw_files": [RAW_FILE], **VERSION, "environment": OrNull(ENVIRONMENT), "run": METADATA, **HISTORY,
+    "instrument": str, "run_number": int, "title": OrNull(str), "raw_files": [RAW_FILE], **VERSION,
+    "environment": OrNull(ENVIRONMENT), "run": METADATA, **HISTORY,
 }
 TRACE_WITHOUT_VERSION = {**RUN, "run": METADATA, **HISTORY}
 STATUS = {
     "facility": str, "ledger": Text("ok|read-only|storage-low"), "ledger_detail": OrNull(str), "head": int,
     "counts": {state: int for state in STATE.pattern.pattern.split("|")},
-    "instruments": [{"name": str, "paused": bool, "pause_reason": OrNull(str), "last_run": OrNull(int), "runs": int, "waiting": int}],
+    "instruments": [{"name": str, "paused": bool, "pause_reason": OrNull(str), "last_run": OrNull(int), "runs": int,
+    "waiting": int}],
     "daemons": [{"name": str, "connected": bool, "last_seen_at": TIME, "detail": OrNull(str)}], "now": TIME, "started_at": TIME,
 }
 
@@ -82,7 +95,11 @@ def main(input_file, output_dir):
         raise ValueError("no monitor")
     open(output_dir + "done.txt", "w").write("done")
 """
-VARIABLES = 'standard_vars = {"scale": 1}\nadvanced_vars = {"mask": None}\nvariable_help = {"standard_vars": {"scale": "factor"}, "advanced_vars": {}}\n'
+VARIABLES = """
+standard_vars = {"scale": 1}
+advanced_vars = {"mask": None}
+variable_help = {"standard_vars": {"scale": "factor"}, "advanced_vars": {}}
+"""
 
 
 class JsonTest(unittest.TestCase):
@@ -105,8 +122,8 @@ class JsonTest(unittest.TestCase):
         make_run(bare / "BARE00001.nxs", 1, experiment="", title="")
         make_run(paused / "HELD00001.nxs", 1)
         make_run(sns / "EQSANS_1.nxs.h5", 1, entry="entry")
-        cls.states = {("MARI", 1): "succeeded", ("MARI", 2): "failed", ("MARI", 3): "refused", ("BARE", 1): "skipped", ("HELD", 1): "held",
-                      ("EQSANS", 1): "succeeded"}
+        cls.states = {("MARI", 1): "succeeded", ("MARI", 2): "failed", ("MARI", 3): "refused", ("BARE", 1): "skipped",
+                      ("HELD", 1): "held", ("EQSANS", 1): "succeeded"}
         cls.site.wait_for_states(cls.states)
 
     def check(self, value, form, where):
@@ -148,7 +165,8 @@ class JsonTest(unittest.TestCase):
     def test_status(self):
         status = self.site.json("status")
         self.check(status, STATUS, "status")
-        self.assertEqual({state: n for state, n in status["counts"].items() if n}, {"succeeded": 2, "failed": 1, "refused": 1, "skipped": 1, "held": 1})
+        counts = {state: n for state, n in status["counts"].items() if n}
+        self.assertEqual(counts, {"succeeded": 2, "failed": 1, "refused": 1, "skipped": 1, "held": 1})
         self.assertEqual([daemon["name"].split("/")[0] for daemon in status["daemons"]], ["coordinatord", "monitord", "workerd"])
         instruments = {instrument["name"]: instrument for instrument in status["instruments"]}
         self.assertEqual(set(instruments), {"MARI", "BARE", "HELD", "EQSANS"})
@@ -158,8 +176,10 @@ class JsonTest(unittest.TestCase):
 
     def test_what_is_known_is_there(self):
         version = self.site.json("show", "MARI", 2)["versions"][0]
-        self.assertEqual({v["name"]: (v["value"], v["rule"]) for v in version["variables"]}, {"scale": (5, "from_run"), "mask": (None, "script_default")})
-        self.assertTrue(all(version["attempts"][0][name] for name in ("message", "kind", "finished_at", "traceback_sha256", "log_sha256")))
+        variables = {v["name"]: (v["value"], v["rule"]) for v in version["variables"]}
+        self.assertEqual(variables, {"scale": (5, "from_run"), "mask": (None, "script_default")})
+        known = ("message", "kind", "finished_at", "traceback_sha256", "log_sha256")
+        self.assertTrue(all(version["attempts"][0][name] for name in known))
         for (name, number), state in self.states.items():
             with self.subTest(instrument=name, run=number):
                 run = self.site.runs()[(name, number)]
@@ -176,7 +196,9 @@ class JsonTest(unittest.TestCase):
         bare = self.site.runs()[("BARE", 1)]
         self.assertEqual((bare["experiment"], bare["title"], bare["version"]), (None, None, None))
         held = self.site.json("trace", "HELD", 1)
-        self.assertEqual((held["started_at"], held["finished_at"], held["environment"], held["log_sha256"], held["attempts"]), (None, None, None, None, []))
+        for name in ("started_at", "finished_at", "environment", "log_sha256"):
+            self.assertIsNone(held[name], name)
+        self.assertEqual(held["attempts"], [])
 
 
 if __name__ == "__main__":

@@ -162,7 +162,8 @@ class PipelineTest(unittest.TestCase):
         self.site.wait_for_states({("MARI", 1): "succeeded"})
         self.site.write_script("MARI", SCALE_SCRIPT.replace("total * scale", "-total * scale"))
         again = self.site.json("rerun", "MARI", "1", "--set", "scale=5", "--wait")
-        self.assertEqual([(v["instrument"], v["run_number"], v["version"], v["state"]) for v in again], [("MARI", 1, 2, "succeeded")])
+        ended = [(v["instrument"], v["run_number"], v["version"], v["state"]) for v in again]
+        self.assertEqual(ended, [("MARI", 1, 2, "succeeded")])
         self.assertEqual(again[0]["job"], self.site.runs()[("MARI", 1)]["job"])
         self.assertIn("attempt 1 succeeded", again[0]["reason"])
         self.site.run("rerun", "MARI/1", "--script", "current", "--wait")

@@ -166,7 +166,8 @@ TEST_F(CommandsTest, RunsJsonHasEveryFieldOfTheContract) {
   json runs = json_of({"runs"});
   ASSERT_EQ(runs.size(), 1u);
   EXPECT_EQ(runs[0], json::parse(R"({"instrument": "MARI", "run_number": 28001, "experiment": "2010001", "title": "vanadium",
-      "state": "succeeded", "version": 1, "job": 3, "detected_at": "2026-11-01T12:00:00.000000000Z", "started_at": "2026-11-01T12:00:02.000000000Z",
+      "state": "succeeded", "version": 1, "job": 3, "detected_at": "2026-11-01T12:00:00.000000000Z",
+      "started_at": "2026-11-01T12:00:02.000000000Z",
       "finished_at": "2026-11-01T12:00:05.000000000Z", "raw_files": [{"path": "/archive/MAR28001.nxs", "size_bytes": 4096,
       "sha256": "abababababababababababababababababababababababababababababababab"}], "problems": [], "reason": null,
       "reason_code": null, "reason_event": null})"));
@@ -177,7 +178,8 @@ TEST_F(CommandsTest, UnknownIsNullAndNotZero) {
   json row = json_of({"runs"})[0];
   for (const char* field : {"experiment", "title", "version", "job", "started_at", "finished_at", "reason"}) EXPECT_TRUE(row[field].is_null()) << field;
   json run = json_of({"show", "MARI", "5"})["run"];
-  for (const char* field : {"start_time", "end_time", "proton_charge", "total_counts", "raw_frames", "users"}) EXPECT_TRUE(run[field].is_null()) << field;
+  for (const char* field : {"start_time", "end_time", "proton_charge", "total_counts", "raw_frames", "users"})
+    EXPECT_TRUE(run[field].is_null()) << field;
 }
 
 TEST_F(CommandsTest, JsonIsUtf8WhateverATitleHolds) {
@@ -268,7 +270,8 @@ TEST_F(CommandsTest, ShowNamesMissingRunsAndVersions) {
   EXPECT_EQ(no_run.err, "runledger: MARI 9: there is no such run\n");
   Ran no_version = command({"show", "MARI/28001/v4"});
   EXPECT_EQ(no_version.exit_code, 1);
-  EXPECT_EQ(no_version.err, "runledger: MARI 28001 has no version 4; the latest is v1; `runledger show MARI 28001` lists what there is\n");
+  EXPECT_EQ(no_version.err,
+            "runledger: MARI 28001 has no version 4; the latest is v1; `runledger show MARI 28001` lists what there is\n");
 }
 
 TEST_F(CommandsTest, ShowTextIsForPeople) {
@@ -294,8 +297,9 @@ TEST_F(CommandsTest, TraceTextShowsTheChainAndTheScript) {
   add_reduced_run();
   Ran ran = command({"trace", "MARI", "28001", "--script"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("sha256 " + base::hex(raw_hash)), HasSubstr("sha256 " + base::hex(script_hash)), HasSubstr("/usr/bin/python3"),
-                             HasSubstr("from_run"), HasSubstr("2026-11-01T12:00:03.000000000Z"), HasSubstr("def main(input_file, output_dir):\n    pass\n")));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("sha256 " + base::hex(raw_hash)), HasSubstr("sha256 " + base::hex(script_hash)),
+                             HasSubstr("/usr/bin/python3"), HasSubstr("from_run"), HasSubstr("2026-11-01T12:00:03.000000000Z"),
+                             HasSubstr("def main(input_file, output_dir):\n    pass\n")));
 }
 
 TEST_F(CommandsTest, TraceOfARunWithoutVersionSaysWhy) {
@@ -310,7 +314,8 @@ TEST_F(CommandsTest, ExplainGivesReasonsAndCausesInOrder) {
   add_reduced_run();
   json explained = json_of({"explain", "MARI", "28001"});
   ASSERT_EQ(explained.size(), 4u);
-  EXPECT_EQ(explained[1], json::parse(R"({"seq": 3, "time": "2026-11-01T12:00:03.000000000Z", "kind": "jobQueued", "actor": "coordinatord",
+  EXPECT_EQ(explained[1],
+            json::parse(R"({"seq": 3, "time": "2026-11-01T12:00:03.000000000Z", "kind": "jobQueued", "actor": "coordinatord",
       "code": "new_run", "text": "MARI 28001 is new and its instrument has a script", "cause": 2})"));
   EXPECT_EQ(explained[3]["text"], "MARI 28001 v1: succeeded, output is in place");
   EXPECT_TRUE(explained[3]["cause"].is_null());
@@ -352,8 +357,10 @@ TEST_F(CommandsTest, LogThatWasNotKeptIsNotCalledEmpty) {
   Ran ran = command({"log", "MARI/28001"});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_EQ(ran.out, "");
-  EXPECT_THAT(ran.err, AllOf(HasSubstr("MARI 28001 v1 attempt 1 was ended before it was done: alice cancelled MARI 28001 v1: wrong sample"),
-                             HasSubstr("was not kept"), HasSubstr("runledger explain MARI 28001"), Not(HasSubstr("nothing")), Not(HasSubstr("unset"))));
+  EXPECT_THAT(ran.err,
+              AllOf(HasSubstr("MARI 28001 v1 attempt 1 was ended before it was done: alice cancelled MARI 28001 v1: wrong sample"),
+                    HasSubstr("was not kept"), HasSubstr("runledger explain MARI 28001"), Not(HasSubstr("nothing")),
+                    Not(HasSubstr("unset"))));
   EXPECT_TRUE(json_of({"log", "MARI/28001"}, 1)["text"].is_null());
   attempt.setLog(as_data(ledger.add_blob("half a line")));
   Ran kept = command({"log", "MARI/28001"});
@@ -418,7 +425,8 @@ TEST_F(CommandsTest, RerunRefusesNamesTheScriptDoesNotHave) {
   add_reduced_run();
   Ran typo = command({"rerun", "MARI/28001", "--set", "mno=3"});
   EXPECT_EQ(typo.exit_code, 2);
-  EXPECT_THAT(typo.err, AllOf(HasSubstr("MARI 28001"), HasSubstr("no variable 'mno'"), HasSubstr("mon, verbose"), HasSubstr("did you mean mon?")));
+  EXPECT_THAT(typo.err, AllOf(HasSubstr("MARI 28001"), HasSubstr("no variable 'mno'"), HasSubstr("mon, verbose"),
+                              HasSubstr("did you mean mon?")));
   // The hint was to write standard.mno=3, which the ledger refuses.
   EXPECT_THAT(typo.err, AllOf(Not(HasSubstr("standard.")), HasSubstr("reduce_vars.py")));
   EXPECT_EQ(command({"rerun", "MARI/28001", "--set", "standard.mno=3"}).exit_code, 2);
@@ -612,24 +620,50 @@ TEST_F(CommandsTest, PauseResumeAndCancelAskTheLedger) {
 TEST_F(CommandsTest, UnknownInstrumentIsNamedByEveryCommandAlike) {
   // `watch NOPE` waited silently; others said it in their own words.
   ledger.add_run("MARI", 1, schema::RunState::FAILED);
-  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{
-           {"watch", "MRAI"}, {"watch", "MRAI", "1"}, {"runs", "MRAI"}, {"show", "MRAI", "1"}, {"trace", "MRAI/1"}, {"explain", "MRAI"}, {"explain", "MRAI", "1"},
-           {"log", "MRAI/1"}, {"vars", "show", "MRAI"}, {"vars", "show", "MRAI", "1"}, {"vars", "history", "mrai"}, {"vars", "set", "MRAI", "a=1", "--default"},
-           {"vars", "clear", "MRAI", "--default"}, {"script", "show", "MRAI"}, {"script", "list", "MRAI"}, {"script", "diff", "MRAI", "MARI"}, {"pause", "mrai"},
-           {"resume", "MRAI"}, {"rerun", "MRAI", "1"}, {"rerun", "MRAI", "1-5"}, {"cancel", "MRAI/1"}}) {
+  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{{"watch", "MRAI"},
+                                                                              {"watch", "MRAI", "1"},
+                                                                              {"runs", "MRAI"},
+                                                                              {"show", "MRAI", "1"},
+                                                                              {"trace", "MRAI/1"},
+                                                                              {"explain", "MRAI"},
+                                                                              {"explain", "MRAI", "1"},
+                                                                              {"log", "MRAI/1"},
+                                                                              {"vars", "show", "MRAI"},
+                                                                              {"vars", "show", "MRAI", "1"},
+                                                                              {"vars", "history", "mrai"},
+                                                                              {"vars", "set", "MRAI", "a=1", "--default"},
+                                                                              {"vars", "clear", "MRAI", "--default"},
+                                                                              {"script", "show", "MRAI"},
+                                                                              {"script", "list", "MRAI"},
+                                                                              {"script", "diff", "MRAI", "MARI"},
+                                                                              {"pause", "mrai"},
+                                                                              {"resume", "MRAI"},
+                                                                              {"rerun", "MRAI", "1"},
+                                                                              {"rerun", "MRAI", "1-5"},
+                                                                              {"cancel", "MRAI/1"}}) {
     Ran ran = command(words);
     EXPECT_EQ(ran.exit_code, 1) << words[0];
     EXPECT_EQ(ran.out, "");
-    EXPECT_EQ(ran.err, "runledger: MRAI: there is no such instrument; `runledger status` lists those there are; did you mean MARI?\n") << words[0];
+    EXPECT_EQ(ran.err,
+              "runledger: MRAI: there is no such instrument; `runledger status` lists those there are; did you mean MARI?\n")
+        << words[0];
   }
   EXPECT_THAT(ledger.asked, IsEmpty());
 }
 
 TEST_F(CommandsTest, UnknownRunIsNamedByEveryCommandAlike) {
   add_reduced_run();
-  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{
-           {"show", "MARI", "9"}, {"trace", "MARI/9"}, {"explain", "MARI", "9"}, {"log", "MARI/9"}, {"vars", "show", "MARI/9/v1"}, {"script", "show", "MARI", "9"},
-           {"script", "diff", "MARI/9", "MARI/28001"}, {"rerun", "MARI", "9"}, {"rerun", "MARI", "9", "--set", "mon=1"}, {"rerun", "MARI", "9-12"}, {"cancel", "MARI/9"}}) {
+  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{{"show", "MARI", "9"},
+                                                                              {"trace", "MARI/9"},
+                                                                              {"explain", "MARI", "9"},
+                                                                              {"log", "MARI/9"},
+                                                                              {"vars", "show", "MARI/9/v1"},
+                                                                              {"script", "show", "MARI", "9"},
+                                                                              {"script", "diff", "MARI/9", "MARI/28001"},
+                                                                              {"rerun", "MARI", "9"},
+                                                                              {"rerun", "MARI", "9", "--set", "mon=1"},
+                                                                              {"rerun", "MARI", "9-12"},
+                                                                              {"cancel", "MARI/9"}}) {
     Ran ran = command(words);
     EXPECT_EQ(ran.exit_code, 1) << words[0];
     EXPECT_EQ(ran.out, "");
@@ -638,7 +672,9 @@ TEST_F(CommandsTest, UnknownRunIsNamedByEveryCommandAlike) {
   for (const char* name : {"show", "trace", "explain", "log", "rerun", "cancel"}) {
     Ran ran = command({name, "MARI/28001/v7"});
     EXPECT_EQ(ran.exit_code, 1);
-    EXPECT_THAT(ran.err, testing::StartsWith("runledger: MARI 28001 has no version 7; the latest is v1; `runledger show MARI 28001`")) << name;
+    EXPECT_THAT(ran.err,
+                testing::StartsWith("runledger: MARI 28001 has no version 7; the latest is v1; `runledger show MARI 28001`"))
+        << name;
   }
   EXPECT_THAT(ledger.asked, IsEmpty());
 }
@@ -648,7 +684,8 @@ TEST_F(CommandsTest, RunWithoutVersionIsNamedByEveryCommandAlike) {
   for (const char* name : {"log", "cancel"}) {
     Ran ran = command({name, "MARI/7"});
     EXPECT_EQ(ran.exit_code, 1);
-    EXPECT_EQ(ran.err, "runledger: MARI 7 has no version yet; it is skipped: MARI has no script; `runledger explain MARI 7` says more\n");
+    EXPECT_EQ(ran.err,
+              "runledger: MARI 7 has no version yet; it is skipped: MARI has no script; `runledger explain MARI 7` says more\n");
   }
   EXPECT_THAT(command({"script", "show", "MARI/7"}).err, HasSubstr("MARI 7 has no version yet"));
 }
@@ -715,8 +752,12 @@ TEST_F(CommandsTest, QueueIsInOrderAndEmptyIsExitCodeOne) {
 }
 
 TEST_F(CommandsTest, UsageErrorsAreExitCodeTwo) {
-  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{
-           {}, {"show"}, {"runs", "--limit", "many"}, {"rerun", "MARI", "1", "--script", "newest"}, {"show", "MARI 28o01"}, {"vars"}}) {
+  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{{},
+                                                                              {"show"},
+                                                                              {"runs", "--limit", "many"},
+                                                                              {"rerun", "MARI", "1", "--script", "newest"},
+                                                                              {"show", "MARI 28o01"},
+                                                                              {"vars"}}) {
     Ran ran = command(words);
     EXPECT_EQ(ran.exit_code, 2);
     EXPECT_EQ(ran.out, "");

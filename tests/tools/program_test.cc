@@ -20,13 +20,17 @@ std::string message(std::vector<std::string> arguments) {
 TEST(ProgramTest, UnknownCommandIsNamed) {
   // "A subcommand is required".
   EXPECT_EQ(message({"frobnicate"}), "runledger: 'frobnicate' is no command; runledger --help lists those there are\n");
-  EXPECT_EQ(message({"frobnicate", "MARI", "--json"}), "runledger: 'frobnicate' is no command; runledger --help lists those there are\n");
-  EXPECT_EQ(message({"--json", "sattus"}), "runledger: 'sattus' is no command; runledger --help lists those there are; did you mean status?\n");
+  EXPECT_EQ(message({"frobnicate", "MARI", "--json"}),
+            "runledger: 'frobnicate' is no command; runledger --help lists those there are\n");
+  EXPECT_EQ(message({"--json", "sattus"}),
+            "runledger: 'sattus' is no command; runledger --help lists those there are; did you mean status?\n");
 }
 
 TEST(ProgramTest, UnknownCommandOfAFamilyIsNamed) {
-  EXPECT_EQ(message({"vars", "shwo", "MARI"}), "runledger: 'shwo' is no command; runledger vars --help lists those there are; did you mean show?\n");
-  EXPECT_EQ(message({"script", "frobnicate"}), "runledger: 'frobnicate' is no command; runledger script --help lists those there are\n");
+  EXPECT_EQ(message({"vars", "shwo", "MARI"}),
+            "runledger: 'shwo' is no command; runledger vars --help lists those there are; did you mean show?\n");
+  EXPECT_EQ(message({"script", "frobnicate"}),
+            "runledger: 'frobnicate' is no command; runledger script --help lists those there are\n");
 }
 
 TEST(ProgramTest, CommandThatIsMissingIsAskedFor) {
@@ -36,8 +40,11 @@ TEST(ProgramTest, CommandThatIsMissingIsAskedFor) {
 }
 
 TEST(ProgramTest, UnknownOptionIsNamed) {
-  EXPECT_EQ(message({"runs", "--sate", "failed"}), "runledger: '--sate' is no option of runledger runs; runledger runs --help lists those there are; did you mean --site or --state?\n");
-  EXPECT_EQ(message({"--frobnicate"}), "runledger: '--frobnicate' is no option of runledger; runledger --help lists those there are\n");
+  EXPECT_EQ(message({"runs", "--sate", "failed"}),
+            "runledger: '--sate' is no option of runledger runs; runledger runs --help lists those there are; did you mean --site "
+            "or --state?\n");
+  EXPECT_EQ(message({"--frobnicate"}),
+            "runledger: '--frobnicate' is no option of runledger; runledger --help lists those there are\n");
 }
 
 TEST(ProgramTest, WordTooManyIsNamed) {

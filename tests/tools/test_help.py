@@ -1,4 +1,4 @@
-"""Every command explains every option, gives an example, and is in the manual page and the completion; the real program is asked."""
+"""Every command explains every option, gives an example, and is in the manual page and the completion, as the program says."""
 
 import os
 import pathlib
@@ -95,8 +95,8 @@ class HelpTest(unittest.TestCase):
                 self.assertIn("-" + name, there)
 
     def test_options_that_would_do_nothing_are_refused(self):
-        for words in (["up", "--json"], ["up", "--connect", "unix:/x"], ["init", "/nowhere", "--json"], ["--site", "/x", "init", "/nowhere"],
-                      ["up", "--log-level", "loud"]):
+        for words in (["up", "--json"], ["up", "--connect", "unix:/x"], ["up", "--log-level", "loud"],
+                      ["init", "/nowhere", "--json"], ["--site", "/x", "init", "/nowhere"]):
             with self.subTest(words=words):
                 ran = subprocess.run([BIN, *words], capture_output=True, text=True)
                 self.assertEqual((ran.returncode, ran.stdout), (2, ""))

@@ -14,7 +14,10 @@ namespace tools {
 
 void add_change_options(CLI::App& command, ChangeOptions& change) {
   command.add_option("--comment", change.comment, "Why; kept with the event")->type_name("TEXT");
-  command.add_option("--command-id", change.command_id, "A name you choose for this change: sent again with the same one, it is carried out once")->type_name("ID");
+  command
+      .add_option("--command-id", change.command_id,
+                  "A name you choose for this change: sent again with the same one, it is carried out once")
+      ->type_name("ID");
 }
 
 std::string command_id(const ChangeOptions& change) {
@@ -80,7 +83,8 @@ base::Status KnownVariables::complete(Assignment& assignment) const {
     std::vector<std::string> names;
     for (const auto& [name, known] : names_) names.push_back(name);
     return {base::Code::kInvalidArgument,
-            fmt::format("the script has no variable '{}'; it has {}; a new one goes into reduce_vars.py first, and is known once a run was reduced "
+            fmt::format("the script has no variable '{}'; it has {}; a new one goes into reduce_vars.py first, and is known once a "
+                        "run was reduced "
                         "with it: runledger rerun RUN --script current{}",
                         base::printable(assignment.name), fmt::join(names, ", "), did_you_mean(assignment.name, names))};
   }

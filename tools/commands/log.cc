@@ -35,13 +35,16 @@ base::Result<schema::AttemptRow::Reader> choose_attempt(const ShownVersion& vers
   if (chosen) return *chosen;
   size_t attempts = version.job.getAttempts().size();
   if (attempts > 0) {
-    return base::Status(base::Code::kNotFound, fmt::format("{} has no attempt {}; the last is attempt {}", version.name, number, attempts));
+    return base::Status(base::Code::kNotFound,
+                        fmt::format("{} has no attempt {}; the last is attempt {}", version.name, number, attempts));
   }
   if (!is_final(version.job.getState())) {
-    return base::Status(base::Code::kNotFound, fmt::format("{} has not been started yet; it is {}", version.name, enum_word(version.job.getState())));
+    return base::Status(base::Code::kNotFound,
+                        fmt::format("{} has not been started yet; it is {}", version.name, enum_word(version.job.getState())));
   }
-  return base::Status(base::Code::kNotFound, fmt::format("{} was never started, so there is no log; it is {}: {}", version.name,
-                                                         enum_word(version.job.getState()), text_of(version.job.getReason().getText())));
+  return base::Status(base::Code::kNotFound,
+                      fmt::format("{} was never started, so there is no log; it is {}: {}", version.name,
+                                  enum_word(version.job.getState()), text_of(version.job.getReason().getText())));
 }
 
 /// How an attempt ended, where that is not what its version asked for; empty when it went well.
@@ -51,7 +54,8 @@ std::string ending(schema::AttemptRow::Reader attempt, const std::string& name) 
       return fmt::format("{} failed ({}): {}", name, enum_word(attempt.getKind()), text_of(attempt.getMessage()));
     case schema::AttemptRow::Outcome::LOST:  // also one that was cancelled; the message says which
       return fmt::format("{} was ended before it was done: {}", name, text_of(attempt.getMessage()));
-    default: return "";
+    default:
+      return "";
   }
 }
 
@@ -66,8 +70,9 @@ base::Result<int> print_log(Context& context, const LogOptions& options) {
   const std::string attempt_name = fmt::format("{} attempt {}", version->name, attempt->getNumber());
   using Outcome = schema::AttemptRow::Outcome;
   if (attempt->getOutcome() == Outcome::RUNNING) {
-    return base::Status(base::Code::kNotFound, fmt::format("{} is still running; its log is kept when it ends, see runledger watch {}", attempt_name,
-                                                           run_text(name->instrument, name->run_number)));
+    return base::Status(base::Code::kNotFound,
+                        fmt::format("{} is still running; its log is kept when it ends, see runledger watch {}", attempt_name,
+                                    run_text(name->instrument, name->run_number)));
   }
 
   // A script that broke before it could print has a traceback only.
@@ -109,8 +114,8 @@ base::Result<int> print_log(Context& context, const LogOptions& options) {
   context.out.flush();
   if (std::string how = ending(*attempt, attempt_name); !how.empty()) context.say(how);
   if (!kept) {
-    context.say(fmt::format("what {} had printed until then was not kept; `runledger explain {} {}` says what happened next", attempt_name,
-                            name->instrument, name->run_number));
+    context.say(fmt::format("what {} had printed until then was not kept; `runledger explain {} {}` says what happened next",
+                            attempt_name, name->instrument, name->run_number));
     return kNothingFound;
   }
   if (hash.empty()) context.say(fmt::format("{} printed nothing", attempt_name));

@@ -21,7 +21,8 @@ struct OperateOptions {
 
 /// Asks one change of an instrument, which takes a comment and an id and nothing else.
 template <typename Request>
-base::Result<int> ask_of_instrument(Context& context, const OperateOptions& options, Request (schema::Instrument::Client::*request_of)(kj::Maybe<capnp::MessageSize>),
+base::Result<int> ask_of_instrument(Context& context, const OperateOptions& options,
+                                    Request (schema::Instrument::Client::*request_of)(kj::Maybe<capnp::MessageSize>),
                                     std::string_view done, std::string_view already) {
   base::Result<std::string> name = context.instrument(options.instrument);
   if (!name.is_ok()) return name.status();
@@ -37,7 +38,8 @@ base::Result<int> ask_of_instrument(Context& context, const OperateOptions& opti
 }
 
 base::Result<int> pause(Context& context, const OperateOptions& options) {
-  return ask_of_instrument(context, options, &schema::Instrument::Client::pauseRequest, "is paused: runs are recorded and wait", "was paused already");
+  return ask_of_instrument(context, options, &schema::Instrument::Client::pauseRequest, "is paused: runs are recorded and wait",
+                           "was paused already");
 }
 
 base::Result<int> resume(Context& context, const OperateOptions& options) {
@@ -66,7 +68,8 @@ base::Result<int> show_queue(Context& context, const OperateOptions& options) {
     for (auto row : answer->getWaiting()) {
       if (options.limit != 0 && json.size() >= options.limit) break;
       json.push_back(queue_json(row));
-      table.add({std::to_string(row.getJob()), run_text(text_of(row.getRun().getInstrument()), row.getRun().getRunNumber(), row.getVersion()),
+      table.add({std::to_string(row.getJob()),
+                 run_text(text_of(row.getRun().getInstrument()), row.getRun().getRunNumber(), row.getVersion()),
                  or_dash(text_of(row.getExperiment())), std::to_string(row.getPriority()), human_time(row.getQueuedAt()),
                  fmt::format("{}{}", row.getHeld() ? "held: " : "", text_of(row.getReason().getText()))});
     }

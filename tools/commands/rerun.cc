@@ -50,8 +50,10 @@ base::Result<std::vector<RunName>> named_runs(Client& client, const RunSelection
       after = bytes_of(answer->getNext());
     } while (!after.empty());
     if (names.size() == before) {
-      return base::Status(base::Code::kNotFound, fmt::format("{0} {1}{2}: there is no such run, so nothing was asked for; `runledger runs {0}` lists those there are",
-                                                             selection.instrument, range.first, range.last == range.first ? "" : fmt::format("-{}", range.last)));
+      return base::Status(
+          base::Code::kNotFound,
+          fmt::format("{0} {1}{2}: there is no such run, so nothing was asked for; `runledger runs {0}` lists those there are",
+                      selection.instrument, range.first, range.last == range.first ? "" : fmt::format("-{}", range.last)));
     }
   }
   return names;
@@ -93,7 +95,9 @@ base::Result<uint64_t> request_version(Client& client, const RunName& run, const
   auto answer = ask(client, std::move(request));
   if (!answer.is_ok()) return answer.status();
   auto events = answer->getAnswer().getEvents();
-  if (events.size() == 0) return base::Status(base::Code::kInternal, fmt::format("{}: ledgerd took the request without an event", run_text(run.instrument, run.run_number)));
+  if (events.size() == 0)
+    return base::Status(base::Code::kInternal,
+                        fmt::format("{}: ledgerd took the request without an event", run_text(run.instrument, run.run_number)));
   return events[0];
 }
 
@@ -107,7 +111,9 @@ struct Asked {
   std::string state;
   std::string reason;
 
-  bool went_well() const { return state == enum_word(schema::RunState::SUCCEEDED) || state == enum_word(schema::RunState::SKIPPED); }
+  bool went_well() const {
+    return state == enum_word(schema::RunState::SUCCEEDED) || state == enum_word(schema::RunState::SKIPPED);
+  }
 };
 
 Json asked_json(const Asked& asked) {
@@ -178,7 +184,8 @@ int report(Context& context, const std::vector<Asked>& all, bool waited) {
     if (!asked.went_well()) code = kError;
     if (context.options.json) continue;
     context.out << printable_lines(fmt::format("{} {}{}{}", run_text(asked.run.instrument, asked.run.run_number, asked.version),
-                                               asked.state.empty() ? "has no outcome" : asked.state, asked.reason.empty() ? "" : ": ", asked.reason))
+                                               asked.state.empty() ? "has no outcome" : asked.state,
+                                               asked.reason.empty() ? "" : ": ", asked.reason))
                 << '\n';
   }
   if (context.options.json) context.print(json);
@@ -232,7 +239,8 @@ base::Result<int> rerun(Context& context, const RerunOptions& options) {
   if (!waited.is_ok()) return waited;
   if (problem.is_ok()) return code;
   if (runs->size() == 1) return problem;
-  return base::Status(base::Code::kInternal, fmt::format("{} of {} runs were not asked for", runs->size() - all.size(), runs->size()));
+  return base::Status(base::Code::kInternal,
+                      fmt::format("{} of {} runs were not asked for", runs->size() - all.size(), runs->size()));
 }
 
 }  // namespace
@@ -240,14 +248,20 @@ base::Result<int> rerun(Context& context, const RerunOptions& options) {
 void add_rerun(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("rerun", "Ask for one more version, with the same or changed variables");
   auto options = std::make_shared<RerunOptions>();
-  command->add_option("runs", options->words, "Run, or a version of it to repeat, or several runs (those there are)")->type_name("RUNS")->required();
-  command->add_option("--set", options->assignments, "A value for this version: JSON, else text. May be repeated")->type_name("NAME=VALUE")->allow_extra_args(false);
-  command->add_option("--script", options->script, "stored: the script of the version repeated; current: the instrument's present one")
+  command->add_option("runs", options->words, "Run, or a version of it to repeat, or several runs (those there are)")
+      ->type_name("RUNS")
+      ->required();
+  command->add_option("--set", options->assignments, "A value for this version: JSON, else text. May be repeated")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--script", options->script, "stored: the script of the version repeated; current: the instrument's present one")
       ->check(CLI::IsMember({"stored", "current"}))
       ->type_name("WHICH")
       ->capture_default_str();
   command->add_flag("--fresh-variables", options->fresh_variables, "Variables as they are set now, not those of the version repeated");
-  command->add_flag("--wait", options->wait, "Wait for the end and say what each came to; exit code 2 unless all succeeded or were skipped");
+  command->add_flag("--wait", options->wait,
+                    "Wait for the end and say what each came to; exit code 2 unless all succeeded or were skipped");
   add_change_options(*command, options->change);
   command->footer("Example: runledger rerun MARI/28001 --set mon=3 --script stored --wait");
   command->callback([&context, options] { context.finish(rerun(context, *options)); });

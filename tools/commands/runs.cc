@@ -33,9 +33,8 @@ class RunPrinter {
       if (run.getState() == schema::RunState::SUCCEEDED) note.clear();
       for (auto problem : run.getProblems()) note += fmt::format("{}{}", note.empty() ? "" : "; ", text_of(problem));
       table_.add({run.getRun().getInstrument().cStr(), std::to_string(run.getRun().getRunNumber()), enum_word(run.getState()),
-                  run.getVersion() == 0 ? "-" : fmt::format("v{}", run.getVersion()),
-                  or_dash(text_of(run.getExperiment())), human_time(run.getDetectedAt()),
-                  or_dash(text_of(run.getTitle())), note});
+                  run.getVersion() == 0 ? "-" : fmt::format("v{}", run.getVersion()), or_dash(text_of(run.getExperiment())),
+                  human_time(run.getDetectedAt()), or_dash(text_of(run.getTitle())), note});
     }
     ++count_;
   }
@@ -113,7 +112,11 @@ void add_runs(CLI::App& app, Context& context) {
   auto options = std::make_shared<RunsOptions>();
   command->add_option("runs", options->words, "Instrument, run or runs; without one every run")->type_name("INSTRUMENT [RUNS]");
   command->add_option("--experiment", options->experiment, "Only runs of this experiment")->type_name("NUMBER");
-  command->add_option("--state", options->states, fmt::format("Only runs in this state; several with commas: {}", state_words(", ")))->type_name("STATE")->allow_extra_args(false)->delimiter(',');
+  command
+      ->add_option("--state", options->states, fmt::format("Only runs in this state; several with commas: {}", state_words(", ")))
+      ->type_name("STATE")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   command->add_option("--limit", options->limit, "At most so many; 0 = all")->type_name("N");
   command->footer("Example: runledger runs MARI 28001-28010 --state failed");
   command->callback([&context, options] { context.finish(list_runs(context, *options)); });

@@ -37,7 +37,8 @@ base::Result<FoundScript> script_of_version(Client& client, const RunName& run) 
   base::Result<ShownVersion> version = show_version(client, run);
   if (!version.is_ok()) return version.status();
   auto queued = version->job.getQueued();
-  FoundScript script{version->name, std::string(text_of(queued.getScriptPath())), std::string(bytes_of(queued.getScriptSha256())), {}};
+  FoundScript script{
+      version->name, std::string(text_of(queued.getScriptPath())), std::string(bytes_of(queued.getScriptSha256())), {}};
   take_siblings(script, queued);
   return script;
 }

@@ -134,7 +134,8 @@ base::Result<int> show(Context& context, const VarsOptions& options) {
 
 /// What setting and clearing have in common: for which runs, of which instrument, why; and what is said of it.
 template <typename Request>
-base::Result<int> ask_change(Context& context, const VarsOptions& options, const std::string& name, Request request, const std::string& what) {
+base::Result<int> ask_change(Context& context, const VarsOptions& options, const std::string& name, Request request,
+                             const std::string& what) {
   request.setCommandId(kj_text(command_id(options.change)));
   auto change = request.getChange();
   change.setInstrument(kj_text(name));
@@ -163,7 +164,8 @@ base::Result<int> set(Context& context, const VarsOptions& options) {
   auto request = of->setVariablesRequest();
   write_assignments(*assignments, request.getChange().initVariables(assignments->size()));
   std::string what;
-  for (const Assignment& assignment : *assignments) what += fmt::format("{}{} = {}", what.empty() ? "" : ", ", assignment.name, assignment.value);
+  for (const Assignment& assignment : *assignments)
+    what += fmt::format("{}{} = {}", what.empty() ? "" : ", ", assignment.name, assignment.value);
   return ask_change(context, options, *name, std::move(request), what);
 }
 
@@ -221,7 +223,8 @@ Json change_json(schema::Event::Reader event) {
 base::Result<int> show_history(Context& context, const VarsOptions& options) {
   base::Result<std::string> name = context.instrument(options.instrument);
   if (!name.is_ok()) return name.status();
-  base::Result<Events> events = history(**context.client(), [&](schema::Subject::Builder subject) { subject.setInstrument(kj_text(*name)); });
+  base::Result<Events> events =
+      history(**context.client(), [&](schema::Subject::Builder subject) { subject.setInstrument(kj_text(*name)); });
   if (!events.is_ok()) return events.status();
   Json json = Json::array();
   Table table({{"EVENT", Table::Align::kRight}, {"TIME"}, {"BY"}, {"CHANGE", Table::Align::kLeft, true}});
@@ -239,8 +242,9 @@ base::Result<int> show_history(Context& context, const VarsOptions& options) {
 void add_vars(CLI::App& app, Context& context) {
   CLI::App* vars = app.add_subcommand("vars", "Reduction variables: show, set, clear, history");
   vars->require_subcommand(1);
-  vars->footer("What is given with a rerun wins over what is set for the experiment, that over the latest --from-run, that over --default.\n"
-               "Example: runledger vars show MARI");
+  vars->footer(
+      "What is given with a rerun wins over what is set for the experiment, that over the latest --from-run, that over --default.\n"
+      "Example: runledger vars show MARI");
 
   auto shown = std::make_shared<VarsOptions>();
   CLI::App* show_command = vars->add_subcommand("show", "What is set for an instrument; what a run would get now; what a version had");
@@ -251,25 +255,38 @@ void add_vars(CLI::App& app, Context& context) {
 
   auto to_set = std::make_shared<VarsOptions>();
   CLI::App* set_command = vars->add_subcommand("set", "Set values for runs to come");
-  set_command->add_option("instrument", to_set->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
-  set_command->add_option("values", to_set->rest, "Values: JSON (3, true, null, [1,2]), else text; standard.NAME or advanced.NAME where both have it")->type_name("NAME=VALUE")->required();
+  set_command->add_option("instrument", to_set->instrument, "Instrument, as runledger status lists it")
+      ->type_name("NAME")
+      ->required();
+  set_command
+      ->add_option("values", to_set->rest,
+                   "Values: JSON (3, true, null, [1,2]), else text; standard.NAME or advanced.NAME where both have it")
+      ->type_name("NAME=VALUE")
+      ->required();
   add_scope_options(*set_command, to_set->scope);
   add_change_options(*set_command, to_set->change);
-  set_command->footer("One of --default, --from-run and --experiment is needed.\nExample: runledger vars set MARI mon=2 --from-run 28000");
+  set_command->footer(
+      "One of --default, --from-run and --experiment is needed.\nExample: runledger vars set MARI mon=2 --from-run 28000");
   set_command->callback([&context, to_set] { context.finish(set(context, *to_set)); });
 
   auto to_clear = std::make_shared<VarsOptions>();
   CLI::App* clear_command = vars->add_subcommand("clear", "Take back what was set; without names everything set for those runs");
-  clear_command->add_option("instrument", to_clear->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
-  clear_command->add_option("names", to_clear->rest, "Only these variables; else all that are set for those runs")->type_name("NAME");
+  clear_command->add_option("instrument", to_clear->instrument, "Instrument, as runledger status lists it")
+      ->type_name("NAME")
+      ->required();
+  clear_command->add_option("names", to_clear->rest, "Only these variables; else all that are set for those runs")
+      ->type_name("NAME");
   add_scope_options(*clear_command, to_clear->scope);
   add_change_options(*clear_command, to_clear->change);
-  clear_command->footer("One of --default, --from-run and --experiment is needed.\nExample: runledger vars clear MARI mon --experiment 2010001");
+  clear_command->footer(
+      "One of --default, --from-run and --experiment is needed.\nExample: runledger vars clear MARI mon --experiment 2010001");
   clear_command->callback([&context, to_clear] { context.finish(clear(context, *to_clear)); });
 
   auto of_history = std::make_shared<VarsOptions>();
   CLI::App* history_command = vars->add_subcommand("history", "Who set what, when");
-  history_command->add_option("instrument", of_history->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
+  history_command->add_option("instrument", of_history->instrument, "Instrument, as runledger status lists it")
+      ->type_name("NAME")
+      ->required();
   history_command->add_option("names", of_history->rest, "Only these variables")->type_name("NAME");
   history_command->footer("Example: runledger vars history MARI mon");
   history_command->callback([&context, of_history] { context.finish(show_history(context, *of_history)); });

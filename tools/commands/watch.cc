@@ -35,7 +35,8 @@ void print_line(Context& context, const EventLine& line) {
   context.out.flush();
 }
 
-/// Prints what was recorded about the run from event `from` on: following ends with the run, even where old events were still to come.
+/// Prints what was recorded about the run from event `from` on: following ends with the run, even where old events were still to
+/// come.
 base::Status print_rest(Context& context, Client& client, const RunSelection& selection, uint64_t from) {
   base::Result<Events> events = run_history(client, selection.instrument, selection.ranges[0].first);
   if (!events.is_ok()) return events.status();
@@ -70,7 +71,8 @@ base::Result<int> watch(Context& context, const WatchOptions& options) {
     RunName name{selection.instrument, selection.ranges[0].first, selection.version};
     base::Result<ShownRun> shown = show_run(**client, name);
     if (!shown.is_ok() && shown.status().code() != base::Code::kNotFound) return shown.status();
-    if (!shown.is_ok()) context.say(fmt::format("{} is not there yet; waiting for it", run_text(name.instrument, name.run_number, name.version)));
+    if (!shown.is_ok())
+      context.say(fmt::format("{} is not there yet; waiting for it", run_text(name.instrument, name.run_number, name.version)));
     order.until_finished.push_back(std::move(name));
   }
   base::Result<std::vector<schema::RunState>> states = follow(**client, std::move(order));
@@ -90,10 +92,12 @@ void add_watch(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("watch", "Events as they happen, in sentences; with a run, until it is finished");
   auto options = std::make_shared<WatchOptions>();
   command->add_option("run", options->words, "Instrument, run or runs; without one everything")->type_name("RUN|INSTRUMENT");
-  command->add_option("--from", options->from_seq, "Begin with this event instead of the next; 1 is the first there is")->type_name("SEQ");
-  command->footer("With one run it ends when that run is finished: exit code 0 when it succeeded or was skipped, else 2.\n"
-                  "Else it goes on until it is interrupted (Ctrl-C). With --json each event is one line.\n"
-                  "Example: runledger watch MARI 28001");
+  command->add_option("--from", options->from_seq, "Begin with this event instead of the next; 1 is the first there is")
+      ->type_name("SEQ");
+  command->footer(
+      "With one run it ends when that run is finished: exit code 0 when it succeeded or was skipped, else 2.\n"
+      "Else it goes on until it is interrupted (Ctrl-C). With --json each event is one line.\n"
+      "Example: runledger watch MARI 28001");
   command->callback([&context, options] { context.finish(watch(context, *options)); });
 }
 
