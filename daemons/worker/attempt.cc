@@ -134,6 +134,10 @@ kj::Promise<Attempt::Early> Attempt::prepare() {
 // ---- the script ----
 
 kj::Promise<AttemptVerdict> Attempt::execute() {
+  if (!context_.environments.is_current(plan_.interpreter)) {
+    return AttemptVerdict::failed(FailureKind::WORKER, fmt::format("{} has changed since its version was recorded for this attempt; the next "
+                                                                   "attempt records it anew", plan_.interpreter));
+  }
   SupervisedProgram program;
   program.supervisor = context_.supervisor;
   program.program = plan_.interpreter;

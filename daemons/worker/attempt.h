@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "daemons/worker/environments.h"
 #include "daemons/worker/job_files.h"
 #include "daemons/worker/publication.h"
 #include "daemons/worker/reporter.h"
@@ -22,7 +23,8 @@ struct AttemptContext {
   Reporter& reporter;
   std::string scratch;     // folder for the attempts' own folders
   std::string supervisor;  // runledger-supervise
-  std::string run_script;  // run_script.py
+  std::string run_script;  // the worker's copy of run_script.py
+  const Environments& environments;
 };
 
 /// Captures the script, checks the inputs, runs it, keeps what it printed and wrote, reports and publishes.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -15,11 +16,11 @@
 namespace daemons {
 namespace {
 
-/// Changes when the file behind the path does.
+/// Changes when another file stands behind the path, or the same one was written.
 std::string stamp_of(const std::string& path) {
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return "missing";
-  return fmt::format("{}:{}:{}:{}.{}", info.st_dev, info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  if (stat(path.c_str(), &info) != 0) return path + " missing";
+  return fmt::format("{} {}:{}:{}:{}.{}", path, info.st_dev, info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
 }
 
 std::string first_line(const std::string& text) { return base::to_utf8(text.substr(0, text.find_first_of("\r\n")), 200); }
@@ -35,7 +36,7 @@ std::string version_of(const base::Result<ProgramOutput>& said) {
 
 std::vector<std::string> script_variables(const std::string& interpreter, const std::string& scratch) {
   std::string folder = std::filesystem::path(interpreter).parent_path();
-  std::string path = "/usr/local/bin:/usr/bin:/bin";
+  std::string path(kSystemPath);
   if (!folder.empty() && folder != "/usr/bin") path = folder + ":" + path;
   std::vector<std::string> variables{"PATH=" + path,
                                      "LANG=C.UTF-8",
@@ -49,46 +50,76 @@ std::vector<std::string> script_variables(const std::string& interpreter, const 
   return variables;
 }
 
+std::string resolved_interpreter(const std::string& interpreter, std::string_view path) {
+  if (interpreter.find('/') != interpreter.npos) return interpreter;
+  while (!path.empty()) {
+    size_t end = std::min(path.find(':'), path.size());
+    std::string file = fmt::format("{}/{}", path.substr(0, end), interpreter);
+    struct stat info {};
+    if (stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode) && access(file.c_str(), X_OK) == 0) return file;
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return interpreter;
+}
+
+bool Environments::is_current(const std::string& interpreter) const {
+  auto known = stamps_.find(interpreter);
+  return documents_.contains(interpreter) && known->second == stamp_of(resolved_interpreter(interpreter));
+}
+
 kj::Promise<bool> Environments::refresh(std::vector<std::string> interpreters) {
   kj::Vector<kj::Promise<bool>> asked;
   std::sort(interpreters.begin(), interpreters.end());
   interpreters.erase(std::unique(interpreters.begin(), interpreters.end()), interpreters.end());
   for (const std::string& interpreter : interpreters) {
-    std::string stamp = stamp_of(interpreter);
+    std::string file = resolved_interpreter(interpreter);
+    std::string stamp = stamp_of(file);
     std::string& known = stamps_[interpreter];
     if (known == stamp) continue;
     known = stamp;
-    asked.add(ask(interpreter));
+    documents_.erase(interpreter);  // no job is started with the old one while the new one is asked
+    asked.add(ask(interpreter, file));
   }
   return kj::joinPromises(asked.releaseAsArray()).then([](kj::Array<bool> changed) {
     return std::any_of(changed.begin(), changed.end(), [](bool one) { return one; });
   });
 }
 
-kj::Promise<bool> Environments::ask(std::string interpreter) {
+kj::Promise<bool> Environments::ask(std::string interpreter, std::string file) {
   ProcessRequest request;
-  request.program = interpreter;
+  request.program = file;
   request.arguments = {"--version"};
   request.environment = script_variables(interpreter, "/nonexistent");
   request.error = ProcessRequest::Stream::kOutput;  // Python 2 says it there
   ProgramLimits limits{.time = 20 * kj::SECONDS, .output_bytes = 4096};
-  return run_program(launcher_, timer_, std::move(request), limits).then([this, interpreter](base::Result<ProgramOutput> said) {
-    std::string bytes = document(interpreter, version_of(said));
-    std::string& known = documents_[interpreter];
-    bool changed = known != bytes;
-    known = std::move(bytes);
-    return changed;
+  auto answer = run_program(launcher_, timer_, std::move(request), limits);
+  auto compiled = compile_runner(interpreter, file);
+  return answer.then([compiled = kj::mv(compiled)](base::Result<ProgramOutput> said) mutable {
+    return compiled.then([said = std::move(said)]() mutable { return std::move(said); });
+  }).then([this, interpreter, file](base::Result<ProgramOutput> said) {
+    documents_[interpreter] = document(interpreter, file, version_of(said));
+    return true;
   });
 }
 
-std::string Environments::document(const std::string& interpreter, const std::string& version) const {
+/// Whatever comes of it: what is not compiled now is compiled by each job for itself.
+kj::Promise<void> Environments::compile_runner(const std::string& interpreter, const std::string& file) {
+  ProcessRequest request;
+  request.program = file;
+  request.arguments = {"-m", "compileall", "-q", runner_package_};
+  request.environment = script_variables(interpreter, "/nonexistent");
+  request.error = ProcessRequest::Stream::kOutput;
+  return run_program(launcher_, timer_, std::move(request), {.time = 20 * kj::SECONDS, .output_bytes = 4096}).ignoreResult();
+}
+
+std::string Environments::document(const std::string& interpreter, const std::string& file, const std::string& version) const {
   utsname kernel{};
   uname(&kernel);
   capnp::MallocMessageBuilder message;
   auto environment = message.initRoot<schema::Environment>();
   environment.setHost(host_);
   environment.setKernel(fmt::format("{} {} {}", kernel.sysname, kernel.release, kernel.machine));
-  environment.setInterpreterPath(interpreter);
+  environment.setInterpreterPath(file);
   environment.setInterpreterVersion(version);
   environment.setRunledgerVersion(std::string(base::version()));
   std::vector<std::string> given = script_variables(interpreter, "{scratch}");

@@ -20,6 +20,7 @@
 #include "daemons/signs_of_life.h"
 #include "daemons/worker/attempt.h"
 #include "daemons/worker/environments.h"
+#include "daemons/worker/runner_copy.h"
 #include "ledger/canonical.h"
 
 namespace daemons {
@@ -96,7 +97,7 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
         settings_(std::move(settings)),
         launcher_(launcher),
         joining_(fmt::format("workerd/{}/{}-{}", settings_.name, clock.now_ns(), getpid())),
-        environments_(launcher, loop.timer(), settings_.host),
+        environments_(launcher, loop.timer(), settings_.host, runner_package(run_script_)),
         background_(kj::heap<kj::TaskSet>(*this)),
         slots_(*this) {}
 
@@ -142,6 +143,7 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   WorkerSettings settings_;
   ProcessLauncher& launcher_;
   std::string joining_;  // heads the ids of this connection's commands
+  const std::string run_script_ = settings_.scratch + "/runner/run_script.py";
   Environments environments_;
 
   kj::Maybe<schema::Runs::Client> runs_;
@@ -209,10 +211,12 @@ kj::Promise<void> Worker::Impl::open_port() {
     if (!status.is_ok()) give_up(status.in("worker " + settings_.name));
     auto& reporter = reporter_.emplace(loop_, response.getPort());
     context_.emplace(
-        AttemptContext{loop_, launcher_, runs, reporter, settings_.scratch, settings_.supervisor, settings_.run_script});
+        AttemptContext{loop_, launcher_, runs, reporter, settings_.scratch, settings_.supervisor, run_script_,
+                       environments_});
     signs_of_life_.emplace(loop_, response.getPort(), settings_.lease_ms / 3 * kj::MILLISECONDS, [this] { return detail(); },
                            [this](SignsOfLife::Answer& answer) {
                              for (uint64_t job : answer.getCancelled()) look_after(job);
+                             background_->add(ask_interpreters());  // one may have changed while a slot waits
                            });
   });
 }
@@ -220,7 +224,7 @@ kj::Promise<void> Worker::Impl::open_port() {
 kj::Promise<void> Worker::Impl::clear_scratch() {
   if (Status status = lock_.take(settings_.scratch); !status.is_ok()) give_up(status);
   return loop_
-      .on_pool([folder = settings_.scratch]() -> Status {
+      .on_pool([folder = settings_.scratch, run_script = settings_.run_script, copy = run_script_]() -> Status {
         std::error_code error;
         std::filesystem::create_directories(folder, error);
         if (error)
@@ -229,7 +233,7 @@ kj::Promise<void> Worker::Impl::clear_scratch() {
           // A tree that is just being ended may still write there; the folder's name is not used again.
           remove_folder(entry.path()).ignore();
         }
-        return {};
+        return copy_runner(run_script, std::filesystem::path(copy).parent_path()).status();
       })
       .then([](Status status) {
         if (!status.is_ok()) give_up(status);

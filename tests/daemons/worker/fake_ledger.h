@@ -126,6 +126,7 @@ class FakeLedger {
   std::map<std::string, std::string> environments;                                       // documents offered with the last nextJob
   std::function<bool(Body::Which)> breaks_at = [](Body::Which) { return false; };        // connection breaks when it is sent
   std::function<bool(Body::Which)> breaks_after = [](Body::Which) { return false; };     // taken, then the connection breaks
+  std::function<void()> leased = [] {};                                                  // a job has just been given away
   std::function<void(schema::Command::Reader)> before = [](schema::Command::Reader) {};  // sees each command first
   std::function<base::Code(schema::Command::Reader)> refuses = [](schema::Command::Reader) { return base::Code::kOk; };
 
@@ -290,6 +291,7 @@ class FakeLedger {
         auto attempt = row.getAttempts()[row.getAttempts().size() - 1];
         context.getResults().setAttempt(attempt.getNumber());
         context.getResults().setFence(attempt.getFence());
+        ledger_.leased();
       });
     }
     kj::Promise<void> alive(AliveContext context) override {

@@ -97,7 +97,7 @@ class WorkerTest : public testing::Test {
     return names;
   }
   void expect_nothing_left() {
-    EXPECT_TRUE(fs::is_empty(folder / "scratch"));
+    for (const auto& entry : fs::directory_iterator(folder / "scratch")) EXPECT_EQ(entry.path().filename(), "runner");
     for (const std::string& name : around_output()) EXPECT_FALSE(name.starts_with(".")) << name;
   }
 
@@ -195,6 +195,31 @@ TEST_F(WorkerTest, EnvironmentDocumentNamesTheInterpretersVersion) {
   EXPECT_THAT(document.get().getInterpreterVersion().cStr(), HasSubstr("Python 3."));
   EXPECT_EQ(std::string(document.get().getHost().cStr()), "testhost");
   EXPECT_EQ(document.get().getVariables().size(), 8u);
+}
+
+TEST_F(WorkerTest, JobsFindTheRunnerCompiled) {
+  // Each job compiled the whole runner anew.
+  auto attempt = reduce("def main(input_file, output_dir):\n    import runledger_runner.attempt as a\n    print(a.__cached__, a.__file__)\n");
+  std::string package = (folder / "scratch/runner/runledger_runner").string();
+  std::string cached = log_of(attempt).substr(0, log_of(attempt).find(' '));
+  EXPECT_THAT(cached, testing::StartsWith(package + "/__pycache__/attempt."));
+  EXPECT_TRUE(fs::exists(cached)) << cached;
+}
+
+TEST_F(WorkerTest, InterpreterChangedAfterTheLeaseIsRecordedByTheNextAttempt) {
+  // The attempt ran with another interpreter than its record named.
+  fs::path python = folder / "python";
+  fs::create_symlink("/usr/bin/python3", python);
+  ledger.configure(python.string());
+  uint64_t job = queue(kCopy, [&](schema::JobQueued::Builder queued) { queued.setInterpreter(python.string()); });
+  ledger.leased = [&] {
+    fs::remove(python);
+    fs::create_symlink("/usr/bin/env", python);
+  };
+  auto attempt = work(job);
+  EXPECT_EQ(attempt.getKind(), schema::FailureKind::WORKER);
+  EXPECT_THAT(attempt.getMessage().cStr(), HasSubstr("has changed since its version was recorded"));
+  EXPECT_FALSE(fs::exists(output));
 }
 
 TEST_F(WorkerTest, InterpreterConfiguredLaterIsOffered) {

@@ -1,125 +1,15 @@
-"""The script runner against scripts with the habits of real ones, and against every way a script can fail.
+"""The script runner against scripts with the habits of real ones, and against every way a script can fail."""
 
-Each test writes its script into a temporary archive, captures it as workerd does, runs the runner as a process of its own
-and looks at the result file, the output folder and what was printed.
-"""
-
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import textwrap
 import unittest
 
-RUNNER = os.environ.get(
-    "RUNLEDGER_RUNNER",
-    os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "runner", "run_script.py"),
-)
+from runner_case import RUNNER, RunnerCase, variable
 
 
-class RunnerTest(unittest.TestCase):
-    def setUp(self):
-        self.root = tempfile.mkdtemp(prefix="runner-")
-        self.addCleanup(shutil.rmtree, self.root)
-        self.archive = self.folder("archive/NDXDEMO/user/scripts/autoreduction")
-        self.captured = self.folder("scratch/script")
-        self.work = self.folder("scratch/work")
-        self.output = self.folder("scratch/output")
-        self.result_path = os.path.join(self.root, "scratch", "result.json")
-        self.raw = os.path.join(self.folder("archive/NDXDEMO/Instrument/data/cycle_26_1"), "DEM00028001.nxs")
-        with open(self.raw, "wb") as file:
-            file.write(b"\x89HDF raw bytes")
-
-    def folder(self, name):
-        path = os.path.join(self.root, name)
-        os.makedirs(path)
-        return path
-
-    def write_script(self, name, text):
-        """Puts a script (or a module beside it) into the archive and captures it."""
-        data = text if isinstance(text, bytes) else textwrap.dedent(text).encode("utf-8")
-        for folder in (self.archive, self.captured):
-            with open(os.path.join(folder, name), "wb") as file:
-                file.write(data)
-
-    def change_original(self, name, text):
-        with open(os.path.join(self.archive, name), "w") as file:
-            file.write(textwrap.dedent(text))
-
-    def run_isis(self, script, variables=None, reduce_vars=None, **job):
-        self.write_script("reduce.py", script)
-        if reduce_vars is not None:
-            self.write_script("reduce_vars.py", reduce_vars)
-            job.setdefault("siblings", {"reduce_vars.py": os.path.join(self.captured, "reduce_vars.py")})
-        return self.run_job("isis", "reduce.py", variables=variables or [], **job)
-
-    def run_sns(self, script, **job):
-        self.write_script("reduce_DEMO.py", script)
-        return self.run_job("sns", "reduce_DEMO.py", **job)
-
-    def run_job(self, contract, name, before=None, environment=None, **job):
-        content = {
-            "contract": contract,
-            "script": os.path.join(self.captured, name),
-            "script_path": os.path.join(self.archive, name),
-            "siblings": {},
-            "input_files": [self.raw],
-            "output_directory": self.output,
-            "variables": [],
-            "result": self.result_path,
-        }
-        content.update(job)
-        job_path = os.path.join(self.root, "scratch", "job.json")
-        with open(job_path, "w") as file:
-            json.dump(content, file)
-        self.ended = subprocess.run(
-            [sys.executable, RUNNER, job_path],
-            cwd=self.work,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(os.environ, PYTHONUNBUFFERED="1", **(environment or {})),
-            preexec_fn=before,
-            timeout=120,
-        )
-        self.stdout = self.ended.stdout.decode("utf-8")
-        self.stderr = self.ended.stderr.decode("utf-8")
-        if not os.path.exists(self.result_path):
-            return None
-        with open(self.result_path) as file:
-            return json.load(file)
-
-    def assert_succeeded(self, result):
-        self.assertIsNotNone(result, self.stderr)
-        self.assertEqual(result["outcome"], "succeeded", result)
-        self.assertIsNone(result["kind"])
-        self.assertEqual(self.ended.returncode, 0)
-
-    def assert_failed(self, result, kind, *texts):
-        self.assertIsNotNone(result, self.stderr)
-        self.assertEqual((result["outcome"], result["kind"]), ("failed", kind), result)
-        self.assertNotEqual(self.ended.returncode, 0)
-        self.assertNotIn("\n", result["message"])
-        for text in texts:
-            self.assertIn(text, result["message"])
-        self.assertNotIn("run_script.py", result["traceback"])
-        self.assertNotIn("importlib", result["traceback"])
-
-    def printed(self):
-        return json.loads(self.stdout.strip().splitlines()[-1])
-
-    def original(self, name):
-        return os.path.join(self.archive, name)
-
-
-def variable(name, value, group="standard"):
-    return {"group": group, "name": name, "value": value}
-
-
-class IsisContractTest(RunnerTest):
+class IsisContractTest(RunnerCase):
     def test_main_is_called_by_keyword_with_text_and_a_trailing_slash(self):
         result = self.run_isis(
             """
@@ -297,7 +187,7 @@ class IsisContractTest(RunnerTest):
         self.assert_failed(result, "contract", "standard_vars is a list, not a dict")
 
 
-class SnsContractTest(RunnerTest):
+class SnsContractTest(RunnerCase):
     def test_it_runs_like_a_script_given_to_python(self):
         result = self.run_sns(
             """
@@ -329,7 +219,7 @@ class SnsContractTest(RunnerTest):
         self.assert_failed(self.run_job("fia", "reduce.py"), "contract", "no such contract: fia", "isis, sns")
 
 
-class SourceTest(RunnerTest):
+class SourceTest(RunnerCase):
     """Source text as it comes: encodings, line ends, and what is not Python at all."""
 
     def test_mark_and_carriage_returns_are_accepted(self):
@@ -363,7 +253,7 @@ class SourceTest(RunnerTest):
         self.assert_failed(self.run_sns("mask = ${mask}\n"), "script_syntax", "line 1: SyntaxError")
 
 
-class FailureTest(RunnerTest):
+class FailureTest(RunnerCase):
     def test_exit_status_is_kept(self):
         for contract in (self.run_isis, self.run_sns):
             result = contract("import sys\nsys.exit(3)\n")
@@ -472,7 +362,7 @@ class FailureTest(RunnerTest):
             self.assertIn(b"bad.json: not a job description", ended.stderr)
 
 
-class PrintingTest(RunnerTest):
+class PrintingTest(RunnerCase):
     def test_anything_can_be_printed_in_any_locale(self):
         plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
         result = self.run_sns(
@@ -501,7 +391,7 @@ class PrintingTest(RunnerTest):
         self.assertEqual(self.stdout, "unfinished")
 
 
-class HabitTest(RunnerTest):
+class HabitTest(RunnerCase):
     """Habits of scripts in service, each in a small script of our own."""
 
     def test_a_script_that_copies_the_raw_file_and_guards_its_own_main(self):
@@ -670,117 +560,6 @@ class HabitTest(RunnerTest):
 
     def test_a_script_that_changes_folder_and_prints_without_a_line_end(self):
         self.assert_succeeded(self.run_sns("import os\nos.chdir('/')\nprint('50 %', end='\\r')\n"))
-
-
-class DefaultsTest(RunnerTest):
-    """What reduce_vars.py offers, read without running the script."""
-
-    def read(self, text):
-        self.write_script("reduce_vars.py", text)
-        copy = os.path.join(self.captured, "copy-1.py")
-        os.rename(os.path.join(self.captured, "reduce_vars.py"), copy)
-        out = os.path.join(self.root, "defaults.json")
-        self.ended = subprocess.run(
-            [sys.executable, RUNNER, "--defaults", copy, "--script", self.archive, out],
-            cwd=self.work,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=60,
-        )
-        self.assertEqual(self.ended.returncode, 0, self.ended.stderr)
-        with open(out) as file:
-            return json.load(file)
-
-    def values(self, text):
-        answer = self.read(text)
-        self.assertIsNone(answer["problem"])
-        return [(entry["group"], entry["name"], entry["value"]) for entry in answer["variables"]]
-
-    def test_an_empty_file_offers_nothing(self):
-        self.assertEqual(self.read(""), {"variables": [], "problem": None})
-
-    def test_both_groups_with_help_in_their_order(self):
-        answer = self.read(
-            """
-            standard_vars = {'z': 1, 'Number of Runs to Merge': 2}
-            advanced_vars = {'a': 'text'}
-            variable_help = {'standard_vars': {'z': 'one\\nmore line'}, 'advanced_vars': {'a': 'about a', 'gone': ''}}
-            """
-        )
-        self.assertEqual(
-            answer["variables"],
-            [
-                {"group": "standard", "name": "z", "value": 1, "help": "one\nmore line"},
-                {"group": "standard", "name": "Number of Runs to Merge", "value": 2, "help": ""},
-                {"group": "advanced", "name": "a", "value": "text", "help": "about a"},
-            ],
-        )
-
-    def test_a_missing_group_is_no_problem(self):
-        self.assertEqual(self.values("standard_vars = {'a': None}\n"), [("standard", "a", None)])
-
-    def test_an_ordered_dictionary_built_by_statements(self):
-        text = """
-            from collections import OrderedDict
-            advanced_vars = OrderedDict()
-            advanced_vars['b'] = 1
-            advanced_vars['a'] = 2
-            """
-        self.assertEqual(self.values(text), [("advanced", "b", 1), ("advanced", "a", 2)])
-
-    def test_types_are_kept_apart(self):
-        values = [entry[2] for entry in self.values(
-            "standard_vars = {'a': True, 'b': 1, 'c': 1.0, 'd': '1', 'e': None, 'f': [1, 'x', 2.5], 'g': (1, 2), 'h': 'None'}\n"
-        )]
-        self.assertEqual(json.dumps(values), '[true, 1, 1.0, "1", null, [1, "x", 2.5], [1, 2], "None"]')
-
-    def test_what_json_cannot_say_is_given_as_python(self):
-        text = """
-            import collections
-            loop = []
-            loop.append(loop)
-            standard_vars = collections.OrderedDict([('nan', float('nan')), ('inf', [1, -float('inf')]), ('dict', {'url': 'x'}),
-                ('set', {1}), ('big', 2**70), ('loop', loop), ('bytes', b'x'), ('lone', '\\udcff')])
-            """
-        values = {name: value for _, name, value in self.values(text)}
-        self.assertEqual(
-            values,
-            {
-                "nan": {"python": "nan"},
-                "inf": {"python": "[1, -inf]"},
-                "dict": {"python": "{'url': 'x'}"},
-                "set": {"python": "{1}"},
-                "big": {"python": str(2**70)},
-                "loop": {"python": "[[...]]"},
-                "bytes": {"python": "b'x'"},
-                "lone": {"python": "'\\udcff'"},
-            },
-        )
-
-    def test_modules_beside_it_can_be_imported(self):
-        with open(self.original("common.py"), "w") as file:
-            file.write("beam = 'south'\n")
-        self.assertEqual(self.values("import common\nstandard_vars = {'beam': common.beam}\n"), [("standard", "beam", "south")])
-        self.assertNotIn("__pycache__", os.listdir(self.archive))
-
-    def test_trouble_is_told_with_file_and_line(self):
-        path = self.original("reduce_vars.py")
-        for text, told in (
-            ("x = 1\nstandard_vars = {'a' 1}\n", path + ", line 2: SyntaxError"),
-            ("import no_such_package\n", path + ", line 1: ModuleNotFoundError: No module named 'no_such_package'"),
-            ("x = 1\n1 / 0\n", path + ", line 2: ZeroDivisionError"),
-            ("import sys\nsys.exit(4)\n", "ended itself with sys.exit(4)"),
-            ("standard_vars = 'a'\nadvanced_vars = {'b': 1}\n", "standard_vars is a str, not a dict"),
-            ("standard_vars = {1: 2}\n", "has a name that is not text, 1"),
-            ("print 1\n", path + ", line 1: SyntaxError"),
-        ):
-            with self.subTest(text):
-                self.assertIn(told, self.read(text)["problem"])
-
-    def test_a_problem_in_one_group_keeps_the_other(self):
-        answer = self.read("standard_vars = 'a'\nadvanced_vars = {'b': 1}\n")
-        self.assertEqual([entry["name"] for entry in answer["variables"]], ["b"])
 
 
 if __name__ == "__main__":
