@@ -42,7 +42,9 @@ int main(int argc, char** argv) {
   running.add(keep("coordinatord", [&](schema::Session::Client session) {
     return daemons::run_coordinator(loop, site, *launcher, session);
   }));
-  running.add(keep("monitord", [&](schema::Session::Client session) { return daemons::run_monitor(loop, site, clock, session); }));
+  running.add(keep("monitord", [&](schema::Session::Client session) {
+    return daemons::run_monitor(loop, site, clock, *launcher, session);
+  }));
   fmt::print("{} is up: {}, {}. End it with Ctrl-C.\n", site.facility, base::counted(site.instruments.size(), "instrument"),
              site.listen.front());
   std::fflush(stdout);

@@ -20,12 +20,13 @@ kj::Promise<void> until_termination(rpc::Loop& loop, kj::Promise<void> work) {
 
 }  // namespace
 
-kj::Promise<void> run_monitor(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, schema::Session::Client session) {
+kj::Promise<void> run_monitor(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, ProcessLauncher& launcher,
+                              schema::Session::Client session) {
   MonitorSettings settings;
   settings.completeness.settle_ns = static_cast<int64_t>(site.monitor.settle_ms) * 1'000'000;
   settings.completeness.give_up_after_ns = static_cast<int64_t>(site.monitor.give_up_after_ms) * 1'000'000;
   settings.folders.sweep_ms = static_cast<int64_t>(site.monitor.sweep_ms);
-  auto monitor = kj::heap<Monitor>(loop, kj::mv(session), std::move(settings), clock);
+  auto monitor = kj::heap<Monitor>(loop, kj::mv(session), std::move(settings), launcher, clock);
   auto work = monitor->run();
   return until_termination(loop, kj::mv(work)).attach(kj::mv(monitor));
 }

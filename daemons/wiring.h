@@ -14,7 +14,8 @@
 namespace daemons {
 
 // Each works until its connection breaks (rejects) or the promise is dropped. Borrowed arguments outlive the promise.
-kj::Promise<void> run_monitor(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, schema::Session::Client session);
+kj::Promise<void> run_monitor(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, ProcessLauncher& launcher,
+                              schema::Session::Client session);
 kj::Promise<void> run_coordinator(rpc::Loop& loop, const site::Site& site, ProcessLauncher& launcher,
                                   schema::Session::Client session);
 kj::Promise<void> run_worker(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, ProcessLauncher& launcher,

@@ -30,12 +30,12 @@ MonitorSettings completed(MonitorSettings settings) {
 }  // namespace
 
 struct Monitor::Impl final : kj::TaskSet::ErrorHandler {
-  Impl(rpc::Loop& loop_used, schema::Session::Client session, MonitorSettings wanted, const base::Clock& clock)
+  Impl(rpc::Loop& loop_used, schema::Session::Client session, MonitorSettings wanted, ProcessLauncher& launcher, const base::Clock& clock)
       : loop(loop_used),
         settings(completed(std::move(wanted))),
         port(daemon_port(session)),
         runs(session.runsRequest().send().getRuns()),
-        reader(settings.make_reader ? settings.make_reader(loop) : make_reader_pool(loop, settings.reader)),
+        reader(settings.make_reader ? settings.make_reader(loop) : make_reader_pool(loop, launcher, settings.reader)),
         submitter(loop.timer(), port, settings.submitter),
         signs_of_life(loop, port, settings.alive_ms * kj::MILLISECONDS, [this] { return detail(); }),
         services{loop, clock, settings, *reader, submitter, [this] { pump(); }, [this] { if (!closing) signs_of_life.changed(); }},
@@ -88,8 +88,9 @@ struct Monitor::Impl final : kj::TaskSet::ErrorHandler {
   kj::TaskSet tasks;
 };
 
-Monitor::Monitor(rpc::Loop& loop, schema::Session::Client session, MonitorSettings settings, const base::Clock& clock)
-    : impl_(std::make_unique<Impl>(loop, kj::mv(session), std::move(settings), clock)) {}
+Monitor::Monitor(rpc::Loop& loop, schema::Session::Client session, MonitorSettings settings, ProcessLauncher& launcher,
+                 const base::Clock& clock)
+    : impl_(std::make_unique<Impl>(loop, kj::mv(session), std::move(settings), launcher, clock)) {}
 Monitor::~Monitor() = default;
 kj::Promise<void> Monitor::run() { return impl_->run(); }
 std::string Monitor::detail() const { return impl_->detail(); }

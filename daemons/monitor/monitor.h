@@ -39,13 +39,14 @@ struct MonitorSettings {
 /// Watches every configured instrument's folders, decides when a file is complete, has it read, and submits detectRun or
 /// refuseFile. What the ledger already has is not examined again; what appeared while nobody watched is found by the first listing.
 ///
-/// Owns:    its readers and watches. Borrows the loop and the clock, which must outlive it.
+/// Owns:    its readers and watches. Borrows the loop, the launcher and the clock, which must outlive it.
 /// Threads: loop thread.
 /// Errors:  trouble with a file or a folder is logged, told in alive() and leaves the others alone. run() is rejected when the
 ///          connection breaks: drop the Monitor, connect again, make a new one.
 class Monitor {
  public:
-  Monitor(rpc::Loop& loop, schema::Session::Client session, MonitorSettings settings, const base::Clock& clock);
+  Monitor(rpc::Loop& loop, schema::Session::Client session, MonitorSettings settings, ProcessLauncher& launcher,
+          const base::Clock& clock);
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;

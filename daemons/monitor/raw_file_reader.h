@@ -18,6 +18,8 @@ class Loop;
 
 namespace daemons {
 
+class ProcessLauncher;
+
 /// Owns: its processes. Threads: loop thread. A simulation has its own.
 /// Errors: read() answers whatever becomes of the reader; it is rejected only by a fault of ours.
 class RawFileReader {
@@ -43,6 +45,6 @@ struct ReaderPoolSettings {
 
 /// A pool of child processes, started in advance and kept. A new child has to answer for /dev/null before it gets a file, so a
 /// program that does not run at all is our trouble and no file's. A file that ends two children is answered refused, reader_failed.
-std::unique_ptr<RawFileReader> make_reader_pool(rpc::Loop& loop, ReaderPoolSettings settings);
+std::unique_ptr<RawFileReader> make_reader_pool(rpc::Loop& loop, ProcessLauncher& launcher, ReaderPoolSettings settings);
 
 }  // namespace daemons

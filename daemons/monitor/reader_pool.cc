@@ -1,20 +1,15 @@
 #include <capnp/serialize-async.h>
 #include <capnp/serialize.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <kj/debug.h>
 #include <signal.h>
-#include <spawn.h>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstring>
 #include <deque>
 
 #include "base/text.h"
 #include "daemons/monitor/raw_file_reader.h"
+#include "daemons/process/process.h"
 #include "rpc/loop.h"
 
 namespace daemons {
@@ -26,116 +21,23 @@ constexpr auto kReapPatience = 2 * kj::SECONDS;
 
 using Report = kj::Own<capnp::MessageReader>;
 
-struct Descriptor {
-  int number = -1;
-  ~Descriptor() {
-    if (number >= 0) close(number);
-  }
-  int release() { return std::exchange(number, -1); }
-};
-
-/// posix_spawn's attributes: signals as a fresh process has them, and a group of its own, so that Ctrl-C at the terminal reaches us first.
-struct SpawnAttributes {
-  posix_spawnattr_t value;
-  SpawnAttributes() {
-    posix_spawnattr_init(&value);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&value, &none);
-    posix_spawnattr_setsigdefault(&value, &all);
-    posix_spawnattr_setpgroup(&value, 0);
-    posix_spawnattr_setflags(&value, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  ~SpawnAttributes() { posix_spawnattr_destroy(&value); }
-};
-
-struct SpawnActions {
-  posix_spawn_file_actions_t value;
-  SpawnActions() { posix_spawn_file_actions_init(&value); }
-  ~SpawnActions() { posix_spawn_file_actions_destroy(&value); }
-};
-
-std::string how_it_ended(int status) {
-  if (WIFSIGNALED(status)) return fmt::format("was ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
-  return fmt::format("ended with status {}", WEXITSTATUS(status));
+kj::Promise<Report> exchange(Process& child, const std::string& path, const std::string& root) {
+  auto message = kj::heap<capnp::MallocMessageBuilder>();
+  auto request = message->initRoot<schema::RawFileRequest>();
+  request.setPath(kj::arrayPtr(reinterpret_cast<const kj::byte*>(path.data()), path.size()));
+  request.setRoot(kj::arrayPtr(reinterpret_cast<const kj::byte*>(root.data()), root.size()));
+  auto written = capnp::writeMessage(child.input(), *message).attach(kj::mv(message));
+  return written.then([&child] {
+    capnp::ReaderOptions options;
+    options.traversalLimitInWords = kReportWords;
+    return capnp::readMessage(child.output(STDOUT_FILENO), options);
+  });
 }
-
-/// One running reader. Dropped, it is killed and reaped.
-class Child {
- public:
-  static kj::Own<Child> start(rpc::Loop& loop, const ReaderPoolSettings& settings) {
-    Descriptor request[2], report[2];
-    make_pipe(request);
-    make_pipe(report);
-    SpawnActions actions;
-    posix_spawn_file_actions_adddup2(&actions.value, request[0].number, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions.value, report[1].number, STDOUT_FILENO);
-    SpawnAttributes attributes;
-    std::string program = settings.program.native();
-    std::vector<char*> argv{program.data()};
-    std::vector<std::string> arguments = settings.arguments;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    pid_t pid = 0;
-    int error = posix_spawn(&pid, program.c_str(), &actions.value, &attributes.value, argv.data(), environ);
-    if (error != 0) throw_failed(fmt::format("{} cannot be started: {}", program, strerror(error)));
-    auto child = kj::heap<Child>(loop, pid);
-    constexpr auto kFlags = kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP | kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC;
-    child->requests_ = loop.low_level_io().wrapOutputFd(request[1].release(), kFlags);
-    child->reports_ = loop.low_level_io().wrapInputFd(report[0].release(), kFlags);
-    return child;
-  }
-
-  Child(rpc::Loop& loop, pid_t pid) : loop_(loop), pid_(pid) {}
-  ~Child() noexcept(false) {
-    if (pid_ > 0) auto forgotten = end();
-  }
-
-  kj::Promise<Report> ask(const std::string& path, const std::string& root) {
-    auto message = kj::heap<capnp::MallocMessageBuilder>();
-    auto request = message->initRoot<schema::RawFileRequest>();
-    request.setPath(kj::arrayPtr(reinterpret_cast<const kj::byte*>(path.data()), path.size()));
-    request.setRoot(kj::arrayPtr(reinterpret_cast<const kj::byte*>(root.data()), root.size()));
-    auto written = capnp::writeMessage(*requests_, *message).attach(kj::mv(message));
-    return written.then([this] {
-      capnp::ReaderOptions options;
-      options.traversalLimitInWords = kReportWords;
-      return capnp::readMessage(*reports_, options);
-    });
-  }
-
-  /// Kills it; the promise is its wait status. Waited for on the pool: a process stuck on a dead file server does not die at once.
-  kj::Promise<int> end() {
-    pid_t pid = std::exchange(pid_, 0);
-    kill(-pid, SIGKILL);
-    return loop_.on_pool([pid] {
-      int status = 0;
-      waitpid(pid, &status, 0);
-      return status;
-    });
-  }
-
- private:
-  [[noreturn]] static void throw_failed(const std::string& text) {
-    kj::throwFatalException(kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::heapString(text.c_str(), text.size())));
-  }
-  static void make_pipe(Descriptor (&ends)[2]) {
-    std::array<int, 2> numbers{};
-    if (pipe2(numbers.data(), O_CLOEXEC) != 0) throw_failed(fmt::format("no pipe for the raw-file reader: {}", strerror(errno)));
-    ends[0].number = numbers[0];
-    ends[1].number = numbers[1];
-  }
-
-  rpc::Loop& loop_;
-  pid_t pid_;
-  kj::Own<kj::AsyncOutputStream> requests_;
-  kj::Own<kj::AsyncInputStream> reports_;
-};
 
 class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler {
  public:
-  ReaderPool(rpc::Loop& loop, ReaderPoolSettings settings) : loop_(loop), settings_(std::move(settings)), tasks_(*this) {
+  ReaderPool(rpc::Loop& loop, ProcessLauncher& launcher, ReaderPoolSettings settings)
+      : loop_(loop), launcher_(launcher), settings_(std::move(settings)), tasks_(*this) {
     for (size_t i = 0; i < settings_.children; ++i) tasks_.add(serve(settings_.first_restart_ms));
   }
 
@@ -170,7 +72,7 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
   /// One child after another, for ever.
   kj::Promise<void> serve(int64_t restart_ms) {
     return kj::evalNow([this] { return start(); })
-        .then([this](kj::Own<Child> child) { return work(kj::mv(child)).then([this] { return serve(settings_.first_restart_ms); }); },
+        .then([this](kj::Own<Process> child) { return work(kj::mv(child)).then([this] { return serve(settings_.first_restart_ms); }); },
               [this, restart_ms](kj::Exception&& exception) {
                 trouble_ = fmt::format("the raw-file reader does not start: {}", exception.getDescription().cStr());
                 spdlog::error("monitor: {}; tried again in {} ms", base::printable(trouble_), restart_ms);
@@ -180,8 +82,15 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
               });
   }
 
-  kj::Promise<kj::Own<Child>> start() {
-    auto child = Child::start(loop_, settings_);
+  kj::Promise<kj::Own<Process>> start() {
+    ProcessRequest request{.program = settings_.program, .arguments = settings_.arguments};
+    for (char** variable = environ; *variable != nullptr; ++variable) request.environment.emplace_back(*variable);
+    request.input = ProcessRequest::Stream::kPipe;
+    auto started = launcher_.start(request);
+    if (!started.is_ok()) {
+      kj::throwFatalException(kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::heapString(started.status().message().c_str())));
+    }
+    auto child = kj::mv(*started);
     auto answer = ask(*child, "/dev/null", "", 0);
     return answer.then(
         [this, child = kj::mv(child)](Report&&) mutable {
@@ -190,13 +99,13 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
         });
   }
 
-  kj::Promise<Report> ask(Child& child, const std::string& path, const std::string& root, uint64_t size_bytes) {
+  kj::Promise<Report> ask(Process& child, const std::string& path, const std::string& root, uint64_t size_bytes) {
     int64_t limit_ms = settings_.time_limit_ms + static_cast<int64_t>(size_bytes / static_cast<uint64_t>(settings_.bytes_per_second)) * 1000;
     auto late = loop_.timer().afterDelay(limit_ms * kj::MILLISECONDS).then([limit_ms]() -> Report {
       auto text = fmt::format("took longer than {} s", limit_ms / 1000.0);
       kj::throwFatalException(kj::Exception(kj::Exception::Type::OVERLOADED, __FILE__, __LINE__, kj::heapString(text.c_str(), text.size())));
     });
-    return child.ask(path, root).exclusiveJoin(kj::mv(late));
+    return exchange(child, path, root).exclusiveJoin(kj::mv(late));
   }
 
   kj::Promise<std::shared_ptr<Request>> next_request() {
@@ -211,10 +120,10 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
   }
 
   /// Serves requests until the child fails one.
-  kj::Promise<void> work(kj::Own<Child> child) {
+  kj::Promise<void> work(kj::Own<Process> child) {
     return next_request().then([this, child = kj::mv(child)](std::shared_ptr<Request> request) mutable -> kj::Promise<void> {
       if (!request->fulfiller->isWaiting()) return work(kj::mv(child));
-      Child& asked = *child;
+      Process& asked = *child;
       auto answer = ask(asked, request->path, request->root, request->size_bytes);
       return answer.then([](Report&& report) -> kj::Promise<kj::Maybe<Report>> { return kj::Maybe<Report>(kj::mv(report)); },
                          [this, request, &asked](kj::Exception&& exception) { return failed(*request, asked, kj::mv(exception)); })
@@ -232,13 +141,15 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
     });
   }
 
-  kj::Promise<kj::Maybe<Report>> failed(Request& request, Child& child, kj::Exception exception) {
+  kj::Promise<kj::Maybe<Report>> failed(Request& request, Process& child, kj::Exception exception) {
     ++request.tries;
     bool late = exception.getType() == kj::Exception::Type::OVERLOADED;
     std::string said = late ? std::string(exception.getDescription().cStr()) : std::string();
-    auto patience = loop_.timer().afterDelay(kReapPatience).then([] { return 0; });
-    return child.end().exclusiveJoin(kj::mv(patience)).then([this, &request, said = std::move(said)](int status) -> kj::Maybe<Report> {
-      std::string how = said.empty() ? how_it_ended(status) : said;
+    child.kill(SIGKILL);
+    // A process stuck on a dead file server does not die at once.
+    auto patience = loop_.timer().afterDelay(kReapPatience).then([] { return ProcessExit{SIGKILL}; });
+    return child.exit().exclusiveJoin(kj::mv(patience)).then([this, &request, said = std::move(said)](ProcessExit exit) -> kj::Maybe<Report> {
+      std::string how = said.empty() ? exit.text() : said;
       spdlog::warn("monitor: raw-file reader {} while reading {}", how, base::printable(base::to_utf8(request.path)));
       if (request.tries >= kTries) request.fulfiller->fulfill(failure_report(request, how));
       return nullptr;
@@ -259,6 +170,7 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
   }
 
   rpc::Loop& loop_;
+  ProcessLauncher& launcher_;
   const ReaderPoolSettings settings_;
   std::string trouble_;
   std::deque<std::shared_ptr<Request>> queue_;
@@ -268,8 +180,8 @@ class ReaderPool final : public RawFileReader, private kj::TaskSet::ErrorHandler
 
 }  // namespace
 
-std::unique_ptr<RawFileReader> make_reader_pool(rpc::Loop& loop, ReaderPoolSettings settings) {
-  return std::make_unique<ReaderPool>(loop, std::move(settings));
+std::unique_ptr<RawFileReader> make_reader_pool(rpc::Loop& loop, ProcessLauncher& launcher, ReaderPoolSettings settings) {
+  return std::make_unique<ReaderPool>(loop, launcher, std::move(settings));
 }
 
 }  // namespace daemons

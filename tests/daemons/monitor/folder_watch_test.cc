@@ -10,7 +10,7 @@
 
 #include "rpc/loop.h"
 #include "tests/daemons/monitor/loop_waiter.h"
-#include "tests/daemons/monitor/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace daemons {
 namespace {
@@ -86,7 +86,7 @@ class FolderWatchTest : public ::testing::Test, public FolderWatch::Listener {
     waiter_.until([&] { return has_seen(name, notice); });
   }
 
-  tests::TemporaryFolder folder_;
+  support::TemporaryFolder folder_;
   std::string root_ = folder_ / "data";
   rpc::Loop loop_;
   tests::LoopWaiter waiter_{loop_};

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "tests/daemons/monitor/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace daemons {
 namespace {
@@ -30,7 +30,7 @@ TEST(LastRunTest, HalfWrittenTextSaysNothing) {
 }
 
 TEST(LastRunTest, IsFoundBesideTheDataFolder) {
-  tests::TemporaryFolder folder;
+  support::TemporaryFolder folder;
   std::filesystem::create_directories(folder.path() / "Instrument/data");
   std::filesystem::create_directories(folder.path() / "Instrument/logs");
   std::string data = folder.path() / "Instrument/data";

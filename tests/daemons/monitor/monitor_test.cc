@@ -9,10 +9,11 @@
 #include <set>
 
 #include "base/program.h"
+#include "daemons/process/process.h"
 #include "rpc/loop.h"
 #include "tests/daemons/monitor/fake_ledger.h"
 #include "tests/daemons/monitor/loop_waiter.h"
-#include "tests/daemons/monitor/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace daemons {
 namespace {
@@ -43,7 +44,7 @@ class MonitorTest : public ::testing::Test {
   tests::FakeInstrument mari() const { return {.name = "MARI", .folders = {archive()}}; }
 
   void start() {
-    monitor_ = std::make_unique<Monitor>(loop_, ledger_.session(), settings_, base::system_clock());
+    monitor_ = std::make_unique<Monitor>(loop_, ledger_.session(), settings_, *launcher_, base::system_clock());
     running_ = monitor_->run().eagerlyEvaluate([this](kj::Exception&& exception) {
       broken_ = exception.getDescription().cStr();
       waiter_.happened();
@@ -82,11 +83,12 @@ class MonitorTest : public ::testing::Test {
     return list;
   }
 
-  tests::TemporaryFolder folder_;
+  support::TemporaryFolder folder_;
   rpc::Loop loop_;
   tests::LoopWaiter waiter_{loop_};
   tests::FakeLedger ledger_;
   MonitorSettings settings_;
+  std::unique_ptr<ProcessLauncher> launcher_ = make_process_launcher(loop_);
   std::unique_ptr<Monitor> monitor_;
   kj::Maybe<kj::Promise<void>> running_;
   std::string broken_;

@@ -1,11 +1,29 @@
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "daemons/monitor/raw_file_reader.h"
+#include "daemons/process/process.h"
 #include "rpc/loop.h"
-#include "tests/daemons/monitor/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace daemons {
 namespace {
+
+/// Real processes, and which they were.
+class RecordingLauncher final : public ProcessLauncher {
+ public:
+  explicit RecordingLauncher(rpc::Loop& loop) : real_(make_process_launcher(loop)) {}
+  base::Result<kj::Own<Process>> start(const ProcessRequest& request) override {
+    auto started = real_->start(request);
+    if (started.is_ok()) ids.push_back((*started)->id());
+    return started;
+  }
+  std::vector<int> ids;
+
+ private:
+  std::unique_ptr<ProcessLauncher> real_;
+};
 
 class ReaderPoolTest : public ::testing::Test {
  protected:
@@ -26,13 +44,14 @@ class ReaderPoolTest : public ::testing::Test {
   }
   std::string read(RawFileReader& pool, const std::string& name) { return said(loop_.wait(ask(pool, name))); }
 
-  tests::TemporaryFolder folder_;
+  support::TemporaryFolder folder_;
   rpc::Loop loop_;
+  RecordingLauncher launcher_{loop_};
   std::string text_, path_;
 };
 
 TEST_F(ReaderPoolTest, FilesAreReadOneAfterAnother) {
-  auto pool = make_reader_pool(loop_, settings());
+  auto pool = make_reader_pool(loop_, launcher_, settings());
   for (int number = 1; number <= 5; ++number) {
     folder_.write("a", "run " + std::to_string(number));
     EXPECT_EQ(read(*pool, "a"), "run " + std::to_string(number));
@@ -41,7 +60,7 @@ TEST_F(ReaderPoolTest, FilesAreReadOneAfterAnother) {
 }
 
 TEST_F(ReaderPoolTest, MoreFilesThanChildrenAreAllRead) {
-  auto pool = make_reader_pool(loop_, settings());
+  auto pool = make_reader_pool(loop_, launcher_, settings());
   folder_.write("a", "run 7");
   std::vector<kj::Promise<kj::Own<capnp::MessageReader>>> answers;
   for (int i = 0; i < 50; ++i) answers.push_back(ask(*pool, "a"));
@@ -49,7 +68,7 @@ TEST_F(ReaderPoolTest, MoreFilesThanChildrenAreAllRead) {
 }
 
 TEST_F(ReaderPoolTest, FileThatCrashesItsReaderIsRefusedByNameAndOthersGoOn) {
-  auto pool = make_reader_pool(loop_, settings());
+  auto pool = make_reader_pool(loop_, launcher_, settings());
   folder_.write("bad.nxs", "crash");
   folder_.write("good.nxs", "run 7");
   auto bad = ask(*pool, "bad.nxs");
@@ -61,15 +80,15 @@ TEST_F(ReaderPoolTest, FileThatCrashesItsReaderIsRefusedByNameAndOthersGoOn) {
 }
 
 TEST_F(ReaderPoolTest, ReaderThatEndsIsNamedWithItsStatus) {
-  auto pool = make_reader_pool(loop_, settings());
+  auto pool = make_reader_pool(loop_, launcher_, settings());
   folder_.write("bad.nxs", "exit");
   EXPECT_EQ(read(*pool, "bad.nxs"), "reader_failed");
   EXPECT_NE(text_.find("status 3"), std::string::npos) << text_;
 }
 
 TEST_F(ReaderPoolTest, OneCrashIsForgiven) {
-  auto pool = make_reader_pool(loop_, settings());
-  folder_.write("a", "once " + (folder_ / "crashed"));
+  auto pool = make_reader_pool(loop_, launcher_, settings());
+  folder_.write("a", "once " + (folder_ / "crashed").string());
   EXPECT_NE(read(*pool, "a"), "reader_failed");
 }
 
@@ -77,7 +96,7 @@ TEST_F(ReaderPoolTest, FileThatTakesTooLongIsRefusedAndOthersGoOn) {
   ReaderPoolSettings impatient = settings();
   impatient.time_limit_ms = 1000;
   impatient.children = 1;
-  auto pool = make_reader_pool(loop_, impatient);
+  auto pool = make_reader_pool(loop_, launcher_, impatient);
   folder_.write("bad.nxs", "hang");
   folder_.write("good.nxs", "run 7");
   EXPECT_EQ(read(*pool, "bad.nxs"), "reader_failed");
@@ -86,12 +105,12 @@ TEST_F(ReaderPoolTest, FileThatTakesTooLongIsRefusedAndOthersGoOn) {
 }
 
 TEST_F(ReaderPoolTest, ProgramThatDoesNotRunIsOurTroubleAndRefusesNoFile) {
-  for (std::string program : {std::string(FAKE_READER), folder_ / "nosuch"}) {
+  for (std::string program : {std::string(FAKE_READER), (folder_ / "nosuch").string()}) {
     ReaderPoolSettings broken = settings();
     broken.program = program;
     broken.arguments = {"--fail"};
     broken.first_restart_ms = 10;
-    auto pool = make_reader_pool(loop_, broken);
+    auto pool = make_reader_pool(loop_, launcher_, broken);
     folder_.write("a", "run 7");
     bool answered = false;
     auto answer = ask(*pool, "a").then([&](auto&&) { answered = true; }).eagerlyEvaluate(nullptr);
@@ -103,10 +122,13 @@ TEST_F(ReaderPoolTest, ProgramThatDoesNotRunIsOurTroubleAndRefusesNoFile) {
 
 TEST_F(ReaderPoolTest, DroppedWhileReadingItEndsItsChildren) {
   folder_.write("a", "hang");
-  auto pool = make_reader_pool(loop_, settings());
+  auto pool = make_reader_pool(loop_, launcher_, settings());
   auto answer = ask(*pool, "a").ignoreResult().eagerlyEvaluate([](kj::Exception&&) {});
-  loop_.wait(loop_.timer().afterDelay(20 * kj::MILLISECONDS));
-  pool.reset();  // the loop would not end before its children
+  pool.reset();
+  ASSERT_EQ(launcher_.ids.size(), 2u);
+  for (int id : launcher_.ids) {
+    while (kill(id, 0) == 0) loop_.wait(loop_.timer().afterDelay(1 * kj::MILLISECONDS));
+  }
 }
 
 }  // namespace
