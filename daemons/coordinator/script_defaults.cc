@@ -24,6 +24,16 @@ std::string read_answer(const std::filesystem::path& path) {
   return text;
 }
 
+/// What the child's end and its answer file come to. Blocking.
+ScriptDefaults defaults_from(const base::Result<ProgramOutput>& output, const std::string& interpreter, const std::filesystem::path& answer) {
+  if (!output.is_ok()) return {"", output.status().message()};
+  if (output->timed_out) return {"", "reduce_vars.py did not come to an end within 30 s"};
+  if (!output->exit.clean()) {
+    return {"", fmt::format("reading reduce_vars.py with {} {}: {}", interpreter, output->exit.text(), output->text)};
+  }
+  return parse_defaults(read_answer(answer));
+}
+
 }  // namespace
 
 ScriptDefaults parse_defaults(const std::string& json) {
@@ -82,24 +92,18 @@ kj::Promise<ScriptDefaults> ScriptDefaultsReader::read(std::string interpreter, 
         }
         return run_program(launcher_, loop_.timer(), request);
       })
-      .then([this, key, source, answer, interpreter](base::Result<ProgramOutput>&& output) {
-        ScriptDefaults defaults;
-        bool settled = false;  // the same bytes would give the same answer again
-        if (!output.is_ok()) {
-          defaults.problem = output.status().message();
-        } else if (output->timed_out) {
-          defaults.problem = "reduce_vars.py did not come to an end within 30 s";
-        } else if (!output->exit.clean()) {
-          defaults.problem = fmt::format("reading reduce_vars.py with {} {}: {}", interpreter, output->exit.text(), output->text);
-        } else {
-          defaults = parse_defaults(read_answer(answer));
-          settled = defaults.problem.empty();
-        }
-        std::error_code error;
-        std::filesystem::remove(source, error);
-        std::filesystem::remove(answer, error);
-        if (settled) known_.emplace(key, defaults);
-        return defaults;
+      .then([this, source, answer, interpreter](base::Result<ProgramOutput>&& output) {
+        return loop_.on_pool([output = std::move(output), source, answer, interpreter] {
+          ScriptDefaults defaults = defaults_from(output, interpreter, answer);
+          std::error_code error;
+          std::filesystem::remove(source, error);
+          std::filesystem::remove(answer, error);
+          return defaults;
+        });
+      })
+      .then([this, key](ScriptDefaults&& defaults) {
+        if (defaults.problem.empty()) known_.emplace(key, defaults);  // the same bytes would give the same answer again
+        return kj::mv(defaults);
       });
 }
 

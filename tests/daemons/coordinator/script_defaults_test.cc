@@ -3,10 +3,50 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "base/program.h"
 #include "ledger/canonical.h"
 #include "schema/document.capnp.h"
+#include "tests/support/temporary_folder.h"
 
 namespace {
+
+/// With the real script runner in real processes.
+class ScriptDefaultsReaderTest : public testing::Test {
+ protected:
+  daemons::ScriptDefaults read(const std::string& text, const std::string& interpreter = "/usr/bin/python3") {
+    return loop.wait(reader.read(interpreter, folder / "scripts/reduce.py", {"reduce_vars.py", text, base::sha256(text)}));
+  }
+  support::TemporaryFolder folder;
+  rpc::Loop loop;
+  std::unique_ptr<daemons::ProcessLauncher> launcher = daemons::make_process_launcher(loop);
+  daemons::ScriptDefaultsReader reader{loop, *launcher, base::shared_file("run_script.py"), folder / "scratch"};
+};
+
+TEST_F(ScriptDefaultsReaderTest, VariablesAreReadAndNoFileIsLeft) {
+  std::string large(5u << 20, 'x');
+  auto defaults = read("standard_vars = {'mon': 1, 'large': 'x' * " + std::to_string(large.size()) + "}\n");
+  ASSERT_EQ(defaults.problem, "");
+  ledger::Row<schema::VariableSet> set(defaults.document);
+  ASSERT_EQ(set.get().getVariables().size(), 2u);
+  EXPECT_EQ(std::string(set.get().getVariables()[0].getValue().cStr()), '"' + large + '"');
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "scratch"));
+}
+
+TEST_F(ScriptDefaultsReaderTest, TroubleNamesFileAndLineAndIsNotKept) {
+  auto defaults = read("import beside\nstandard_vars = {'mon': beside.mon}\n");
+  EXPECT_THAT(defaults.problem, testing::HasSubstr("reduce_vars.py, line 1: ModuleNotFoundError"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "scratch"));
+  std::filesystem::create_directory(folder / "scripts");
+  folder.write("scripts/beside.py", "mon = 3\n");
+  EXPECT_EQ(read("import beside\nstandard_vars = {'mon': beside.mon}\n").problem, "");
+}
+
+TEST_F(ScriptDefaultsReaderTest, InterpreterThatIsNotThereIsNamed) {
+  EXPECT_THAT(read("", "/no/such/python").problem, testing::HasSubstr("/no/such/python: could not be started"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "scratch"));
+}
 
 TEST(ScriptDefaultsTest, TypesAreKeptApartAndSorted) {
   auto defaults = daemons::parse_defaults(R"({"variables": [
