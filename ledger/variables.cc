@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/experiment.h"
 #include "ledger/canonical.h"
 #include "ledger/keys.h"
 
@@ -62,7 +63,7 @@ std::optional<Rank> rank(schema::VariableRule::Reader rule, std::string_view exp
   switch (scope.which()) {
     case schema::Scope::DEFAULT: return Rank(Rule::DEFAULT_SCOPE, 0, 0, rule.getSeq());
     case schema::Scope::EXPERIMENT:
-      if (experiment.empty() || view(scope.getExperiment()) != experiment) return std::nullopt;
+      if (!base::names_experiment(experiment) || view(scope.getExperiment()) != experiment) return std::nullopt;
       return Rank(Rule::EXPERIMENT, 0, 0, rule.getSeq());
     case schema::Scope::FROM_RUN: {
       uint64_t last = scope.getToRun() == 0 ? UINT64_MAX : scope.getToRun();

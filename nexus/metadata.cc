@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/experiment.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "nexus/times.h"
@@ -57,6 +58,12 @@ haddr_t address_of(hid_t object) {
   return H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0 ? HADDR_UNDEF : info.addr;
 }
 
+/// It says something, and that names no experiment.
+bool is_no_experiment(const Value& value) {
+  if (value.kind == Value::Kind::kInteger || value.kind == Value::Kind::kReal) return !base::names_experiment(value.stored);
+  return value.kind == Value::Kind::kText && !base::names_experiment(trimmed(value.text));
+}
+
 std::string sentence_about(const Value& value, std::string_view rest) { return fmt::format("{} {}", value.path, rest); }
 
 /// Reads the fields of one entry into a RunMetadata.
@@ -70,8 +77,7 @@ class MetadataReader {
     run_.setEntryCount(entry_.count);
     text_field(first_told({"definition"}), kFieldTextBytes, run_.initDefinition());
     run_number();
-    text_field(first_told({"experiment_identifier", "proposal_id", "proposal_identifier", "proposal_number", "proposal"}),
-               kFieldTextBytes, run_.initExperiment());
+    experiment();
     text_field(first_told({"title"}), kTitleTextBytes, run_.initTitle());
     instrument();
     time_field("start_time", run_.initStartTime());
@@ -89,13 +95,13 @@ class MetadataReader {
  private:
   Value field(std::string_view name) const { return fields_.read(entry_.group, entry_.path, name); }
 
-  /// The first of `names` that says something; if none does, the first that is there at all.
-  Value first_told(std::initializer_list<std::string_view> names) const {
+  /// The first of `names` that says something, other than what `says_nothing` knows; if none does, the first that is there at all.
+  Value first_told(std::initializer_list<std::string_view> names, bool (*says_nothing)(const Value&) = nullptr) const {
     Value first;
     for (std::string_view name : names) {
       Value value = field(name);
-      bool blank = value.kind == Value::Kind::kText && trimmed(value.text).empty();
-      if (value.kind != Value::Kind::kAbsent && !blank) return value;
+      bool nothing = (value.kind == Value::Kind::kText && trimmed(value.text).empty()) || (says_nothing != nullptr && says_nothing(value));
+      if (value.kind != Value::Kind::kAbsent && !nothing) return value;
       if (first.kind == Value::Kind::kAbsent) first = std::move(value);
     }
     return first;
@@ -130,6 +136,15 @@ class MetadataReader {
     if (value.kind == Value::Kind::kInteger || value.kind == Value::Kind::kReal) text = value.stored;
     into.setKnown(!text.empty());
     into.setValue(text);
+  }
+
+  void experiment() {
+    Value value = first_told({"experiment_identifier", "proposal_id", "proposal_identifier", "proposal_number", "proposal"}, is_no_experiment);
+    auto into = run_.initExperiment();
+    text_field(value, kFieldTextBytes, into);
+    if (into.getKnown() && is_no_experiment(value)) {
+      problems_.add(sentence_about(value, fmt::format("is {}, which names no experiment", into.getValue().cStr())));
+    }
   }
 
   void run_number() {

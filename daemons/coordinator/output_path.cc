@@ -1,5 +1,7 @@
 #include "daemons/coordinator/output_path.h"
 
+#include "base/experiment.h"
+
 namespace daemons {
 namespace {
 
@@ -25,7 +27,7 @@ void replace_all(std::string& text, std::string_view field, std::string_view val
 std::string output_directory(std::string_view pattern, std::string_view instrument, std::string_view experiment, uint64_t run_number) {
   std::string path(pattern);
   replace_all(path, "{instrument}", path_component(instrument));
-  replace_all(path, "{experiment}", path_component(experiment));
+  replace_all(path, "{experiment}", path_component(base::names_experiment(experiment) ? experiment : ""));
   replace_all(path, "{run}", std::to_string(run_number));
   return path;
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/experiment.h"
 #include "base/text.h"
 
 namespace ledger {
@@ -208,6 +209,10 @@ Status check_scope(schema::Scope::Reader scope) {
     size_t size = scope.getExperiment().size();
     if (size == 0 || size > kMaxExperimentBytes)
       return invalid(fmt::format("an experiment's name has 1 to {} bytes, this one {}", kMaxExperimentBytes, size));
+    if (!base::names_experiment(view(scope.getExperiment()))) {
+      return invalid(fmt::format("{} names no experiment, it stands in files of runs without one: use --default or --from-run",
+                                 view(scope.getExperiment())));
+    }
   }
   if (!scope.isFromRun() && scope.getToRun() != 0) return invalid("a last run only goes with a first one: use --from-run as well");
   if (scope.isFromRun() && scope.getFromRun() == 0) return invalid("run numbers begin at 1: use --default for every run");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/experiment.h"
 #include "ledger/views/edit.h"
 #include "ledger/views/runs.h"
 
@@ -55,6 +56,7 @@ void fold_run(schema::Event::Reader event, schema::RunDetected::Reader detected,
   std::string_view instrument = view(detected.getRun().getInstrument());
   std::string run = run_key(instrument, detected.getRun().getRunNumber());
   std::string experiment(experiment_of(detected.getMetadata()));
+  if (!base::names_experiment(experiment)) experiment.clear();
   auto before = rows.get(ViewId::kExperiments, ExperimentsView::experiment_key(run));
   if (before && *before == experiment) {
     RowEdit<schema::ExperimentRow> row(rows, ViewId::kExperiments, ExperimentsView::row_key(experiment));

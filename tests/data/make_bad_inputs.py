@@ -153,6 +153,16 @@ def texts(folder):
     folder.replaced("title_utf8.nxs", "title", "Größe 中文")
     folder.replaced("experiment_path.nxs", "experiment_identifier", text("../../../../etc/cron.d"))
     folder.replaced("experiment_blank.nxs", "experiment_identifier", text(" "))
+    none = (("minus", text("-1")), ("zero", text("0 ")), ("number", np.array([-1], dtype="i4")), ("zeros", text("0000000")))
+    for name, value in none + (("like", text("-1x")),):
+        folder.replaced("experiment_%s.nxs" % name, "experiment_identifier", value)
+
+    def proposal_elsewhere(_, entry):
+        del entry["experiment_identifier"]
+        entry["experiment_identifier"] = text("0")
+        entry["proposal_id"] = text("2010001")
+
+    folder.file("experiment_elsewhere.nxs", proposal_elsewhere)
     folder.replaced("title_template.nxs", "title", text('a/b\nc"; $(id) {{7*7}} <script>'))
 
 

@@ -139,6 +139,20 @@ TEST_F(BadInputsTest, TextsAreKeptOrReplacedVisibly) {  // recipes 9, 10
   EXPECT_EQ(std::string(report("experiment_blank.nxs").run().getExperiment().getRaw().cStr()), " ");
 }
 
+TEST_F(BadInputsTest, NumberThatNamesNoExperimentIsKeptAndSaid) {
+  auto experiment = [](std::string_view name) { return std::string(report(name).run().getExperiment().getValue().cStr()); };
+  for (std::string_view name : {"minus", "zero", "number", "zeros"}) {
+    EXPECT_TRUE(report("experiment_" + std::string(name) + ".nxs").has_problem("which names no experiment")) << name;
+  }
+  EXPECT_EQ(experiment("experiment_minus.nxs"), "-1");
+  EXPECT_EQ(experiment("experiment_number.nxs"), "-1");
+  EXPECT_EQ(experiment("experiment_zero.nxs"), "0");
+  EXPECT_EQ(experiment("experiment_elsewhere.nxs"), "2010001") << "the next field that says something";
+  EXPECT_TRUE(report("experiment_elsewhere.nxs").problems().empty());
+  EXPECT_TRUE(report("experiment_like.nxs").problems().empty());
+  EXPECT_TRUE(report("experiment_blank.nxs").problems().empty());
+}
+
 TEST_F(BadInputsTest, LongTitleIsCutAndSaid) {
   Report found = report("title_50mb.nxs");
   ASSERT_EQ(found.outcome(), "run");

@@ -169,6 +169,7 @@ TEST_F(RealFilesTest, WhatIsOddIsSaid) {
   EXPECT_TRUE(report("DLS/Therm_6_2.nxs").has_problem("1 virtual dataset"));
   EXPECT_TRUE(report("ESS-SINQ/poldi2014n019874.hdf").has_problem("end_time is an array of shape [2]"));
   EXPECT_EQ(std::string(report("ESS-SINQ/poldi2014n019874.hdf").run().getEndTime().getRaw().cStr()), "[1319617013, -1075840652]");
+  EXPECT_TRUE(report("ISIS/SANS2D00022048.nxs").has_problem("experiment_identifier is -1, which names no experiment"));
   EXPECT_TRUE(report("ISIS/ENGINX00241391.nxs").problems().empty());
 }
 

@@ -18,6 +18,12 @@ TEST(OutputPathTest, ExperimentFromAFileNeverLeavesItsComponent) {
 
 TEST(OutputPathTest, UnknownExperimentSaysSo) { EXPECT_EQ(daemons::output_directory("/o/{experiment}/{run}", "MARI", "", 7), "/o/unknown/7"); }
 
+TEST(OutputPathTest, NumberThatNamesNoExperimentIsNoFolder) {
+  // Runs without a proposal, of different people, had one folder "RB-1".
+  EXPECT_EQ(daemons::output_directory(kPattern, "MARI", "-1", 7), "/site/MARI/RBunknown/7/run-version-{version}");
+  EXPECT_EQ(daemons::output_directory(kPattern, "MARI", "0", 7), "/site/MARI/RBunknown/7/run-version-{version}");
+}
+
 TEST(OutputPathTest, FieldsInsideValuesAreNotFilledAgain) {
   EXPECT_EQ(daemons::output_directory("/o/{experiment}/{run}", "MARI", "{run}", 7), "/o/_run_/7");
 }

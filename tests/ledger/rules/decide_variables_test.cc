@@ -71,6 +71,8 @@ TEST_F(DecideVariablesTest, ScopeMustMakeSense) {
   EXPECT_TRUE(refused(story.set({{"mon", "3"}}, backwards), Code::kInvalidArgument, "smaller number first"));
   EXPECT_TRUE(
       refused(story.set({{"mon", "3"}}, [](auto scope) { scope.setExperiment(""); }), Code::kInvalidArgument, "experiment"));
+  EXPECT_TRUE(
+      refused(story.set({{"mon", "3"}}, [](auto scope) { scope.setExperiment("-1"); }), Code::kInvalidArgument, "-1 names no experiment"));
   EXPECT_TRUE(refused(story.set({{"mon", "3"}}, [](auto scope) { scope.setToRun(3); }), Code::kInvalidArgument, "--from-run"));
 }
 

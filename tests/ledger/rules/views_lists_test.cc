@@ -132,5 +132,14 @@ TEST_F(ViewsListsTest, FilesOfAnInstrumentComeOnPages) {
   EXPECT_EQ(ledger::list_files(story.rows(), "MAR", 100).rows.size(), 1u);
 }
 
+TEST_F(ViewsListsTest, RunsWithoutAProposalAreNoExperiment) {
+  // "-1" was an experiment of everybody's runs.
+  story.detect(11, "f", {}, "-1");
+  EXPECT_FALSE(ledger::find_experiment(story.rows(), "-1"));
+  story.detect(10, "rewritten", {}, "0");
+  EXPECT_FALSE(ledger::find_experiment(story.rows(), "0"));
+  EXPECT_FALSE(ledger::find_experiment(story.rows(), "E2"));
+}
+
 }  // namespace
 }  // namespace rules_test
