@@ -61,6 +61,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     return request.send()
         .then([this](auto&& response) {
           port_ = response.getPort();
+          submitter_.emplace(loop_.timer(), *port_);
           runs_ = session_.runsRequest().send().getRuns();
           operator_ = session_.operatorRequest().send().getOperator();
           return port_->positionRequest().send();
@@ -138,7 +139,9 @@ class Coordinator::Impl final : public kj::Refcounted {
     skipped.getReason().setCode("internal_fault");
     skipped.getReason().setText(fmt::format("{}: no job was made, by a fault of coordinatord ({}); `runledger rerun {}` asks again", name_of(run),
                                             problem.getDescription().cStr(), name_of(run)));
-    return submit(loop_, *port_, kj::mv(command)).ignoreResult();
+    return submitter_->submit(kj::mv(command)).then([seq = event.getSeq()](CommandAnswer&& answer) {
+      if (!answer.status.is_ok()) spdlog::error("event {}: its run could not be told so: {}", seq, answer.status.message());
+    });
   }
 
   kj::Promise<void> handle(schema::Event::Reader event) {
@@ -287,7 +290,7 @@ class Coordinator::Impl final : public kj::Refcounted {
       }
       script.setProblem(read.problem);
       command.attach(blobs);
-      return submit(loop_, *port_, kj::mv(command)).then([this, plan, name, contract](CommandAnswer&& answer) -> kj::Promise<void> {
+      return submitter_->submit(kj::mv(command)).then([this, plan, name, contract](CommandAnswer&& answer) -> kj::Promise<void> {
         if (answer.status.is_ok()) return kj::READY_NOW;
         return register_without_variables(plan, name, contract, answer.status.message());
       });
@@ -305,7 +308,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     script.setSha256(hash_data(plan.script_sha256));
     write_siblings(plan, script.initSiblings(plan.siblings.size()));
     script.setProblem(problem);
-    return submit(loop_, *port_, kj::mv(command)).then([name](CommandAnswer&& answer) {
+    return submitter_->submit(kj::mv(command)).then([name](CommandAnswer&& answer) {
       if (!answer.status.is_ok()) spdlog::warn("{}: the script could not be put on record: {}", name, answer.status.message());
     });
   }
@@ -379,7 +382,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     job.getReason().setCode(plan.reason_code);
     job.getReason().setText(plan.reason_text);
     job.setExperiment(run.getExperiment());
-    return submit(loop_, *port_, kj::mv(command)).then([this, plan = std::move(plan), key = owned(run.getRun())](CommandAnswer&& answer) mutable
+    return submitter_->submit(kj::mv(command)).then([this, plan = std::move(plan), key = owned(run.getRun())](CommandAnswer&& answer) mutable
                                                         -> kj::Promise<void> {
       if (answer.status.is_ok()) return kj::READY_NOW;
       return skip(key->getRoot<schema::RunKey>().asReader(), plan, "not_queued",
@@ -401,7 +404,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     skipped.setRun(run);
     skipped.getReason().setCode(std::string(code));
     skipped.getReason().setText(fmt::format("{}: {}", plan.run_name, text));
-    return submit(loop_, *port_, kj::mv(command)).then([text](CommandAnswer&& answer) {
+    return submitter_->submit(kj::mv(command)).then([text](CommandAnswer&& answer) {
       if (!answer.status.is_ok()) spdlog::warn("{} ({})", text, answer.status.message());
     });
   }
@@ -480,7 +483,7 @@ class Coordinator::Impl final : public kj::Refcounted {
       lost.setFence(attempt.getFence());
       lost.getReason().setCode("worker_silent");
       lost.getReason().setText(fmt::format("worker {} gave no sign of life for {} s; its lease has ended", worker, silent_ns / 1'000'000'000));
-      return submit(loop_, *port_, kj::mv(command)).then([job](CommandAnswer&& answer) {
+      return submitter_->submit(kj::mv(command)).then([job](CommandAnswer&& answer) {
         if (!answer.status.is_ok()) spdlog::info("job {}: {}", job, answer.status.message());
       });
     });
@@ -491,6 +494,7 @@ class Coordinator::Impl final : public kj::Refcounted {
   Settings settings_;
   ScriptDefaultsReader defaults_;
   std::optional<schema::DaemonPort::Client> port_;
+  std::optional<Submitter> submitter_;
   std::optional<schema::Runs::Client> runs_;
   std::optional<schema::Operator::Client> operator_;
   std::optional<schema::Subscription::Client> subscription_;

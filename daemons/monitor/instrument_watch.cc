@@ -213,8 +213,8 @@ void InstrumentWatch::examined(const Examination& examination, kj::Own<capnp::Me
   }
   std::string known = base::to_utf8(path);
   const Record& before = records_[known];
-  auto command = kj::heap<capnp::MallocMessageBuilder>();
-  auto root = command->initRoot<schema::Command>();
+  Command command;
+  auto root = command.get();
   describe(report, instrument_.name, examination, before.seq, root);
   Record record{.seq = before.seq, .run_number = examination.run_number, .sha256 = bytes_of(report.getFile().getSha256()), .refused = true};
   if (root.getBody().isDetectRun()) {
@@ -233,8 +233,8 @@ void InstrumentWatch::examined(const Examination& examination, kj::Own<capnp::Me
 
 void InstrumentWatch::refuse_given_up() {
   while (auto file = candidates_.take_given_up()) {
-    auto command = kj::heap<capnp::MallocMessageBuilder>();
-    describe(*file, instrument_.name, command->initRoot<schema::Command>());
+    Command command;
+    describe(*file, instrument_.name, command.get());
     Record record{.seq = records_[base::to_utf8(file->path)].seq, .run_number = file->run_number, .sha256 = {}, .refused = true};
     submit(kj::mv(command), file->path, std::move(record));
   }
@@ -242,27 +242,27 @@ void InstrumentWatch::refuse_given_up() {
 
 // ---- telling ----
 
-void InstrumentWatch::submit(kj::Own<capnp::MallocMessageBuilder> command, const std::string& path, Record record) {
-  auto body = command->getRoot<schema::Command>().getBody();
+void InstrumentWatch::submit(Command command, const std::string& path, Record record) {
+  auto body = command.body();
   if (body.isDetectRun()) {
     spdlog::info("monitor: {} {} found: {}", instrument_.name, record.run_number, shown(path));
   } else {
     spdlog::info("monitor: {}", base::printable(body.getRefuseFile().getReason().getText().cStr()));
   }
-  tasks_.add(services_.submitter.submit(kj::mv(command)).then([this, path, record = std::move(record)](Submission submission) mutable {
-    answered(path, std::move(record), submission);
+  tasks_.add(services_.submitter.submit(kj::mv(command)).then([this, path, record = std::move(record)](CommandAnswer answer) mutable {
+    answered(path, std::move(record), answer);
   }));
 }
 
-void InstrumentWatch::answered(const std::string& path, Record record, const Submission& submission) {
-  bool taken = submission.status.is_ok();
+void InstrumentWatch::answered(const std::string& path, Record record, const CommandAnswer& answer) {
+  bool taken = answer.status.is_ok();
   if (taken) {
-    if (submission.last_event != 0) record.seq = submission.last_event;
+    if (!answer.events.empty()) record.seq = answer.events.back();
     candidates_.concluded(path, record.refused, now());
     records_[base::to_utf8(path)] = std::move(record);
   } else {
     spdlog::warn("monitor: {} {} not recorded: {}; left until it changes", instrument_.name, shown(path),
-                 base::printable(submission.status.message()));
+                 base::printable(answer.status.message()));
     candidates_.concluded(path, true, now());
   }
   attend();

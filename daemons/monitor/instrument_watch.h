@@ -80,8 +80,8 @@ class InstrumentWatch final : private FolderWatch::Listener, private kj::TaskSet
   kj::Promise<void> examine(Examination examination);
   void examined(const Examination& examination, kj::Own<capnp::MessageReader> message, const Look& after);
   void refuse_given_up();
-  void submit(kj::Own<capnp::MallocMessageBuilder> command, const std::string& path, Record record);
-  void answered(const std::string& path, Record record, const Submission& submission);
+  void submit(Command command, const std::string& path, Record record);
+  void answered(const std::string& path, Record record, const CommandAnswer& answer);
   std::string root_of(const std::string& path) const;
   Moment now() const;
   void attend();

@@ -100,7 +100,6 @@ kj::Promise<void> Monitor::Impl::run() {
   fail = kj::mv(pair.fulfiller);
   KJ_IF_MAYBE (answer, granted) tasks.add(kj::mv(*answer));
   granted = nullptr;
-  tasks.add(submitter.broken());
   tasks.add(subscribe().then([this] { refresh_soon(); }));
   tasks.add(signs_of_life.run());
   return kj::mv(pair.promise);

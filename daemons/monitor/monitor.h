@@ -12,7 +12,7 @@
 #include "daemons/monitor/candidates.h"
 #include "daemons/monitor/folder_watch.h"
 #include "daemons/monitor/raw_file_reader.h"
-#include "daemons/monitor/submitter.h"
+#include "daemons/port.h"
 #include "schema/api.capnp.h"
 
 namespace rpc {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "daemons/worker/reporter.h"
+#include "rpc/loop.h"
 
 namespace daemons {
 

@@ -107,11 +107,11 @@ kj::Promise<Status> Reporter::published(uint64_t job, uint16_t attempt, uint64_t
   body.setJob(job);
   body.setAttempt(attempt);
   body.setFence(fence);
-  return submit(loop_, port_, kj::mv(command)).then([](CommandAnswer answer) { return answer.status; });
+  return submit(kj::mv(command)).then([](CommandAnswer answer) { return answer.status; });
 }
 
 kj::Promise<Result<bool>> Reporter::send(Command command, uint64_t job, uint64_t fence, Outcome wanted) {
-  return submit(loop_, port_, kj::mv(command)).then([this, job, fence, wanted](CommandAnswer answer) -> kj::Promise<Result<bool>> {
+  return submit(kj::mv(command)).then([this, job, fence, wanted](CommandAnswer answer) -> kj::Promise<Result<bool>> {
     if (answer.status.code() == Code::kNotFound || answer.status.code() == Code::kConflict) return Result<bool>(false);
     if (!answer.status.is_ok()) return Result<bool>(answer.status);
     // A late result is taken too, but only into the record: what counts is how the attempt stands now.

@@ -8,7 +8,6 @@
 #include "daemons/port.h"
 #include "daemons/worker/output_folder.h"
 #include "daemons/worker/plan.h"
-#include "rpc/loop.h"
 
 namespace daemons {
 
@@ -22,12 +21,12 @@ struct ReportedOutputs {
   static ReportedOutputs of(const OutputListing& listing, const std::string& directory);
 };
 
-/// Owns:    nothing but the capability. Borrows the loop.
+/// Owns:    the capability, and commands on their way. Borrows the timer.
 /// Threads: loop thread.
 /// Errors:  promises reject when the connection breaks; what the ledger refuses is a Status.
 class Reporter {
  public:
-  Reporter(rpc::Loop& loop, schema::DaemonPort::Client port) : loop_(loop), port_(kj::mv(port)) {}
+  Reporter(kj::Timer& timer, schema::DaemonPort::Client port) : port_(port), submitter_(timer, kj::mv(port)) {}
 
   /// True: the ledger took it and the attempt is ours to publish. False: somebody else owns the job by now.
   kj::Promise<base::Result<bool>> succeeded(const AttemptPlan& plan, const ReportedOutputs& outputs, const std::string& message,
@@ -40,13 +39,14 @@ class Reporter {
 
   /// How the ledger sees an attempt; kNotFound when it has no such attempt.
   kj::Promise<base::Result<schema::AttemptRow::Outcome>> standing(uint64_t job, uint64_t fence);
+  kj::Promise<CommandAnswer> submit(Command command) { return submitter_.submit(std::move(command)); }
   schema::DaemonPort::Client port() { return port_; }
 
  private:
   kj::Promise<base::Result<bool>> send(Command command, uint64_t job, uint64_t fence, schema::AttemptRow::Outcome wanted);
 
-  rpc::Loop& loop_;
   schema::DaemonPort::Client port_;
+  Submitter submitter_;
 };
 
 }  // namespace daemons

@@ -209,7 +209,7 @@ kj::Promise<void> Worker::Impl::open_port() {
   return request.send().then([this, runs](auto&& response) mutable {
     Status status = status_of(response.getRefusal());
     if (!status.is_ok()) give_up(status.in("worker " + settings_.name));
-    auto& reporter = reporter_.emplace(loop_, response.getPort());
+    auto& reporter = reporter_.emplace(loop_.timer(), response.getPort());
     context_.emplace(
         AttemptContext{loop_, launcher_, runs, reporter, settings_.scratch, settings_.supervisor, run_script_,
                        environments_});
@@ -261,7 +261,7 @@ kj::Promise<void> Worker::Impl::join() {
   body.setHost(settings_.host);
   body.setProcessId(static_cast<uint32_t>(getpid()));
   body.setSlots(settings_.slots);
-  return submit(loop_, KJ_ASSERT_NONNULL(reporter_).port(), kj::mv(command)).then([this](CommandAnswer answer) {
+  return KJ_ASSERT_NONNULL(reporter_).submit(kj::mv(command)).then([this](CommandAnswer answer) {
     if (!answer.status.is_ok()) give_up(answer.status.in("worker " + settings_.name));
     joined_ = true;
     spdlog::info("{} joined with {}", settings_.name, base::counted(settings_.slots, "slot"));
@@ -470,7 +470,7 @@ kj::Promise<void> Worker::Impl::leave() {
   body.setWorker(settings_.name);
   body.getReason().setCode("worker_stopped");
   body.getReason().setText(fmt::format("worker {} was asked to end", settings_.name));
-  return submit(loop_, KJ_ASSERT_NONNULL(reporter_).port(), kj::mv(command)).then([this](CommandAnswer answer) {
+  return KJ_ASSERT_NONNULL(reporter_).submit(kj::mv(command)).then([this](CommandAnswer answer) {
     if (!answer.status.is_ok()) spdlog::warn("{}: leaving: {}", settings_.name, answer.status.message());
   });
 }
