@@ -15,7 +15,7 @@
 
 #include "base/sha256.h"
 #include "base/status.h"
-#include "ledger/merkle.h"
+#include "ledger/proof/merkle.h"
 
 namespace ledger {
 

@@ -4,7 +4,7 @@
 #include <capnp/message.h>
 
 #include "base/status.h"
-#include "ledger/merkle.h"
+#include "ledger/proof/merkle.h"
 #include "ledger/store.h"
 
 namespace ledger {

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "ledger/limits.h"
-#include "ledger/merkle.h"
+#include "ledger/proof/merkle.h"
 #include "ledger/subjects.h"
 #include "tests/ledger/ledger_fixture.h"
 
