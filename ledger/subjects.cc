@@ -37,6 +37,10 @@ class Collector {
   }
   void about_job(uint64_t job) { about_linked(job_subject(job)); }
   void about_instrument(std::string_view instrument) { about(instrument_subject(instrument)); }
+  void about_settings(capnp::Text::Reader instrument) {
+    about_instrument(view(instrument));
+    about(settings_subject(view(instrument)));
+  }
   void about_worker(capnp::Text::Reader worker) { about(worker_subject(view(worker))); }
   void about_scope(schema::Scope::Reader scope) {
     if (scope.isExperiment()) about(experiment_subject(view(scope.getExperiment())));
@@ -86,8 +90,10 @@ std::string job_subject(uint64_t job) {
   return key;
 }
 std::string instrument_subject(std::string_view instrument) { return text_subject('i', instrument); }
+std::string settings_subject(std::string_view instrument) { return text_subject('s', instrument); }
 std::string experiment_subject(std::string_view experiment) { return text_subject('e', experiment); }
 std::string worker_subject(std::string_view worker) { return text_subject('w', worker); }
+std::string ledger_subject() { return "l"; }
 std::string actor_subject(std::string_view actor) { return text_subject('a', actor); }
 
 Subjects subjects_of(schema::Event::Reader event,
@@ -102,23 +108,23 @@ Subjects subjects_of(schema::Event::Reader event,
     case Body::UNSET:
       break;
     case Body::INSTRUMENT_CONFIGURED:
-      collect.about_instrument(view(body.getInstrumentConfigured().getInstrument()));
+      collect.about_settings(body.getInstrumentConfigured().getInstrument());
       break;
     case Body::INSTRUMENT_PAUSED:
-      collect.about_instrument(view(body.getInstrumentPaused().getInstrument()));
+      collect.about_settings(body.getInstrumentPaused().getInstrument());
       break;
     case Body::INSTRUMENT_RESUMED:
-      collect.about_instrument(view(body.getInstrumentResumed().getInstrument()));
+      collect.about_settings(body.getInstrumentResumed().getInstrument());
       break;
     case Body::SCRIPT_REGISTERED:
-      collect.about_instrument(view(body.getScriptRegistered().getInstrument()));
+      collect.about_settings(body.getScriptRegistered().getInstrument());
       break;
     case Body::VARIABLES_SET:
-      collect.about_instrument(view(body.getVariablesSet().getInstrument()));
+      collect.about_settings(body.getVariablesSet().getInstrument());
       collect.about_scope(body.getVariablesSet().getScope());
       break;
     case Body::VARIABLES_CLEARED:
-      collect.about_instrument(view(body.getVariablesCleared().getInstrument()));
+      collect.about_settings(body.getVariablesCleared().getInstrument());
       collect.about_scope(body.getVariablesCleared().getScope());
       break;
     case Body::RUN_DETECTED:
@@ -186,6 +192,11 @@ Subjects subjects_of(schema::Event::Reader event,
       break;
     case Body::WORKER_LEFT:
       collect.about_worker(body.getWorkerLeft().getWorker());
+      break;
+    case Body::LOSS_ACCEPTED:
+    case Body::BLOBS_ERASED:
+    case Body::COMMANDS_FORGOTTEN:
+      collect.about(ledger_subject());
       break;
   }
   std::sort(subjects.keys.begin(), subjects.keys.end());

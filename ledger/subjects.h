@@ -15,9 +15,12 @@ namespace ledger {
 std::string run_subject(std::string_view instrument, uint64_t run_number);
 std::string job_subject(uint64_t job);
 std::string instrument_subject(std::string_view instrument);
+/// Configuration, pauses, scripts and variables of an instrument: what decides how its runs are reduced.
+std::string settings_subject(std::string_view instrument);
 std::string experiment_subject(std::string_view experiment);
 std::string worker_subject(std::string_view worker);
 std::string actor_subject(std::string_view actor);
+std::string ledger_subject();  // the ledger itself: losses accepted, bytes erased, records forgotten
 
 /// Whatever is about a job is also about its runs, instrument and experiment, and whatever is about a run also about its
 /// experiment. The event that makes the job (or finds the experiment) leaves that as a link for the events that follow.

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <optional>
 
 #include "base/text.h"
 #include "ledger/event_bytes.h"
 #include "ledger/keys.h"
 #include "ledger/log_state.h"
+#include "ledger/memory_rows.h"
 #include "ledger/overlay.h"
 
 namespace ledger {
@@ -46,44 +46,15 @@ base::Status each_event(const Cut& cut, uint64_t from, uint64_t to, const VisitE
   return {};
 }
 
-/// Rows of one view in memory, each with the event that wrote it last.
-class MemoryRows final : public Rows {
- public:
-  struct Row {
-    std::optional<std::string> bytes;
-    uint64_t seq;
-  };
-  explicit MemoryRows(const Cut& cut) : cut_(cut) {}
-  void at(uint64_t seq) { seq_ = seq; }
-  const std::map<std::string, Row, std::less<>>& rows() const { return rows_; }
-
-  std::optional<std::string> get(ViewId, std::string_view key) const override {
-    const auto row = rows_.find(key);
-    return row == rows_.end() ? std::nullopt : row->second.bytes;
-  }
-  void scan(ViewId, std::string_view from, const Visit& visit) const override {
-    for (auto row = rows_.lower_bound(from); row != rows_.end(); ++row) {
-      if (row->second.bytes && !visit(row->first, *row->second.bytes)) return;
-    }
-  }
-  bool has_blob(std::string_view sha256) const override { return blob(sha256).has_value(); }
-  std::optional<std::string> blob(std::string_view sha256) const override {
+MemoryRows::ReadBlob blobs_of(const Cut& cut) {
+  return [&cut](std::string_view sha256) -> std::optional<std::string> {
     std::string bytes;
-    const auto found = cut_.get(Table::kBlobs, sha256, bytes);
+    const auto found = cut.get(Table::kBlobs, sha256, bytes);
     if (!found.is_ok()) throw StoreFault{found.status()};
     if (!*found) return std::nullopt;
     return bytes;
-  }
-  void put(ViewId, std::string_view key, std::string_view row) override { rows_[std::string(key)] = {std::string(row), seq_}; }
-  void erase(ViewId, std::string_view key) override {
-    if (const auto row = rows_.find(key); row != rows_.end()) row->second = {std::nullopt, seq_};
-  }
-
- private:
-  const Cut& cut_;
-  std::map<std::string, Row, std::less<>> rows_;
-  uint64_t seq_ = 0;
-};
+  };
+}
 
 std::string differs(const View& view, std::string_view key, std::string_view how, std::optional<uint64_t> seq) {
   std::string text = fmt::format("view {}, row {} ({}): {}", view.name(), base::printable(base::to_utf8(key)), base::hex(key), how);
@@ -92,7 +63,7 @@ std::string differs(const View& view, std::string_view key, std::string_view how
 }
 
 base::Status check_view(const Cut& cut, uint64_t head, const View& view) {
-  MemoryRows folded(cut);
+  MemoryRows folded(blobs_of(cut));
   if (head > 0) {
     const base::Status status = each_event(cut, 1, head, [&](uint64_t seq, schema::Event::Reader event) {
       folded.at(seq);
@@ -102,8 +73,8 @@ base::Status check_view(const Cut& cut, uint64_t head, const View& view) {
     if (!status.is_ok()) return status.in(fmt::format("view {}", view.name()));
   }
   std::string difference;
-  auto row = folded.rows().begin();
-  const auto end = folded.rows().end();
+  auto row = folded.table(view.id()).begin();
+  const auto end = folded.table(view.id()).end();
   const auto lacks_stored = [&] {
     for (; row != end && !row->second.bytes; ++row) {
     }
@@ -112,7 +83,7 @@ base::Status check_view(const Cut& cut, uint64_t head, const View& view) {
   const base::Status scanned = cut.scan(view_table(view.id()), {}, {}, [&](std::string_view key, std::string_view bytes) {
     lacks_stored();
     if (row == end || key < row->first) {
-      const auto erased = folded.rows().find(key);
+      const auto erased = folded.table(view.id()).find(key);
       difference = differs(view, key, "is stored, but the log does not lead to it",
                            erased == end ? std::nullopt : std::optional(erased->second.seq));
     } else if (row->first < key) {

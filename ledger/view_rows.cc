@@ -192,6 +192,10 @@ uint64_t waiting_jobs(const RowReader& rows, std::string_view instrument) {
   return read_count(rows, ViewId::kQueue, QueueView::count_key(instrument));
 }
 
+uint64_t last_run(const RowReader& rows, std::string_view instrument) {
+  return read_count(rows, ViewId::kRuns, RunsView::last_run_key(instrument));
+}
+
 StateCounts run_counts(const RowReader& rows, std::string_view instrument) {
   StateCounts counts{};
   for (size_t state = 0; state < kRunStates; ++state) {

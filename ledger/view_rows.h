@@ -67,5 +67,7 @@ uint64_t waiting_jobs(const RowReader& rows, std::string_view instrument);
 
 /// Runs by state, kept by the view; instrument empty = of the facility.
 StateCounts run_counts(const RowReader& rows, std::string_view instrument = {});
+/// Largest run number detected; 0 = none.
+uint64_t last_run(const RowReader& rows, std::string_view instrument);
 
 }  // namespace ledger

@@ -31,6 +31,19 @@ interface Session {
   instrument @2 (name :Text) -> (instrument :Instrument, refusal :Command.Refusal);
   operator @3 () -> (operator :Operator, refusal :Command.Refusal);
   daemon @4 (role :DaemonRole, name :Text) -> (port :DaemonPort, refusal :Command.Refusal);
+  at @5 (moment :Moment) -> (session :Session, seq :UInt64, time :Int64, refusal :Command.Refusal);
+  # A session that reads the ledger as it stood after event `seq`, recorded at `time`, and changes nothing.
+
+  auditor @6 () -> (auditor :Auditor, refusal :Command.Refusal);
+  administrator @7 () -> (administrator :Administrator, refusal :Command.Refusal);
+}
+
+struct Moment {
+  # A point of the log to look back to: after an event, or after the last one recorded at or before a time.
+  union {
+    seq @0 :UInt64;
+    time @1 :Int64;
+  }
 }
 
 enum DaemonRole { monitor @0; coordinator @1; worker @2; }
@@ -117,7 +130,29 @@ interface Instrument {
   setVariables @5 (commandId :Text, change :Event.VariablesSet) -> (answer :Command.Answer);
   clearVariables @6 (commandId :Text, change :Event.VariablesCleared) -> (answer :Command.Answer);
   scripts @7 () -> (scripts :List(Row.ScriptRow), refusal :Command.Refusal);      # Oldest first.
+  blame @8 (name :Text) -> (values :List(VariableHistory), refusal :Command.Refusal);
+  # Every value a variable of that name had, oldest first, with the versions reduced under it.
+  preview @9 (change :Event.VariablesSet) -> (effect :VariablesEffect, refusal :Command.Refusal);
+  # What setVariables would do; nothing is recorded.
 }
+
+struct VariableHistory {
+  rule @0 :Row.VariableRule;        # seq = event that set it; scope and comment as given then. A script's default: seq of its registration.
+  fromScript @1 :Bool;
+  endedSeq @2 :UInt64;     # Event that cleared or replaced it; 0 = it holds.
+  versions @3 :List(RunVersion);    # Reduced with it, oldest first; at most 1000.
+  versionCount @4 :UInt64;
+}
+struct RunVersion { run @0 :Event.RunKey; version @1 :UInt16; job @2 :UInt64; }
+
+struct VariablesEffect {
+  changes @0 :List(ChangedRun);     # Runs of the record that would get another value if they were reduced afresh; at most 1000.
+  changeCount @1 :UInt64;
+  considered @2 :UInt64;   # Runs in the scope.
+  coming @3 :List(Text);   # One sentence for each variable: which coming runs get what.
+  problems @4 :List(Text); # Why setVariables would refuse it; empty = it would not.
+}
+struct ChangedRun { run @0 :Event.RunKey; name @1 :Text; before @2 :Text; after @3 :Text; }   # Values in JSON; empty = none.
 
 interface Operator {
   queue @0 (limit :UInt32, after :Data) -> (waiting :List(Row.QueueRow), next :Data);
@@ -144,4 +179,46 @@ interface DaemonPort {
 struct InterpreterEnvironment {
   interpreter @0 :Text;    # Path as in the instrument's configuration.
   document @1 :Data;       # Environment document bytes, stored with the attempt.
+}
+
+interface Progress { report @0 (what :Text, done :UInt64, total :UInt64) -> (); }   # total 0 = unknown.
+
+interface Auditor {
+  # Proofs. Formats: docs/formats/proofs.md. Nothing here changes what the log says.
+  key @0 () -> (origin :Text, publicKey :Text);
+  checkpoint @1 () -> (note :Text, refusal :Command.Refusal);
+  # Of the newest events, once their stored bytes have been read back; also put into the witness file.
+
+  prove @2 (events :List(UInt64)) -> (checkpoint :Text, proofs :List(EventProof), refusal :Command.Refusal);
+  # At most 1000 events a call.
+  consistency @3 (fromSize :UInt64, toSize :UInt64) -> (path :List(Data), refusal :Command.Refusal);
+  verify @4 (from :UInt64, progress :Progress) -> (report :VerifyReport, refusal :Command.Refusal);
+  # Reads every stored byte again; from 0 or 1 = all, else events from there on, under the checkpoint of the size before.
+  copy @5 (from :UInt64, sink :CopySink) -> (subscription :Subscription, head :UInt64, refusal :Command.Refusal);
+  # Every event from `from` on with the blobs it names, then live ones: for followers and exports.
+}
+
+struct EventProof { event @0 :Data; path @1 :List(Data); }
+
+struct VerifyReport {
+  ok @0 :Bool;
+  events @1 :UInt64;       # Read and found good, from the first.
+  root @2 :Data;           # Over all of them; empty when not ok.
+  firstBad @3 :UInt64;     # 0 = none.
+  findings @4 :List(Text); # What is wrong, one sentence each; at most 100.
+  findingCount @5 :UInt64;
+}
+
+interface CopySink {
+  push @0 (events :List(Data), blobs :List(Data), checkpoint :Text) -> ();
+  # Events in order; blobs they name that were not sent before; a checkpoint that covers them, or empty: more events come first.
+}
+
+interface Administrator {
+  rebuild @0 (views :List(Text), checkOnly :Bool, progress :Progress) -> (findings :List(Text), refusal :Command.Refusal);
+  # Views by name, empty = all. checkOnly compares and names the first event that makes a difference.
+  backup @1 (folder :Text, progress :Progress) -> (events :UInt64, root :Data, refusal :Command.Refusal);
+  # A whole ledger folder, made on the machine of ledgerd; the folder must not be there.
+  eraseBlobs @2 (commandId :Text, blobs :List(Data), reason :Text) -> (answer :Command.Answer);
+  forgetCommands @3 (commandId :Text, upTo :UInt64, reason :Text) -> (answer :Command.Answer);
 }

@@ -37,6 +37,9 @@ struct Command {
     joinWorker @24 :Event.WorkerJoined;
     leaveWorker @25 :Event.WorkerLeft;
     advance @26 :Void;                        # Only the position. Refused: every position comes with a command so far.
+    acceptLoss @27 :Event.LossAccepted;
+    eraseBlobs @28 :Event.BlobsErased;
+    forgetCommands @29 :Event.CommandsForgotten;
   }
 }
 

@@ -48,6 +48,9 @@ struct Event {
     jobCancelled @29 :JobCancelled;
     workerJoined @30 :WorkerJoined;
     workerLeft @31 :WorkerLeft;
+    lossAccepted @32 :LossAccepted;
+    blobsErased @33 :BlobsErased;
+    commandsForgotten @34 :CommandsForgotten;
   }
 }
 
@@ -329,3 +332,27 @@ struct WorkerJoined {
   slots @3 :UInt16;        # Jobs it runs at once.
 }
 struct WorkerLeft { worker @0 :Text; reason @1 :Reason; }
+
+# ---- the ledger itself ----
+
+struct LossAccepted {
+  # Somebody opened a ledger that holds less than it once promised, and accepts that. Appended before anything else.
+  promisedEvents @0 :UInt64;        # As HEAD (or a checkpoint) had it.
+  promisedRoot @1 :Data;
+  keptEvents @2 :UInt64;            # Events that are whole, from 1; this event is the next one.
+  keptRoot @3 :Data;
+  reason @4 :Reason;
+}
+
+struct BlobsErased {
+  # Bytes taken out of the blob store; the events that name them stay, and so do all proofs.
+  blobs @0 :List(ErasedBlob);
+  reason @1 :Reason;
+}
+struct ErasedBlob { sha256 @0 :Data; sizeBytes @1 :UInt64; }
+
+struct CommandsForgotten {
+  # Records of commands (promise P4) older than the stated time are gone: one of their ids, sent again, counts as new.
+  upTo @0 :UInt64;         # Those answered when the log ended at or before this event.
+  reason @1 :Reason;
+}

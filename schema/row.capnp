@@ -45,6 +45,15 @@ struct RunRow {
   fileProblems @17 :UInt32;         # How many of `problems`, from the first, come from reading the file; a revision replaces these.
 }
 
+struct StateCounts {
+  # How the runs of an instrument stood at a moment. One row a moment: one of these for each instrument.
+  instrument @0 :Text;
+  runs @1 :List(UInt64);   # By number of the RunState.
+  lastRun @2 :UInt64;      # Largest run number detected.
+}
+struct RunMoment { instruments @0 :List(StateCounts); }
+struct QueueMoment { jobs @0 :List(UInt64); }   # Jobs that waited, were held or ran, in the order of their ids.
+
 struct AttemptRow {
   number @0 :UInt16;
   fence @1 :UInt64;
@@ -99,8 +108,6 @@ struct InstrumentRow {
   script @5 :Event.ScriptRegistered;        # The latest registered.
   scriptSeq @6 :UInt64;
   configuredSeq @7 :UInt64;
-  lastRun @8 :UInt64;      # Largest run number detected.
-  runs @9 :UInt64;         # Runs in the runs view.
 }
 
 struct ScriptRow {

@@ -123,6 +123,14 @@ std::string plain_text(Body::Reader body) {
                          base::counted(worker.getSlots(), "slot"));
     }
     case Body::WORKER_LEFT: return fmt::format("worker {} left", words(body.getWorkerLeft().getWorker()));
+    case Body::LOSS_ACCEPTED: {
+      auto loss = body.getLossAccepted();
+      return fmt::format("{} of {} promised events were lost, and that was accepted", loss.getPromisedEvents() - loss.getKeptEvents(),
+                         loss.getPromisedEvents());
+    }
+    case Body::BLOBS_ERASED: return fmt::format("{} erased from the blob store", base::counted(body.getBlobsErased().getBlobs().size(), "document"));
+    case Body::COMMANDS_FORGOTTEN:
+      return fmt::format("records of commands up to event {} forgotten", body.getCommandsForgotten().getUpTo());
     default: return "an event of a later release";
   }
 }
@@ -142,6 +150,9 @@ schema::Reason::Reader reason_of(Body::Reader body) {
     case Body::JOB_SKIPPED: return body.getJobSkipped().getReason();
     case Body::JOB_CANCELLED: return body.getJobCancelled().getReason();
     case Body::WORKER_LEFT: return body.getWorkerLeft().getReason();
+    case Body::LOSS_ACCEPTED: return body.getLossAccepted().getReason();
+    case Body::BLOBS_ERASED: return body.getBlobsErased().getReason();
+    case Body::COMMANDS_FORGOTTEN: return body.getCommandsForgotten().getReason();
     default: return {};
   }
 }

@@ -43,6 +43,9 @@ Decided dispatch(const Question& question) {
     case Body::CANCEL_JOB: return checked(question, "cancelJob", body.getCancelJob(), decide_cancel);
     case Body::JOIN_WORKER: return checked(question, "joinWorker", body.getJoinWorker(), decide_join);
     case Body::LEAVE_WORKER: return checked(question, "leaveWorker", body.getLeaveWorker(), decide_leave);
+    case Body::ACCEPT_LOSS: return checked(question, "acceptLoss", body.getAcceptLoss(), decide_accept_loss);
+    case Body::ERASE_BLOBS: return checked(question, "eraseBlobs", body.getEraseBlobs(), decide_erase_blobs);
+    case Body::FORGET_COMMANDS: return checked(question, "forgetCommands", body.getForgetCommands(), decide_forget_commands);
     case Body::ANNOTATE_RUN:
     case Body::ADVANCE: break;  // nobody has a use for them yet
   }

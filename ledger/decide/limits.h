@@ -23,6 +23,7 @@ inline constexpr size_t kMaxVariableNameBytes = 200;
 inline constexpr size_t kMaxVariableBytes = 32u << 10;  // JSON text of one value
 inline constexpr int kMaxJsonDepth = 32;
 inline constexpr size_t kMaxVariableRules = 10'000;  // live settings of one instrument
+inline constexpr size_t kMaxErasedBlobs = 500;       // in one command
 inline constexpr uint16_t kMaxAttempts = 3;          // of one job, without those handed back
 inline constexpr uint64_t kMinLeaseMs = 1000;        // also in site/site.cc
 inline constexpr uint64_t kMaxLeaseMs = 24ull * 3600 * 1000;

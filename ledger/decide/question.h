@@ -97,5 +97,9 @@ void hold_if_paused(const Question&, schema::RunKey::Reader run, uint64_t job, P
 // worker.cc
 Decided decide_join(const Question&, schema::WorkerJoined::Reader);
 Decided decide_leave(const Question&, schema::WorkerLeft::Reader);
+// ledger.cc
+Decided decide_accept_loss(const Question&, schema::LossAccepted::Reader);
+Decided decide_erase_blobs(const Question&, schema::BlobsErased::Reader);
+Decided decide_forget_commands(const Question&, schema::CommandsForgotten::Reader);
 
 }  // namespace ledger

@@ -1,7 +1,5 @@
 #include "ledger/views/instruments.h"
 
-#include <algorithm>
-
 #include "ledger/views/edit.h"
 
 namespace ledger {
@@ -14,17 +12,6 @@ void for_instrument(Rows& rows, std::string_view instrument, Change&& change) {
   if (!row.found()) return;
   change(*row);
   row.save();
-}
-
-void count_run(Rows& rows, std::string_view instrument, uint64_t run_number, bool detected) {
-  std::string mark = InstrumentsView::run_mark(instrument, run_number);
-  bool fresh = !rows.get(ViewId::kInstruments, mark).has_value();
-  if (fresh) rows.put(ViewId::kInstruments, mark, "");
-  if (!fresh && !detected) return;
-  for_instrument(rows, instrument, [&](schema::InstrumentRow::Builder row) {
-    if (fresh) row.setRuns(row.getRuns() + 1);
-    if (detected) row.setLastRun(std::max(row.getLastRun(), run_number));
-  });
 }
 
 void fold_script(schema::Event::Reader event, schema::ScriptRegistered::Reader registered, Rows& rows) {
@@ -73,15 +60,6 @@ void InstrumentsView::fold(schema::Event::Reader event, Rows& rows) const {
         row.setPausedAt(0);
       });
     case schema::Event::Body::SCRIPT_REGISTERED: return fold_script(event, body.getScriptRegistered(), rows);
-    case schema::Event::Body::RUN_DETECTED: {
-      auto run = body.getRunDetected().getRun();
-      return count_run(rows, view(run.getInstrument()), run.getRunNumber(), true);
-    }
-    case schema::Event::Body::RAW_FILE_REFUSED: {
-      auto refused = body.getRawFileRefused();
-      if (refused.getRunNumber() == 0) return;
-      return count_run(rows, view(refused.getInstrument()), refused.getRunNumber(), false);
-    }
     default: return;
   }
 }

@@ -1,11 +1,16 @@
 #include "ledger/views/queue.h"
 
+#include <bit>
+
 #include "ledger/views/edit.h"
+#include "ledger/views/runs.h"
 
 namespace ledger {
 namespace {
 
 using Place = QueueView::Place;
+
+constexpr std::string_view kLatestMoment = "l";
 
 bool counts(char place) { return place != static_cast<char>(Place::kTaken); }
 
@@ -59,11 +64,25 @@ void enter(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& 
   count(rows, row.asReader(), 1);
 }
 
-}  // namespace
+/// Every kEventsAMoment events, but with many open jobs only so often that an event pays for a few of them at most.
+void keep_moment(uint64_t seq, Rows& rows) {
+  constexpr uint64_t kEventsAJob = 4;
+  const uint64_t since = seq - read_count(rows, ViewId::kQueue, kLatestMoment);
+  if (!std::has_single_bit(since / kEventsAMoment)) return;  // looked at after 1, 2, 4, 8... of them: a long queue is rarely walked
+  std::vector<uint64_t> jobs;
+  rows.scan(ViewId::kQueue, QueueView::job_key(0), [&](std::string_view key, std::string_view) {
+    if (!key.starts_with('j')) return false;
+    jobs.push_back(read_u64(key, 1));
+    return jobs.size() * kEventsAJob <= since;
+  });
+  if (jobs.size() * kEventsAJob > since) return;
+  capnp::MallocMessageBuilder message;
+  set_numbers(message.initRoot<schema::QueueMoment>().initJobs(static_cast<uint32_t>(jobs.size())), jobs);
+  rows.put(ViewId::kQueue, QueueView::moment_key(seq), canonical_bytes(message.getRoot<schema::QueueMoment>().asReader()));
+  rows.put(ViewId::kQueue, kLatestMoment, u64_key(seq));
+}
 
-std::string QueueView::count_key(std::string_view instrument) { return kind_key('c', text_key(instrument)); }
-
-void QueueView::fold(schema::Event::Reader event, Rows& rows) const {
+void fold_body(schema::Event::Reader event, Rows& rows) {
   using Waiting = schema::QueueRow::Builder;
   auto body = event.getBody();
   auto decided = [&](schema::Reason::Reader reason) {
@@ -90,6 +109,15 @@ void QueueView::fold(schema::Event::Reader event, Rows& rows) const {
     case schema::Event::Body::JOB_CANCELLED: return leave(rows, body.getJobCancelled().getJob());
     default: return;
   }
+}
+
+}  // namespace
+
+std::string QueueView::count_key(std::string_view instrument) { return kind_key('c', text_key(instrument)); }
+
+void QueueView::fold(schema::Event::Reader event, Rows& rows) const {
+  fold_body(event, rows);
+  if (event.getSeq() % kEventsAMoment == 0) keep_moment(event.getSeq(), rows);
 }
 
 }  // namespace ledger

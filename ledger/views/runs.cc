@@ -1,8 +1,10 @@
 #include "ledger/views/runs.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
+#include "ledger/view_rows.h"
 #include "ledger/views/edit.h"
 
 namespace ledger {
@@ -117,6 +119,10 @@ void fold_detected(schema::Event::Reader event, schema::RunDetected::Reader dete
   take_files(*run.operator->(), detected);
   replace_file_problems(run, detected.getProblems());
   run.save();
+  const std::string last_key = RunsView::last_run_key(view(detected.getRun().getInstrument()));
+  if (read_count(rows, ViewId::kRuns, last_key) < detected.getRun().getRunNumber()) {
+    rows.put(ViewId::kRuns, last_key, u64_key(detected.getRun().getRunNumber()));
+  }
 }
 
 void fold_revised(schema::Event::Reader event, schema::RunDetected::Reader revised, Rows& rows) {
@@ -228,31 +234,7 @@ void end(RunEdit& run, RunState state, schema::Event::Reader event, schema::Reas
   set_decision(run->initReason(), reason, event.getSeq());
 }
 
-}  // namespace
-
-std::string RunsView::count_key(std::string_view instrument, RunState state) {
-  return kind_key('c', text_key(instrument)).append(1, static_cast<char>(state));
-}
-
-std::string_view file_name(std::string_view path) {
-  size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-std::string about_file(std::string_view path, std::string_view why) {
-  std::string name(file_name(path));
-  size_t at = why.find(name);
-  return at == std::string_view::npos ? name + ": " + std::string(why) : std::string(why.substr(at));
-}
-
-std::string not_used(std::string_view path, std::string_view why) { return about_file(path, why) + "; not used"; }
-
-std::string_view experiment_of(schema::RunMetadata::Reader metadata) {
-  auto experiment = metadata.getExperiment();
-  return experiment.getKnown() ? view(experiment.getValue()) : std::string_view();
-}
-
-void RunsView::fold(schema::Event::Reader event, Rows& rows) const {
+void fold_body(schema::Event::Reader event, Rows& rows) {
   auto body = event.getBody();
   switch (body.which()) {
     case schema::Event::Body::RUN_DETECTED: return fold_detected(event, body.getRunDetected(), rows);
@@ -324,6 +306,58 @@ void RunsView::fold(schema::Event::Reader event, Rows& rows) const {
                         [&](RunEdit& run) { end(run, RunState::CANCELLED, event, body.getJobCancelled().getReason()); });
     default: return;
   }
+}
+
+/// The counts of every instrument as they stand.
+void keep_moment(uint64_t seq, Rows& rows) {
+  std::map<std::string, StateCounts> instruments;
+  rows.scan(ViewId::kRuns, "c", [&](std::string_view key, std::string_view count) {
+    if (!key.starts_with('c')) return false;
+    size_t at = 1;
+    std::string instrument = read_text(key, at);
+    if (!instrument.empty()) instruments[instrument][static_cast<uint8_t>(key[at])] = read_u64(count);
+    return true;
+  });
+  capnp::MallocMessageBuilder message;
+  auto list = message.initRoot<schema::RunMoment>().initInstruments(static_cast<uint32_t>(instruments.size()));
+  uint32_t next = 0;
+  for (const auto& [instrument, counts] : instruments) {
+    auto row = list[next++];
+    row.setInstrument(instrument);
+    row.setLastRun(read_count(rows, ViewId::kRuns, RunsView::last_run_key(instrument)));
+    set_numbers(row.initRuns(static_cast<uint32_t>(counts.size())), {counts.begin(), counts.end()});
+  }
+  rows.put(ViewId::kRuns, RunsView::moment_key(seq), canonical_bytes(message.getRoot<schema::RunMoment>().asReader()));
+}
+
+}  // namespace
+
+std::string RunsView::last_run_key(std::string_view instrument) { return kind_key('l', text_key(instrument)); }
+std::string RunsView::count_key(std::string_view instrument, RunState state) {
+  return kind_key('c', text_key(instrument)).append(1, static_cast<char>(state));
+}
+
+std::string_view file_name(std::string_view path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string about_file(std::string_view path, std::string_view why) {
+  std::string name(file_name(path));
+  size_t at = why.find(name);
+  return at == std::string_view::npos ? name + ": " + std::string(why) : std::string(why.substr(at));
+}
+
+std::string not_used(std::string_view path, std::string_view why) { return about_file(path, why) + "; not used"; }
+
+std::string_view experiment_of(schema::RunMetadata::Reader metadata) {
+  auto experiment = metadata.getExperiment();
+  return experiment.getKnown() ? view(experiment.getValue()) : std::string_view();
+}
+
+void RunsView::fold(schema::Event::Reader event, Rows& rows) const {
+  fold_body(event, rows);
+  if (event.getSeq() % kEventsAMoment == 0) keep_moment(event.getSeq(), rows);
 }
 
 }  // namespace ledger

@@ -10,11 +10,16 @@
 
 namespace ledger {
 
+/// How far apart views note how things stand, for looking back (docs/engine.md). Part of the rows: a change is a new version.
+inline constexpr uint64_t kEventsAMoment = 1024;
+
 /// Keys of ViewId::kRuns:
 ///   'r' instrument 00 run(8)              -> RunRow
 ///   's' state(1) instrument 00 run(8)     -> empty; runs of one state in the order they are listed
 ///   'c' instrument 00 state(1)            -> count(8); instrument empty = of the facility
 ///   'j' job(8)                            -> instrument 00 run(8) of the job's first run
+///   'l' instrument 00                     -> largest run number detected(8)
+///   'm' event(8)                          -> RunMoment: the counts after every kEventsAMoment-th event
 class RunsView final : public View {
  public:
   static std::string row_key(std::string_view run_key) { return std::string("r").append(run_key); }
@@ -22,11 +27,13 @@ class RunsView final : public View {
     return std::string("s").append(1, static_cast<char>(state)).append(run_key);
   }
   static std::string count_key(std::string_view instrument, schema::RunState state);
+  static std::string last_run_key(std::string_view instrument);
+  static std::string moment_key(uint64_t seq) { return std::string("m").append(u64_key(seq)); }
   static std::string job_key(uint64_t job) { return std::string("j").append(u64_key(job)); }
 
   ViewId id() const override { return ViewId::kRuns; }
   const char* name() const override { return "runs"; }
-  uint32_t version() const override { return 1; }
+  uint32_t version() const override { return 2; }
   void fold(schema::Event::Reader event, Rows& rows) const override;
 };
 

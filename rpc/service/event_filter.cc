@@ -61,6 +61,9 @@ std::string instrument_of(const ledger::RowReader& rows, schema::Event::Reader e
     case schema::Event::Body::JOB_CANCELLED: return instrument_of_job(rows, body.getJobCancelled().getJob());
     case schema::Event::Body::WORKER_JOINED: return {};
     case schema::Event::Body::WORKER_LEFT: return {};
+    case schema::Event::Body::LOSS_ACCEPTED: return {};
+    case schema::Event::Body::BLOBS_ERASED: return {};
+    case schema::Event::Body::COMMANDS_FORGOTTEN: return {};
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/text.h"
 #include "ledger/subjects.h"
@@ -175,8 +176,9 @@ class RunsServer final : public schema::Runs::Server {
       instruments[i].setInstrument(name);
       instruments[i].setPaused(row.getPaused());
       instruments[i].setPauseReason(row.getPauseReason().getText());
-      instruments[i].setLastRun(row.getLastRun());
-      instruments[i].setRuns(row.getRuns());
+      const auto counts = ledger::run_counts(*snapshot, name);
+      instruments[i].setLastRun(ledger::last_run(*snapshot, name));
+      instruments[i].setRuns(std::accumulate(counts.begin(), counts.end(), uint64_t{0}));
       instruments[i].setWaiting(ledger::waiting_jobs(*snapshot, name));
     }
     write_daemons(*snapshot, status);

@@ -1,0 +1,166 @@
+#include "ledger/past.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <set>
+
+#include "ledger/event_bytes.h"
+#include "ledger/keys.h"
+#include "ledger/subjects.h"
+#include "ledger/views/runs.h"
+#include "tests/ledger/rules/chaos.h"
+
+namespace rules_test {
+namespace {
+
+using ledger::ViewId;
+
+/// A story as a ledger shows it now; counts what is read.
+class StorySnapshot final : public ledger::Snapshot {
+ public:
+  explicit StorySnapshot(const Story& story) : story_(story) {
+    std::map<std::string, std::vector<std::string>, std::less<>> links;
+    for (uint64_t seq = 1; seq <= story.head(); ++seq) {
+      const auto subjects = ledger::subjects_of(story.event(seq), [&](std::string_view subject) {
+        const auto found = links.find(subject);
+        return found == links.end() ? std::vector<std::string>() : found->second;
+      });
+      for (const auto& key : subjects.keys) subjects_[key].push_back(seq);
+      if (!subjects.link_from.empty()) links[subjects.link_from] = subjects.link_to;
+    }
+  }
+  std::optional<std::string> get(ViewId view, std::string_view key) const override { return story_.rows().get(view, key); }
+  void scan(ViewId view, std::string_view from, const Visit& visit) const override { story_.rows().scan(view, from, visit); }
+  bool has_blob(std::string_view sha256) const override { return story_.rows().has_blob(sha256); }
+  std::optional<std::string> blob(std::string_view sha256) const override { return story_.rows().blob(sha256); }
+  base::Status status() const override { return {}; }
+  uint64_t head() const override { return story_.head(); }
+  base::Result<kj::Array<capnp::word>> event(uint64_t seq) const override {
+    ++events_read;
+    return ledger::canonical_event(story_.event(seq));
+  }
+  std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override {
+    const auto found = subjects_.find(key);
+    if (found == subjects_.end()) return {};
+    auto at = std::lower_bound(found->second.begin(), found->second.end(), from);
+    return {at, at + static_cast<std::ptrdiff_t>(std::min<size_t>(limit, found->second.end() - at))};
+  }
+  uint64_t position(std::string_view) const override { return 0; }
+
+  mutable uint64_t events_read = 0;
+
+ private:
+  const Story& story_;
+  std::map<std::string, std::vector<uint64_t>, std::less<>> subjects_;
+};
+
+/// Everything people can ask for, as text that differs when an answer does.
+std::vector<std::string> answers(const ledger::RowReader& rows) {
+  std::vector<std::string> all;
+  const auto add = [&](std::string what, std::string_view bytes) { all.push_back(std::move(what) + ": " + std::string(bytes)); };
+  const auto add_runs = [&](const std::string& what, const ledger::RunSelection& selection) {
+    std::string after;
+    do {
+      auto page = ledger::list_runs(rows, selection, 7, after);
+      for (const auto& row : page.rows) add(what, ledger::canonical_bytes(row.get()));
+      after = page.next;
+    } while (!after.empty());
+  };
+  add_runs("runs", {});
+  for (int state = 0; state < static_cast<int>(ledger::kRunStates); ++state) {
+    add_runs("runs of state " + std::to_string(state), {.states = {static_cast<schema::RunState>(state)}});
+  }
+  for (const char* experiment : {"E0", "E1", "E2"}) add_runs(std::string("runs of ") + experiment, {.experiment = experiment});
+  for (const auto& run : ledger::list_runs(rows, {}, 1000).rows) {
+    for (const uint64_t job : run.get().getJobs()) {
+      auto row = ledger::find_job(rows, job);
+      add("job", row ? ledger::canonical_bytes(row->get()) : "missing");
+    }
+  }
+  std::string after;
+  do {
+    auto page = ledger::list_queue(rows, 3, after);
+    for (const auto& row : page.rows) add("queue", ledger::canonical_bytes(row.get()));
+    after = page.next;
+  } while (!after.empty());
+  for (const auto& row : ledger::list_instruments(rows)) add("instrument", ledger::canonical_bytes(row.get()));
+  for (const auto& row : ledger::list_experiments(rows, 100).rows) add("experiment", ledger::canonical_bytes(row.get()));
+  for (const char* instrument : {"MARI", "MERLIN", "NONE"}) {
+    for (const auto& row : ledger::scripts(rows, instrument)) add("script", ledger::canonical_bytes(row.get()));
+    if (auto rules = ledger::variable_rules(rows, instrument)) add("rules", ledger::canonical_bytes(rules->get()));
+    add("waiting", std::to_string(ledger::waiting_jobs(rows, instrument)));
+    add("last run", std::to_string(ledger::last_run(rows, instrument)));
+    for (const uint64_t count : ledger::run_counts(rows, instrument)) add("count", std::to_string(count));
+  }
+  for (const uint64_t count : ledger::run_counts(rows)) add("count of all", std::to_string(count));
+  return all;
+}
+
+class PastTest : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(PastTest, EveryQuestionIsAnsweredAsItWasThen) {
+  Chaos chaos(GetParam());
+  std::map<uint64_t, std::vector<std::string>> then;
+  std::map<uint64_t, int64_t> times;
+  for (int i = 0; chaos.story.head() < 2600; ++i) {
+    chaos.step();
+    if (i % 5 == 0) chaos.story.wait(1);
+    const uint64_t head = chaos.story.head();
+    if (i % 97 == 0 || (head >= 1022 && head <= 1027)) then[head] = answers(chaos.story.rows());
+    times[head] = chaos.story.event(head).getTime();
+  }
+  ASSERT_GT(then.size(), 10u);
+  for (const auto& [seq, expected] : then) {
+    ledger::Past past(std::make_unique<StorySnapshot>(chaos.story), seq);
+    EXPECT_EQ(answers(past), expected) << "seed " << GetParam() << ", after event " << seq;
+    EXPECT_TRUE(past.status().is_ok()) << past.status().message();
+    EXPECT_EQ(past.head(), seq);
+    EXPECT_FALSE(past.event(seq + 1).is_ok());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, PastTest, ::testing::Range<uint64_t>(1, 4));
+
+TEST(PastCostTest, OneRunCostsItsOwnEventsAndAListItsRuns) {
+  Chaos chaos(1);
+  while (chaos.story.head() < 3000) chaos.step();
+  const uint64_t seq = 2047;  // as far from a moment as can be
+  const auto run = ledger::list_runs(chaos.story.rows(), {.instrument = "MARI"}, 1).rows.at(0).get().getRun().getRunNumber();
+
+  auto now = std::make_unique<StorySnapshot>(chaos.story);
+  const StorySnapshot& read = *now;
+  const size_t own = read.subject(ledger::run_subject("MARI", run), 1, 100000).size();
+  ledger::Past past(std::move(now), seq);
+  ASSERT_TRUE(ledger::find_run(past, "MARI", run));
+  EXPECT_LE(read.events_read, own);
+
+  now = std::make_unique<StorySnapshot>(chaos.story);
+  const StorySnapshot& read_counts = *now;
+  ledger::Past counted(std::move(now), seq);
+  ledger::run_counts(counted);
+  const uint64_t runs_there_are = 24;
+  uint64_t all_own = 0;
+  for (uint64_t number = 1; number <= runs_there_are; ++number) {
+    for (const char* instrument : {"MARI", "MERLIN"}) all_own += read_counts.subject(ledger::run_subject(instrument, number), 1, 100000).size();
+  }
+  EXPECT_LE(read_counts.events_read, ledger::kEventsAMoment + 2 * all_own);
+}
+
+TEST(SeqAtTest, LastEventAtOrBeforeATimeIsFound) {
+  Story story;
+  story.configure();
+  story.wait(10);
+  story.detect(1);
+  const int64_t first = story.event(1).getTime(), last = story.event(story.head()).getTime();
+  ASSERT_LT(first, last);
+  const StorySnapshot now(story);
+  EXPECT_EQ(*ledger::seq_at(now, first - 1), 0u);
+  EXPECT_EQ(*ledger::seq_at(now, first), 1u);
+  EXPECT_EQ(*ledger::seq_at(now, last - 1), story.head() - 1);
+  EXPECT_EQ(*ledger::seq_at(now, last), story.head());
+  EXPECT_EQ(*ledger::seq_at(now, last + 1), story.head());
+}
+
+}  // namespace
+}  // namespace rules_test
