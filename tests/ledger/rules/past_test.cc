@@ -102,15 +102,12 @@ class PastTest : public ::testing::TestWithParam<uint64_t> {};
 TEST_P(PastTest, EveryQuestionIsAnsweredAsItWasThen) {
   Chaos chaos(GetParam());
   std::map<uint64_t, std::vector<std::string>> then;
-  std::map<uint64_t, int64_t> times;
-  for (int i = 0; chaos.story.head() < 2600; ++i) {
+  for (int i = 0; chaos.story.head() < 1300; ++i) {
     chaos.step();
-    if (i % 5 == 0) chaos.story.wait(1);
     const uint64_t head = chaos.story.head();
-    if (i % 97 == 0 || (head >= 1022 && head <= 1027)) then[head] = answers(chaos.story.rows());
-    times[head] = chaos.story.event(head).getTime();
+    if (i % 150 == 0 || (head >= 1023 && head <= 1025)) then[head] = answers(chaos.story.rows());
   }
-  ASSERT_GT(then.size(), 10u);
+  ASSERT_GT(then.size(), 5u);
   for (const auto& [seq, expected] : then) {
     ledger::Past past(std::make_unique<StorySnapshot>(chaos.story), seq);
     EXPECT_EQ(answers(past), expected) << "seed " << GetParam() << ", after event " << seq;
@@ -120,12 +117,12 @@ TEST_P(PastTest, EveryQuestionIsAnsweredAsItWasThen) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, PastTest, ::testing::Range<uint64_t>(1, 4));
+INSTANTIATE_TEST_SUITE_P(Seeds, PastTest, ::testing::Range<uint64_t>(1, 3));
 
 TEST(PastCostTest, OneRunCostsItsOwnEventsAndAListItsRuns) {
   Chaos chaos(1);
-  while (chaos.story.head() < 3000) chaos.step();
-  const uint64_t seq = 2047;  // as far from a moment as can be
+  while (chaos.story.head() < 1200) chaos.step();
+  const uint64_t seq = 1023;  // as far from a moment as can be
   const auto run = ledger::list_runs(chaos.story.rows(), {.instrument = "MARI"}, 1).rows.at(0).get().getRun().getRunNumber();
 
   auto now = std::make_unique<StorySnapshot>(chaos.story);
