@@ -316,6 +316,7 @@ struct AttemptSucceeded {
 struct ResultRejected {
   # A result came with a stale fencing token: recorded, and nothing else changes (promise P5).
   job @0 :UInt64; attempt @1 :UInt16; fence @2 :UInt64; worker @3 :Text; reason @4 :Reason;
+  log @5 :Data;            # Reduction log of the attempt that came too late or was abandoned, blob; empty = none.
 }
 
 struct JobSucceeded { job @0 :UInt64; attempt @1 :UInt16; }        # Output is in place.

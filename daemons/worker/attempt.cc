@@ -86,12 +86,18 @@ kj::Promise<void> Attempt::run() {
         return execute();
       })
       .then([this](AttemptVerdict verdict) { return *abandoned_ ? discard(plan_.staging()) : finish(kj::mv(verdict)); })
+      .then([this] { return lost_ ? hand_in_log() : kj::Promise<void>(kj::READY_NOW); })
       .then([this] { return clean_up(); });
 }
 
 void Attempt::abandon() {
   *abandoned_ = true;
   KJ_IF_MAYBE (child, child_) (*child)->kill_tree();
+}
+
+void Attempt::lose() {
+  lost_ = true;
+  abandon();
 }
 
 // ---- before ----
@@ -255,6 +261,13 @@ kj::Promise<void> Attempt::taken_or_not(Result<bool> taken, std::string kept) {
   }
   if (!*taken && !kept.empty()) return discard(kept);
   return kj::READY_NOW;
+}
+
+/// The ledger rejects this, as the job is somebody else's or over, and keeps the log with the rejection.
+kj::Promise<void> Attempt::hand_in_log() {
+  if (log_.text().empty()) return kj::READY_NOW;
+  AttemptVerdict verdict = AttemptVerdict::failed(FailureKind::WORKER, "ended because the job was taken away");
+  return context_.reporter.failed(plan_, verdict, {}, log_.text(), "lost").ignoreResult();
 }
 
 kj::Promise<void> Attempt::discard(std::string folder) {

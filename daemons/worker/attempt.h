@@ -39,8 +39,10 @@ class Attempt {
   ~Attempt();
 
   kj::Promise<void> run();
-  /// Ends the script and reports nothing: the job is no longer ours, or the worker ends. What was accepted is still published.
+  /// Ends the script and reports nothing: the worker ends. What was accepted is still published.
   void abandon();
+  /// The same because the ledger took the job away: what the script had printed until then is handed in.
+  void lose();
   const AttemptPlan& plan() const { return plan_; }
 
  private:
@@ -59,6 +61,7 @@ class Attempt {
   kj::Promise<void> fail(AttemptVerdict verdict);
   kj::Promise<void> taken_or_not(base::Result<bool> taken, std::string kept);
   kj::Promise<void> skip(AttemptVerdict verdict);
+  kj::Promise<void> hand_in_log();
   kj::Promise<void> discard(std::string folder);
   kj::Promise<void> clean_up();
   template <typename Take>
@@ -71,6 +74,7 @@ class Attempt {
   LogCapture log_;
   kj::Maybe<kj::Own<Supervised>> child_;
   bool timed_out_ = false;
+  bool lost_ = false;
   StopFlag abandoned_ = std::make_shared<std::atomic<bool>>(false);
 };
 

@@ -429,7 +429,7 @@ void Worker::Impl::look_after(uint64_t job) {
                            if (found == attempts_.end()) return;
                            if (outcome.is_ok() && *outcome != schema::AttemptRow::Outcome::LOST) return;
                            spdlog::warn("{}: the job was taken away; its script is ended", found->second->plan().name());
-                           found->second->abandon();
+                           found->second->lose();
                          }));
   }
 }

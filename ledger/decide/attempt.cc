@@ -39,7 +39,9 @@ std::string stale_words(schema::JobRow::Reader job, uint16_t number, uint64_t fe
                      now);
 }
 
-Decided reject(const Question& question, schema::JobRow::Reader job, uint16_t number, uint64_t fence, const std::string& why) {
+Decided reject(const Question& question, schema::JobRow::Reader job, uint16_t number, uint64_t fence, capnp::Data::Reader log,
+               const std::string& why) {
+  LEDGER_CHECK(question.check_blob(log, version_words(job) + ": reduction log"));
   Proposal proposal(question);
   auto rejected = proposal.add().initResultRejected();
   rejected.setJob(job.getJob());
@@ -51,6 +53,7 @@ Decided reject(const Question& question, schema::JobRow::Reader job, uint16_t nu
   } else {
     rejected.setWorker(question.context.actor.getName());
   }
+  rejected.setLog(log);
   set_reason(rejected.initReason(), "stale_fence", why);
   return proposal.take();
 }
@@ -125,7 +128,9 @@ Decided decide_result(const Question& question, Wanted wanted, Decide decide) {
   if (!row.is_ok()) return row.status();
   auto job = row->get();
   if (std::string why = stale_words(job, wanted.getAttempt(), wanted.getFence()); !why.empty()) {
-    return reject(question, job, wanted.getAttempt(), wanted.getFence(), why);
+    capnp::Data::Reader log;
+    if constexpr (requires { wanted.getLog(); }) log = wanted.getLog();
+    return reject(question, job, wanted.getAttempt(), wanted.getFence(), log, why);
   }
   return decide(job, *open_attempt(job), version_words(job));
 }

@@ -155,6 +155,16 @@ void JobsView::fold(schema::Event::Reader event, Rows& rows) const {
       return for_job(rows, body.getAttemptFailed().getJob(), [&](Job job) { fail(job, event, body.getAttemptFailed()); });
     case schema::Event::Body::ATTEMPT_SUCCEEDED:
       return for_job(rows, body.getAttemptSucceeded().getJob(), [&](Job job) { accept(job, body.getAttemptSucceeded()); });
+    case schema::Event::Body::RESULT_REJECTED: {
+      // An attempt whose job was taken away may still hand in what it printed; its result counts for nothing.
+      auto rejected = body.getResultRejected();
+      if (rejected.getLog().size() == 0) return;
+      return for_job(rows, rejected.getJob(), [&](Job job) {
+        for (auto attempt : job.getAttempts()) {
+          if (attempt.getFence() == rejected.getFence() && attempt.getLog().size() == 0) attempt.setLog(rejected.getLog());
+        }
+      });
+    }
     case schema::Event::Body::JOB_SUCCEEDED:
       return for_job(rows, body.getJobSucceeded().getJob(), [&](Job job) {
         for_attempt(job, body.getJobSucceeded().getAttempt(), [&](schema::AttemptRow::Builder attempt) {

@@ -147,16 +147,23 @@ class TroubleTest(unittest.TestCase):
 
     def test_cancelled_script_is_ended_before_the_next_sign_of_life(self):
         # Symptom: it ran on for a third of the lease. Here that is eight hours, and the only slot is needed.
-        script = "import os, time\ndef main(input_file, output_dir):\n    while input_file.endswith('1.nxs'): time.sleep(0.01)\n"
+        printed = self.site.folder / "printed"
+        os.mkfifo(printed)  # opening it waits for the other side
+        script = (
+            "import time\ndef main(input_file, output_dir):\n    if input_file.endswith('2.nxs'): return\n"
+            f"    print('rebinning', flush=True)\n    open('{printed}', 'w').close()\n    while True: time.sleep(0.01)\n"
+        )
         raw = self.site.instrument("MARI", script)
         self.site.settings = self.site.settings.replace('lease = "5s"', 'lease = "24h"').replace("slots = 2", "slots = 1")
         self.site.start()
         make_run(raw / "MAR00001.nxs", 1)
-        self.site.wait_for_states({("MARI", 1): "running"})
+        printed.open().close()
         make_run(raw / "MAR00002.nxs", 2)
         self.site.wait_for_states({("MARI", 2): "queued"})
         self.site.run("cancel", "MARI/1/v1")
         self.site.wait_for_states({("MARI", 1): "cancelled", ("MARI", 2): "succeeded"})
+        # The slot was free again only after the log had been handed in; it used to be thrown away.
+        self.assertIn("rebinning", self.site.run("log", "MARI/1/v1").stdout)
 
     def test_two_ledgers_on_one_folder_are_refused(self):
         self.site.instrument("MARI", COPY_SCRIPT)

@@ -185,6 +185,26 @@ TEST_F(P5OneOwnerTest, ResultWithAStaleFenceIsRecordedAndChangesNothing) {
   EXPECT_EQ(story.run_state(28001), "succeeded");
 }
 
+TEST_F(P5OneOwnerTest, LogOfAnAttemptThatWasTakenAwayIsKept) {
+  // Symptom: what a cancelled script had printed was thrown away.
+  uint64_t fence = story.start(job).first();
+  story.cancel(job);
+  auto told = story.tell([&](auto command) {
+    command.initBlobs(1).set(0, ledger::data("rebinning\n"));
+    auto failed = command.getBody().initFailAttempt();
+    failed.setJob(job);
+    failed.setAttempt(1);
+    failed.setFence(fence);
+    failed.setKind(schema::FailureKind::WORKER);
+    failed.setMessage("ended");
+    failed.setLog(ledger::data(hash_of("rebinning\n")));
+  });
+  ASSERT_THAT(story.kinds(told), ElementsAre("resultRejected"));
+  auto row = story.job(job);
+  EXPECT_EQ(ledger::view(row.get().getAttempts()[0].getLog()), hash_of("rebinning\n"));
+  EXPECT_EQ(story.job_state(job), "cancelled");
+}
+
 TEST_F(P5OneOwnerTest, LeaseEndedTwiceLosesOneAttempt) {
   uint64_t fence = story.start(job).first();
   story.lose(job, 1, fence);
