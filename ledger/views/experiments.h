@@ -21,7 +21,7 @@ class ExperimentsView final : public View {
 
   ViewId id() const override { return ViewId::kExperiments; }
   const char* name() const override { return "experiments"; }
-  uint32_t version() const override { return 1; }
+  uint32_t version() const override { return 2; }
   void fold(schema::Event::Reader event, Rows& rows) const override;
 };
 
