@@ -518,9 +518,9 @@ TEST_F(WorkerEventTest, StatusFollowsTheSlotsAtOnce) {
   // Symptom: `status` called a worker idle for seconds after it had begun a job.
   auto worker = make_worker();
   uint64_t job = start_endless(*worker);
-  loop.wait(ledger.when([&] { return ledger.detail == "1 of 1 slots busy: MARI 28001 v1, attempt 1"; }));
+  loop.wait(ledger.when([&] { return ledger.detail == "1 of 1 slot busy: MARI 28001 v1, attempt 1"; }));
   ledger.cancel(job);
-  loop.wait(ledger.when([&] { return ledger.detail == "0 of 1 slots busy"; }));
+  loop.wait(ledger.when([&] { return ledger.detail == "0 of 1 slot busy"; }));
   loop.wait(worker->drain());
 }
 
