@@ -1,6 +1,7 @@
 #include "ledger/view_rows.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "ledger/keys.h"
@@ -190,6 +191,11 @@ uint64_t next_waiting_job(const RowReader& rows) {
 
 uint64_t waiting_jobs(const RowReader& rows, std::string_view instrument) {
   return read_count(rows, ViewId::kQueue, QueueView::count_key(instrument));
+}
+
+uint64_t total_runs(const RowReader& rows, std::string_view instrument) {
+  const StateCounts counts = run_counts(rows, instrument);
+  return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
 }
 
 uint64_t last_run(const RowReader& rows, std::string_view instrument) {

@@ -67,6 +67,8 @@ uint64_t waiting_jobs(const RowReader& rows, std::string_view instrument);
 
 /// Runs by state, kept by the view; instrument empty = of the facility.
 StateCounts run_counts(const RowReader& rows, std::string_view instrument = {});
+/// Runs of all states.
+uint64_t total_runs(const RowReader& rows, std::string_view instrument = {});
 /// Largest run number detected; 0 = none.
 uint64_t last_run(const RowReader& rows, std::string_view instrument);
 

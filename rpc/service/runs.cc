@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/text.h"
 #include "ledger/subjects.h"
@@ -176,9 +175,8 @@ class RunsServer final : public schema::Runs::Server {
       instruments[i].setInstrument(name);
       instruments[i].setPaused(row.getPaused());
       instruments[i].setPauseReason(row.getPauseReason().getText());
-      const auto of_instrument = ledger::run_counts(*snapshot, name);
       instruments[i].setLastRun(ledger::last_run(*snapshot, name));
-      instruments[i].setRuns(std::accumulate(of_instrument.begin(), of_instrument.end(), uint64_t{0}));
+      instruments[i].setRuns(ledger::total_runs(*snapshot, name));
       instruments[i].setWaiting(ledger::waiting_jobs(*snapshot, name));
     }
     write_daemons(*snapshot, status);
