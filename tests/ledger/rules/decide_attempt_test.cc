@@ -170,7 +170,12 @@ TEST_F(P5OneOwnerTest, ResultWithAStaleFenceIsRecordedAndChangesNothing) {
   uint64_t old_fence = story.start(job).first();
   story.lose(job, 1, old_fence);
   uint64_t fence = story.start(job).first();
-  auto before = story.rows().tables();
+  auto tables = [&] {
+    auto all = story.rows().tables();
+    all.erase(ledger::ViewId::kJobs);  // the attempt may get its log
+    return all;
+  };
+  auto before = tables();
   for (const Told& told : {story.succeed(job, 1, old_fence), story.fail(job, 1, old_fence), story.skip(job, 1, old_fence),
                            story.publish(job, 1, old_fence), story.succeed(job, 2, old_fence), story.succeed(job, 1, fence)}) {
     ASSERT_THAT(story.kinds(told), ElementsAre("resultRejected"));
@@ -179,7 +184,8 @@ TEST_F(P5OneOwnerTest, ResultWithAStaleFenceIsRecordedAndChangesNothing) {
     EXPECT_EQ(rejected.getReason().getCode(), "stale_fence");
     EXPECT_THAT(std::string(rejected.getReason().getText().cStr()), HasSubstr("it changes nothing"));
   }
-  EXPECT_EQ(story.rows().tables(), before);
+  EXPECT_EQ(tables(), before);
+  EXPECT_EQ(story.job(job).get().getAttempts()[0].getOutcome(), schema::AttemptRow::Outcome::LOST);
   EXPECT_TRUE(story.succeed(job, 2, fence).ok());
   EXPECT_TRUE(story.publish(job, 2, fence).ok());
   EXPECT_EQ(story.run_state(28001), "succeeded");
