@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <future>
+#include <thread>
 
 #include "base/text.h"
 #include "ledger/head_file.h"
@@ -24,6 +26,8 @@ namespace ledger {
 namespace {
 
 constexpr std::string_view kIdKey = "id";
+constexpr int kLockTries = 50;
+constexpr auto kLockPause = std::chrono::milliseconds(20);
 
 /// Keeps a second process out of the folder.
 class FolderLock {
@@ -35,7 +39,14 @@ class FolderLock {
     const std::filesystem::path path = folder / "LOCK";
     file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (file_ < 0) return {base::Code::kUnavailable, fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno))};
-    if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return {};
+    // A killed process leaves the lock for a moment to a child it was just starting, which lets go when it executes its program.
+    bool locked = false;
+    for (int tries = 0; !locked && tries < kLockTries; ++tries) {
+      if (tries > 0) std::this_thread::sleep_for(kLockPause);
+      locked = ::flock(file_, LOCK_EX | LOCK_NB) == 0;
+      if (!locked && errno != EWOULDBLOCK) break;
+    }
+    if (locked) return {};
     if (errno != EWOULDBLOCK)
       return {base::Code::kUnavailable, fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
     return {base::Code::kConflict,
