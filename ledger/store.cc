@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
@@ -14,8 +15,10 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <tuple>
 
 #include "ledger/keys.h"
+#include "ledger/prepared_logs.h"
 
 namespace ledger {
 namespace {
@@ -31,6 +34,7 @@ constexpr std::array<std::pair<Table, const char*>, 7> kBaseTables{{{Table::kEve
                                                                     {Table::kPositions, "positions"},
                                                                     {Table::kMeta, "meta"}}};
 constexpr std::string_view kViewPrefix = "view_";
+constexpr uint64_t kBytesBeforeLogs = 4u << 20;  // written before it is worth while to prepare log files
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
@@ -152,6 +156,9 @@ struct Store::State {
   std::filesystem::path folder;
   std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(64 << 20);
   std::shared_ptr<const void> held;
+  std::shared_ptr<PreparedLogs> logs;      // null: opened to look only
+  std::unique_ptr<rocksdb::Env> env;       // over `logs`; both outlive the database
+  std::atomic<uint64_t> written_bytes{0};  // since it was opened
   // Outlives every table: a table's deleter holds it.
   std::shared_ptr<rocksdb::DB> database;
   std::shared_ptr<Faults> faults = std::make_shared<Faults>();
@@ -250,7 +257,7 @@ bool Store::Batch::empty() const { return rep_->batch.Count() == 0; }
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Store::~Store() {
   // On purpose never closed, see Faults; and the folder is never given back to others while this process lives.
-  if (state_->faults->log_failed) new std::pair(state_->held, state_->database);
+  if (state_->faults->log_failed) new std::tuple(state_->held, state_->database, state_->logs, std::move(state_->env));
 }
 
 base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& folder, const Options& options) {
@@ -294,7 +301,12 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   for (const std::string& name : names) families.emplace_back(name, table_options(name, state->cache));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* database = nullptr;
-  const rocksdb::DBOptions settings = database_options(options, state->faults);
+  rocksdb::DBOptions settings = database_options(options, state->faults);
+  if (!options.read_only) {
+    state->logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default(), path);
+    state->env = rocksdb::NewCompositeEnv(state->logs);
+    settings.env = state->env.get();
+  }
   const rocksdb::Status opened = options.read_only ? rocksdb::DB::OpenForReadOnly(settings, path, families, &handles, &database)
                                                    : rocksdb::DB::Open(settings, path, families, &handles, &database);
   if (!opened.ok()) return to_status(opened).in(path);
@@ -355,7 +367,11 @@ base::Status Store::write(Batch& batch, bool sync) {
   if (state_->faults->stopped) return {base::Code::kUnavailable, state_->folder.string() + ": an earlier write failed"};
   rocksdb::WriteOptions options;
   options.sync = sync;
+  const size_t bytes = batch.rep_->batch.GetDataSize();
   const rocksdb::Status written = state_->database->Write(options, &batch.rep_->batch);
+  if (const uint64_t before = state_->written_bytes.fetch_add(bytes); before < kBytesBeforeLogs && before + bytes >= kBytesBeforeLogs) {
+    state_->logs->begin();
+  }
   const base::Status status = to_status(written).in(state_->folder.string());
   if (!status.is_ok() && !state_->faults->stopped.exchange(true)) {  // the listener did not hear of it
     state_->faults->log_failed = true;
