@@ -184,6 +184,10 @@ void Loop::Impl::watch_signals() {
 }
 
 void Loop::Impl::signalled(int signal) {
+  if (signal == SIGINT && last_signal == SIGINT) {  // Ctrl-C again: not asked to end, but to be gone
+    std::signal(SIGINT, SIG_DFL);
+    std::raise(SIGINT);
+  }
   last_signal = signal;
   auto waiting = kj::mv(awaiting_signal);
   awaiting_signal = {};

@@ -55,7 +55,7 @@ class Loop {
   kj::Timer& timer();
   uv_loop_s* uv();
   /// Fulfilled with the signal when the process is asked to end (SIGINT, SIGTERM), at once if it already was. Several may
-  /// wait. Before the first call these signals do what they always do.
+  /// wait. A second SIGINT ends the process at once. Before the first call these signals do what they always do.
   kj::Promise<int> termination();
 
   /// A task that runs by itself; an exception is logged with `what`.

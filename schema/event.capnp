@@ -314,7 +314,7 @@ struct AttemptSucceeded {
 }
 
 struct ResultRejected {
-  # A result came with a stale fencing token: recorded, and nothing else changes (promise P5).
+  # A result came with a stale fencing token: recorded, and it decides nothing (promise P5). Its log is kept with its attempt.
   job @0 :UInt64; attempt @1 :UInt16; fence @2 :UInt64; worker @3 :Text; reason @4 :Reason;
   log @5 :Data;            # Reduction log of the attempt that came too late or was abandoned, blob; empty = none.
 }

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
 #include <map>
 
 #include "ledger/head_file.h"
 #include "tests/ledger/ledger_fixture.h"
+#include "tests/ledger/log_syncs.h"
 
 extern char** environ;
 
@@ -108,6 +110,50 @@ TEST_F(P1AckedMeansDurableTest, EveryAnsweredEventIsThereAfterKillNine) {
     EXPECT_EQ(again.events, std::vector<uint64_t>{seq});
     close();
   }
+}
+
+TEST_F(P1AckedMeansDurableTest, EveryAnswerComesAfterOneSyncOfTheLog) {
+  // A kill keeps what the kernel holds: only looking at the syncs themselves shows that they happen.
+  must_open();
+  for (int i = 0; i < 20; ++i) {
+    const auto command = support::annotate_run("sync" + std::to_string(i), "MARI", 1, "noted");
+    const uint64_t before = support::log_syncs();
+    uint64_t when_answered = 0;
+    std::promise<ledger::Answer> answered;
+    ledger_->submit(command.reader(), support::person(), [&](ledger::Answer answer) {
+      when_answered = support::log_syncs();
+      answered.set_value(std::move(answer));
+    });
+    ASSERT_TRUE(answered.get_future().get().status.is_ok());
+    EXPECT_EQ(when_answered, before + 1) << "command " << i;
+  }
+}
+
+TEST_F(P1AckedMeansDurableTest, CommandsThatCameTogetherShareOneSync) {
+  must_open();
+  capnp::MallocMessageBuilder message;
+  auto commands = message.initRoot<capnp::List<schema::Command>>(50);
+  for (uint32_t i = 0; i < commands.size(); ++i) {
+    commands.setWithCaveats(i, support::annotate_run("shared" + std::to_string(i), "MARI", 1, "noted").reader());
+  }
+  const uint64_t before = support::log_syncs();
+  std::promise<std::vector<ledger::Answer>> answered;
+  ledger_->submit_all(commands.asReader(), support::person(), [&](std::vector<ledger::Answer> answers) { answered.set_value(std::move(answers)); });
+  for (const ledger::Answer& answer : answered.get_future().get()) EXPECT_TRUE(answer.status.is_ok());
+  EXPECT_EQ(support::log_syncs(), before + 1);
+}
+
+TEST_F(P1AckedMeansDurableTest, FailedSyncIsNeverAnswered) {
+  must_open();
+  note_many(3);
+  {
+    const support::FailingLogSyncs failing;
+    const auto answer = ledger_->apply(support::annotate_run("lost", "MARI", 1, "noted").reader(), support::person());
+    EXPECT_EQ(answer.status.code(), base::Code::kUnavailable) << answer.status.message();
+  }
+  EXPECT_EQ(ledger_->health().state, ledger::Health::State::kReadOnly);
+  EXPECT_EQ(ledger_->head(), 3u);
+  EXPECT_TRUE(ledger_->snapshot()->event(3).is_ok()) << "reads go on";
 }
 
 class P1ShorterLedgerTest : public support::LedgerFixture {

@@ -250,6 +250,21 @@ TEST_F(LoopTest, TerminationReachesEveryWaiter) {
   EXPECT_EQ(loop_.wait(loop_.termination()), SIGTERM);
 }
 
+TEST(LoopDeathTest, SecondInterruptEndsAtOnce) {
+  // Symptom: Ctrl-C pressed again while a daemon let its scripts end did nothing.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        rpc::Loop loop;
+        auto ended = loop.termination();
+        raise(SIGINT);
+        loop.wait(kj::mv(ended));
+        raise(SIGINT);
+        loop.wait(kj::Promise<void>(kj::NEVER_DONE));
+      },
+      ::testing::KilledBySignal(SIGINT), "");
+}
+
 TEST_F(LoopTest, WritingToAClosedPeerIsAnErrorNotASignal) {
   auto pipe = loop_.io().newTwoWayPipe();
   pipe.ends[1] = nullptr;

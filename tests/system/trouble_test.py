@@ -9,14 +9,15 @@ import unittest
 from site_under_test import COPY_SCRIPT, PYTHON, SOURCE, SiteUnderTest, make_run
 
 BAD_SCRIPTS = {
-    1: ("def main(input_file, output_dir):\n    print 'two'\n", "SyntaxError"),
-    2: ("def main(input_file, output_dir):\n    raise ValueError('no vanadium')\n", "no vanadium"),
-    3: ("import sys\ndef main(input_file, output_dir):\n    sys.exit(3)\n", "3"),
-    4: ("def main(input_file, output_dir):\n    while True: pass\n", "time limit"),
-    5: ("import sys\ndef main(input_file, output_dir):\n    for i in range(200): sys.stdout.write('x' * 1048576)\n    raise RuntimeError('after much')\n", "after much"),
-    6: ("print('no function here')\n", "main"),
-    7: ("import os\ndef main(input_file, output_dir):\n    os.kill(os.getpid(), 9)\n", "signal"),
-    8: ("import not_there_at_all\ndef main(input_file, output_dir): pass\n", "not_there_at_all"),
+    # kind of failure, a part of the reason, whether there is a traceback
+    1: ("def main(input_file, output_dir):\n    print 'two'\n", "script_syntax", "SyntaxError", True),
+    2: ("def main(input_file, output_dir):\n    raise ValueError('no vanadium')\n", "script_exception", "no vanadium", True),
+    3: ("import sys\ndef main(input_file, output_dir):\n    sys.exit(3)\n", "script_exit", "3", None),
+    4: ("def main(input_file, output_dir):\n    while True: pass\n", "time_limit", "time limit", False),
+    5: ("import sys\ndef main(input_file, output_dir):\n    for i in range(200): sys.stdout.write('x' * 1048576)\n    raise RuntimeError('after much')\n", "script_exception", "after much", True),
+    6: ("print('no function here')\n", "contract", "main", None),
+    7: ("import os\ndef main(input_file, output_dir):\n    os.kill(os.getpid(), 9)\n", "script_signal", "signal", False),
+    8: ("import not_there_at_all\ndef main(input_file, output_dir): pass\n", "script_exception", "not_there_at_all", True),
 }
 
 
@@ -26,7 +27,7 @@ class TroubleTest(unittest.TestCase):
         self.addCleanup(self.site.close)
 
     def test_bad_scripts_fail_with_kind_traceback_and_log_and_the_next_run_succeeds(self):
-        folders = {n: self.site.instrument(f"BAD{chr(64 + n)}", script, time_limit="2s" if "while True" in script else "10m") for n, (script, _) in BAD_SCRIPTS.items()}
+        folders = {n: self.site.instrument(f"BAD{chr(64 + n)}", script, time_limit="2s" if "while True" in script else "10m") for n, (script, *_) in BAD_SCRIPTS.items()}
         good = self.site.instrument("GOOD", COPY_SCRIPT)
         self.site.start()
         for number, folder in folders.items():
@@ -35,11 +36,16 @@ class TroubleTest(unittest.TestCase):
         wanted = {(f"BAD{chr(64 + n)}", n): "failed" for n in BAD_SCRIPTS}
         wanted[("GOOD", 99)] = "succeeded"
         runs = self.site.wait_for_states(wanted)
-        for number, (_, text) in BAD_SCRIPTS.items():
+        for number, (_, kind, text, has_traceback) in BAD_SCRIPTS.items():
             name = f"BAD{chr(64 + number)}"
             with self.subTest(text):
+                attempts = self.site.json("show", name, number)["versions"][0]["attempts"]
+                self.assertEqual([a["kind"] for a in attempts], [kind])
+                self.assertIn(text, attempts[0]["message"])
                 self.assertIn(text, runs[(name, number)]["reason"])
                 self.assertEqual(runs[(name, number)]["version"], 1)
+                if has_traceback is not None:
+                    self.assertEqual(attempts[0]["traceback_sha256"] is not None, has_traceback)
         log = self.site.run("log", "BADE", "5").stdout
         self.assertLess(len(log), 4 << 20)
         self.assertIn("after much", log)
