@@ -2,6 +2,8 @@
 
 #include <kj/debug.h>
 
+#include "ledger/event_bytes.h"
+
 namespace rpc {
 
 void write_refusal(const base::Status& status, schema::Refusal::Builder refusal) {
@@ -19,6 +21,11 @@ void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder)
 void require_read(const ledger::Snapshot& snapshot) {
   base::Status status = snapshot.status();
   KJ_REQUIRE(status.is_ok(), status.message().c_str());
+}
+
+int64_t time_of(const ledger::Snapshot& snapshot, uint64_t seq) {
+  auto words = snapshot.event(seq);
+  return words.is_ok() ? ledger::StoredEvent(*words).get().getTime() : 0;
 }
 
 }  // namespace rpc

@@ -4,19 +4,49 @@
 
 #include <fmt/format.h>
 
+#include "base/time.h"
 #include "base/version.h"
+#include "ledger/event_bytes.h"
+#include "ledger/past.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/service.h"
+#include "rpc/service/viewpoint.h"
 
 namespace rpc {
 namespace {
 
 constexpr uint32_t kSchemaVersion = 1;
 
+/// The event a session is to look back to, and its time; or why there is none.
+struct FoundMoment {
+  base::Status status;
+  uint64_t seq = 0;
+  int64_t time_ns = 0;
+};
+
+FoundMoment find_moment(const ledger::Snapshot& snapshot, schema::Moment::Reader moment) {
+  uint64_t seq = moment.isSeq() ? moment.getSeq() : 0;
+  if (moment.isTime()) {
+    auto found = ledger::seq_at(snapshot, moment.getTime());
+    if (!found.is_ok()) return {found.status()};
+    seq = *found;
+    if (seq == 0) {
+      const std::string first = snapshot.head() == 0 ? "the log is empty"
+                                                     : "the first event is of " + base::iso_time(time_of(snapshot, 1));
+      return {{base::Code::kNotFound,
+               fmt::format("nothing was recorded at or before {}; {}", base::iso_time(moment.getTime()), first)}};
+    }
+  }
+  if (seq == 0 || seq > snapshot.head()) {
+    return {{base::Code::kNotFound, fmt::format("event {} is not there: the log has events 1 to {}", seq, snapshot.head())}};
+  }
+  return {{}, seq, time_of(snapshot, seq)};
+}
+
 class SessionServer final : public schema::Session::Server {
  public:
-  SessionServer(LedgerService& service, ledger::Identity identity) : service_(service), identity_(std::move(identity)) {}
+  SessionServer(const Viewpoint& from, ledger::Identity identity) : from_(from), identity_(std::move(identity)) {}
 
   kj::Promise<void> whoami(WhoamiContext context) override {
     auto actor = context.getResults().initActor();
@@ -27,27 +57,34 @@ class SessionServer final : public schema::Session::Server {
   }
 
   kj::Promise<void> runs(RunsContext context) override {
-    context.getResults().setRuns(make_runs(service_, identity_));
+    context.getResults().setRuns(make_runs(from_, identity_));
     return kj::READY_NOW;
   }
 
   kj::Promise<void> instrument(InstrumentContext context) override {
-    auto snapshot = service_.snapshot();
     std::string name(view(context.getParams().getName()));
-    auto results = context.getResults();
-    if (!ledger::find_instrument(*snapshot, name)) {
-      write_refusal(
-          {base::Code::kNotFound, fmt::format("{}: there is no such instrument; `runledger status` lists those there are", name)},
-          results.initRefusal());
-    } else {
-      results.setInstrument(make_instrument(service_, identity_, std::move(name)));
-    }
-    require_read(*snapshot);
+    auto is_there = [snapshot = from_.snapshot(), name] {
+      const bool found = ledger::find_instrument(*snapshot, name).has_value();
+      require_read(*snapshot);
+      return found;
+    };
+    auto give = [context, from = from_, identity = identity_, name](bool found) mutable {
+      auto results = context.getResults();
+      if (found) {
+        results.setInstrument(make_instrument(from, std::move(identity), std::move(name)));
+      } else {
+        write_refusal(
+            {base::Code::kNotFound, fmt::format("{}: there is no such instrument; `runledger status` lists those there are", name)},
+            results.initRefusal());
+      }
+    };
+    if (from_.is_past()) return from_.service().loop().on_pool(std::move(is_there)).then(std::move(give));
+    give(is_there());
     return kj::READY_NOW;
   }
 
   kj::Promise<void> operator_(OperatorContext context) override {
-    context.getResults().setOperator(make_operator(service_, identity_));
+    context.getResults().setOperator(make_operator(from_, identity_));
     return kj::READY_NOW;
   }
 
@@ -55,17 +92,36 @@ class SessionServer final : public schema::Session::Server {
     auto params = context.getParams();
     std::string name(view(params.getName()));
     auto results = context.getResults();
-    if (name.empty() || name.size() > 128) {
+    if (base::Status status = from_.may("be a daemon"); !status.is_ok()) {
+      write_refusal(status, results.initRefusal());
+    } else if (name.empty() || name.size() > 128) {
       write_refusal({base::Code::kInvalidArgument, "a daemon's name has 1 to 128 bytes"}, results.initRefusal());
     } else {
-      results.setPort(make_daemon_port(service_, {schema::Actor::Kind::DAEMON, name, identity_.proof}, params.getRole()));
+      results.setPort(make_daemon_port(from_.service(), {schema::Actor::Kind::DAEMON, name, identity_.proof}, params.getRole()));
     }
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> at(AtContext context) override {
+    auto find = [snapshot = from_.snapshot(), params = capnp::clone(context.getParams())] {
+      FoundMoment found = find_moment(*snapshot, params->getMoment());
+      require_read(*snapshot);
+      return found;
+    };
+    LedgerService& service = from_.service();
+    return service.loop().on_pool(std::move(find)).then([context, &service, identity = identity_](FoundMoment&& found) mutable {
+      auto results = context.getResults();
+      write_refusal(found.status, results.initRefusal());
+      if (!found.status.is_ok()) return;
+      results.setSession(kj::heap<SessionServer>(Viewpoint(service, found.seq), std::move(identity)));
+      results.setSeq(found.seq);
+      results.setTime(found.time_ns);
+    });
+  }
+
  private:
-  LedgerService& service_;
-  ledger::Identity identity_;
+  const Viewpoint from_;
+  const ledger::Identity identity_;
 };
 
 class GatewayServer final : public schema::Gateway::Server {
@@ -83,7 +139,7 @@ class GatewayServer final : public schema::Gateway::Server {
   }
 
   kj::Promise<void> login(LoginContext context) override {
-    context.getResults().setSession(kj::heap<SessionServer>(service_, identity_));
+    context.getResults().setSession(kj::heap<SessionServer>(Viewpoint(service_), identity_));
     return kj::READY_NOW;
   }
 

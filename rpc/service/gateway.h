@@ -9,12 +9,13 @@
 namespace rpc {
 
 class LedgerService;
+class Viewpoint;
 
 // Every server object borrows the service, which outlives all connections, and answers on the loop thread.
 schema::Gateway::Client make_gateway(LedgerService& service, ledger::Identity identity);
-schema::Runs::Client make_runs(LedgerService& service, ledger::Identity identity);
-schema::Instrument::Client make_instrument(LedgerService& service, ledger::Identity identity, std::string instrument);
-schema::Operator::Client make_operator(LedgerService& service, ledger::Identity identity);
+schema::Runs::Client make_runs(const Viewpoint& from, ledger::Identity identity);
+schema::Instrument::Client make_instrument(const Viewpoint& from, ledger::Identity identity, std::string instrument);
+schema::Operator::Client make_operator(const Viewpoint& from, ledger::Identity identity);
 /// `identity` is the daemon's own: kind daemon, its name, its caller's proof.
 schema::DaemonPort::Client make_daemon_port(LedgerService& service, ledger::Identity identity, schema::DaemonRole role);
 schema::Subscription::Client make_subscription(LedgerService& service, uint64_t from, schema::EventFilter::Reader filter,

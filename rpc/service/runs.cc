@@ -9,6 +9,7 @@
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
 #include "rpc/service/service.h"
+#include "rpc/service/viewpoint.h"
 
 namespace rpc {
 namespace {
@@ -41,168 +42,142 @@ const char* health_word(ledger::Health::State state) {
 
 class RunsServer final : public schema::Runs::Server {
  public:
-  RunsServer(LedgerService& service, ledger::Identity identity) : service_(service), identity_(std::move(identity)) {}
+  RunsServer(const Viewpoint& from, ledger::Identity identity) : from_(from), identity_(std::move(identity)) {}
 
   kj::Promise<void> list(ListContext context) override {
-    auto snapshot = service_.snapshot();
-    auto params = context.getParams();
-    auto filter = params.getFilter();
-    ledger::RunSelection selection{std::string(view(filter.getInstrument())), std::string(view(filter.getExperiment())), filter.getFirstRun(),
-                                   filter.getLastRun(), {}};
-    for (auto state : filter.getStates()) selection.states.push_back(state);
-    auto page = ledger::list_runs(*snapshot, selection, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
-    auto results = context.getResults();
-    auto runs = results.initRuns(page.rows.size());
-    for (size_t i = 0; i < page.rows.size(); ++i) runs.setWithCaveats(i, page.rows[i].get());
-    results.setNext(ledger::data(page.next));
-    require_read(*snapshot);
-    return kj::READY_NOW;
+    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
+      auto filter = params.getFilter();
+      ledger::RunSelection selection{std::string(view(filter.getInstrument())), std::string(view(filter.getExperiment())),
+                                     filter.getFirstRun(), filter.getLastRun(), {}};
+      for (auto state : filter.getStates()) selection.states.push_back(state);
+      auto page = ledger::list_runs(snapshot, selection, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+      auto runs = results.initRuns(page.rows.size());
+      for (size_t i = 0; i < page.rows.size(); ++i) runs.setWithCaveats(i, page.rows[i].get());
+      results.setNext(ledger::data(page.next));
+    });
   }
 
   kj::Promise<void> show(ShowContext context) override {
-    auto key = context.getParams().getRun();
-    auto snapshot = service_.snapshot();
-    auto results = context.getResults();
-    auto run = ledger::find_run(*snapshot, view(key.getInstrument()), key.getRunNumber());
-    require_read(*snapshot);
-    if (!run) {
-      write_refusal(unknown_run(key), results.initRefusal());
-      return kj::READY_NOW;
-    }
-    results.setRun(run->get());
-    auto ids = run->get().getJobs();
-    auto versions = results.initVersions(ids.size());
-    for (uint i = 0; i < ids.size(); ++i) {
-      if (auto job = ledger::find_job(*snapshot, ids[i])) versions.setWithCaveats(i, job->get());
-    }
-    require_read(*snapshot);
-    return kj::READY_NOW;
+    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
+      auto key = params.getRun();
+      auto run = ledger::find_run(snapshot, view(key.getInstrument()), key.getRunNumber());
+      if (!run) return write_refusal(unknown_run(key), results.initRefusal());
+      results.setRun(run->get());
+      auto ids = run->get().getJobs();
+      auto versions = results.initVersions(ids.size());
+      for (uint i = 0; i < ids.size(); ++i) {
+        if (auto job = ledger::find_job(snapshot, ids[i])) versions.setWithCaveats(i, job->get());
+      }
+    });
   }
 
   kj::Promise<void> history(HistoryContext context) override {
-    auto params = context.getParams();
-    auto snapshot = service_.snapshot();
-    auto results = context.getResults();
-    size_t limit = page_size(params.getLimit(), 500, 5000);
-    std::vector<uint64_t> seqs;
-    if (params.getSubject().isSeq()) {
-      seqs.push_back(params.getSubject().getSeq());
-    } else {
-      seqs = snapshot->subject(subject_key(params.getSubject()), params.getAfter() + 1, limit);
-    }
-    auto events = results.initEvents(seqs.size());
-    for (size_t i = 0; i < seqs.size(); ++i) {
-      auto event = snapshot->event(seqs[i]);
-      if (!event.is_ok()) {
-        write_refusal(event.status(), results.initRefusal());
-        return kj::READY_NOW;
+    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
+      const size_t limit = page_size(params.getLimit(), 500, 5000);
+      std::vector<uint64_t> seqs;
+      if (params.getSubject().isSeq()) {
+        seqs.push_back(params.getSubject().getSeq());
+      } else {
+        seqs = snapshot.subject(subject_key(params.getSubject()), params.getAfter() + 1, limit);
       }
-      events.set(i, event->asBytes());
-    }
-    if (seqs.size() == limit) results.setNext(seqs.back());
-    require_read(*snapshot);
-    return kj::READY_NOW;
+      auto events = results.initEvents(seqs.size());
+      for (size_t i = 0; i < seqs.size(); ++i) {
+        auto event = snapshot.event(seqs[i]);
+        if (!event.is_ok()) return write_refusal(event.status(), results.initRefusal());
+        events.set(i, event->asBytes());
+      }
+      if (seqs.size() == limit) results.setNext(seqs.back());
+    });
   }
 
   kj::Promise<void> blob(BlobContext context) override {
-    auto snapshot = service_.snapshot();
-    auto params = context.getParams();
-    auto results = context.getResults();
-    auto bytes = snapshot->blob(view(params.getSha256()));
-    require_read(*snapshot);
-    if (!bytes) {
-      write_refusal({base::Code::kNotFound, fmt::format("blob {}: not in this ledger", base::hex(view(params.getSha256())))},
-                    results.initRefusal());
-      return kj::READY_NOW;
-    }
-    size_t offset = std::min<uint64_t>(params.getOffset(), bytes->size());
-    size_t limit = page_size(params.getLimit(), kBlobBytesACall, kBlobBytesACall);
-    results.setBytes(ledger::data(std::string_view(*bytes).substr(offset, limit)));
-    results.setTotalBytes(bytes->size());
-    require_read(*snapshot);
-    return kj::READY_NOW;
+    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
+      auto bytes = snapshot.blob(view(params.getSha256()));
+      if (!bytes) {
+        return write_refusal({base::Code::kNotFound, fmt::format("blob {}: not in this ledger", base::hex(view(params.getSha256())))},
+                             results.initRefusal());
+      }
+      const size_t offset = std::min<uint64_t>(params.getOffset(), bytes->size());
+      const size_t limit = page_size(params.getLimit(), kBlobBytesACall, kBlobBytesACall);
+      results.setBytes(ledger::data(std::string_view(*bytes).substr(offset, limit)));
+      results.setTotalBytes(bytes->size());
+    });
   }
 
   kj::Promise<void> watch(WatchContext context) override {
     auto params = context.getParams();
-    uint64_t head = service_.head();
-    uint64_t from = params.getFrom() == 0 ? head + 1 : params.getFrom();
     auto results = context.getResults();
+    if (base::Status status = from_.may("watch"); !status.is_ok()) {
+      write_refusal(status, results.initRefusal());
+      return kj::READY_NOW;
+    }
+    uint64_t head = from_.service().head();
+    uint64_t from = params.getFrom() == 0 ? head + 1 : params.getFrom();
     if (from > head + 1) {
       write_refusal({base::Code::kInvalidArgument, fmt::format("event {} is not there yet: the last one is {}; watch from at most {}", from, head,
                                                                head + 1)},
                     results.initRefusal());
       return kj::READY_NOW;
     }
-    results.setSubscription(make_subscription(service_, from, params.getFilter(), params.getSink()));
+    results.setSubscription(make_subscription(from_.service(), from, params.getFilter(), params.getSink()));
     results.setHead(head);
     return kj::READY_NOW;
   }
 
   kj::Promise<void> rerun(RerunContext context) override {
+    if (base::Status status = from_.may("ask for a reduction"); !status.is_ok()) {
+      write_refusal(status, context.getResults().initAnswer().initRefusal());
+      return kj::READY_NOW;
+    }
     auto params = context.getParams();
     CommandMessage command(view(params.getCommandId()));
     command.get().getBody().setRequestReduction(params.getRequest());
-    return service_.submit(command.reader(), identity_).then([context](ledger::Answer answer) mutable {
+    return from_.service().submit(command.reader(), identity_).then([context](ledger::Answer answer) mutable {
       write_answer(answer, context.getResults().initAnswer());
     });
   }
 
   kj::Promise<void> status(StatusContext context) override {
-    auto snapshot = service_.snapshot();
-    auto status = context.getResults().initStatus();
-    ledger::Health health = service_.ledger().health();
-    status.setHead(service_.head());
-    status.setLedger(health_word(health.state));
-    status.setLedgerDetail(health.detail);
-    status.setFacility(service_.facility());
-    status.setNow(service_.clock().now_ns());
-    status.setStartedAt(service_.started_at());
-
-    auto totals = ledger::run_counts(*snapshot);
-    auto counts = status.initCounts(totals.size());
-    uint next = 0;
-    for (uint64_t runs : totals) {
-      counts[next].setState(static_cast<schema::RunState>(next));
-      counts[next++].setRuns(runs);
+    const std::string facility = from_.service().facility();
+    if (from_.is_past()) {
+      return from_.answer(context, [facility](const ledger::Snapshot& snapshot, auto, auto results) {
+        auto status = results.initStatus();
+        status.setFacility(facility);
+        status.setHead(snapshot.head());
+        status.setNow(time_of(snapshot, snapshot.head()));
+        write_counts(snapshot, status);
+      });
     }
-    auto rows = ledger::list_instruments(*snapshot);
-    std::erase_if(rows, [](const auto& row) { return row.get().getConfig().getRetired(); });
-    auto instruments = status.initInstruments(rows.size());
-    for (size_t i = 0; i < rows.size(); ++i) {
-      auto row = rows[i].get();
-      std::string name(view(row.getConfig().getInstrument()));
-      instruments[i].setInstrument(name);
-      instruments[i].setPaused(row.getPaused());
-      instruments[i].setPauseReason(row.getPauseReason().getText());
-      instruments[i].setLastRun(ledger::last_run(*snapshot, name));
-      instruments[i].setRuns(ledger::total_runs(*snapshot, name));
-      instruments[i].setWaiting(ledger::waiting_jobs(*snapshot, name));
-    }
-    write_daemons(*snapshot, status);
-    require_read(*snapshot);
-    return kj::READY_NOW;
+    return from_.answer(context, [this, facility](const ledger::Snapshot& snapshot, auto, auto results) {
+      LedgerService& service = from_.service();
+      auto status = results.initStatus();
+      const ledger::Health health = service.ledger().health();
+      status.setHead(service.head());
+      status.setLedger(health_word(health.state));
+      status.setLedgerDetail(health.detail);
+      status.setFacility(facility);
+      status.setNow(service.clock().now_ns());
+      status.setStartedAt(service.started_at());
+      write_counts(snapshot, status);
+      write_daemons(snapshot, status);
+    });
   }
 
   kj::Promise<void> instruments(InstrumentsContext context) override {
-    auto snapshot = service_.snapshot();
-    auto rows = ledger::list_instruments(*snapshot);
-    auto instruments = context.getResults().initInstruments(rows.size());
-    for (size_t i = 0; i < rows.size(); ++i) instruments.setWithCaveats(i, rows[i].get());
-    require_read(*snapshot);
-    return kj::READY_NOW;
+    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto, auto results) {
+      auto rows = ledger::list_instruments(snapshot);
+      auto instruments = results.initInstruments(rows.size());
+      for (size_t i = 0; i < rows.size(); ++i) instruments.setWithCaveats(i, rows[i].get());
+    });
   }
 
   kj::Promise<void> experiments(ExperimentsContext context) override {
-    auto snapshot = service_.snapshot();
-    auto params = context.getParams();
-    auto page = ledger::list_experiments(*snapshot, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
-    auto results = context.getResults();
-    auto experiments = results.initExperiments(page.rows.size());
-    for (size_t i = 0; i < page.rows.size(); ++i) experiments.setWithCaveats(i, page.rows[i].get());
-    results.setNext(ledger::data(page.next));
-    require_read(*snapshot);
-    return kj::READY_NOW;
+    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
+      auto page = ledger::list_experiments(snapshot, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+      auto experiments = results.initExperiments(page.rows.size());
+      for (size_t i = 0; i < page.rows.size(); ++i) experiments.setWithCaveats(i, page.rows[i].get());
+      results.setNext(ledger::data(page.next));
+    });
   }
 
  private:
@@ -211,13 +186,36 @@ class RunsServer final : public schema::Runs::Server {
                                                view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
   }
 
+  static void write_counts(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
+    auto totals = ledger::run_counts(snapshot);
+    auto counts = status.initCounts(totals.size());
+    uint next = 0;
+    for (uint64_t runs : totals) {
+      counts[next].setState(static_cast<schema::RunState>(next));
+      counts[next++].setRuns(runs);
+    }
+    auto rows = ledger::list_instruments(snapshot);
+    std::erase_if(rows, [](const auto& row) { return row.get().getConfig().getRetired(); });
+    auto instruments = status.initInstruments(rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      auto row = rows[i].get();
+      std::string name(view(row.getConfig().getInstrument()));
+      instruments[i].setInstrument(name);
+      instruments[i].setPaused(row.getPaused());
+      instruments[i].setPauseReason(row.getPauseReason().getText());
+      instruments[i].setLastRun(ledger::last_run(snapshot, name));
+      instruments[i].setRuns(ledger::total_runs(snapshot, name));
+      instruments[i].setWaiting(ledger::waiting_jobs(snapshot, name));
+    }
+  }
+
   /// Every daemon seen since this ledgerd started, and every worker that has joined and not left.
   void write_daemons(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
-    std::map<std::string, Presence::Entry> entries = service_.presence()->entries();
+    std::map<std::string, Presence::Entry> entries = from_.service().presence()->entries();
     for (const auto& row : ledger::list_workers(snapshot)) {
       if (row.get().getLeft()) continue;
       Presence::Entry& entry = entries["workerd/" + std::string(view(row.get().getWorker().getWorker()))];
-      if (entry.last_seen_ns == 0) entry.last_seen_ns = service_.started_at();
+      if (entry.last_seen_ns == 0) entry.last_seen_ns = from_.service().started_at();
     }
     auto daemons = status.initDaemons(entries.size());
     uint next = 0;
@@ -229,14 +227,14 @@ class RunsServer final : public schema::Runs::Server {
     }
   }
 
-  LedgerService& service_;
+  const Viewpoint from_;
   ledger::Identity identity_;
 };
 
 }  // namespace
 
-schema::Runs::Client make_runs(LedgerService& service, ledger::Identity identity) {
-  return kj::heap<RunsServer>(service, std::move(identity));
+schema::Runs::Client make_runs(const Viewpoint& from, ledger::Identity identity) {
+  return kj::heap<RunsServer>(from, std::move(identity));
 }
 
 }  // namespace rpc
