@@ -22,6 +22,7 @@ class RemoteClient final : public Client {
   }
 
   schema::Session::Client session() override { return *session_; }
+  void look_back(schema::Session::Client past) override { session_.emplace(kj::mv(past)); }
 
  protected:
   void run(kj::Promise<void> promise) override { loop_.wait(kj::mv(promise)); }

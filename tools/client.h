@@ -23,6 +23,8 @@ class Client {
  public:
   virtual ~Client() = default;
   virtual schema::Session::Client session() = 0;
+  /// From here on `past` is the session: one that looks back.
+  virtual void look_back(schema::Session::Client past) = 0;
 
   /// Moves the loop until `promise` is done.
   template <typename T>

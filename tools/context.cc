@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "base/time.h"
+#include "tools/moment.h"
 #include "tools/near_words.h"
 
 namespace tools {
@@ -27,8 +29,29 @@ base::Result<Client*> Context::client() {
       return absent ? base::Status(base::Code::kUnavailable, made.status().message()) : made.status();
     }
     client_ = std::move(*made);
+    if (options.at) {
+      if (base::Status status = look_back(*options.at); !status.is_ok()) return status;
+    }
   }
   return client_.get();
+}
+
+base::Status Context::look_back(const std::string& moment) {
+  const base::Result<MomentName> named = parse_moment(moment, base::system_clock().now_ns());
+  if (!named.is_ok()) return named.status().in("--at");
+  if (!named->zoned) say(fmt::format("--at {}: no zone is named; taken as UTC", moment));
+  auto request = client_->session().atRequest();
+  if (named->seq != 0) {
+    request.getMoment().setSeq(named->seq);
+  } else {
+    request.getMoment().setTime(named->time_ns);
+  }
+  auto answer = ask(*client_, std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  client_->look_back(answer->getSession());
+  as_of_ = AsOf{answer->getSeq(), answer->getTime()};
+  if (!options.json) out << fmt::format("as of event {}, {}\n\n", as_of_->event, base::iso_time(as_of_->time_ns));
+  return base::Status::ok();
 }
 
 base::Result<std::vector<std::string>> Context::known_instruments() {
@@ -67,7 +90,10 @@ base::Result<std::string> Context::instrument(const std::string& word) {
   return name;
 }
 
-void Context::print(const nlohmann::ordered_json& json) { out << json_text(json) << '\n'; }
+void Context::print(nlohmann::ordered_json json) {
+  if (as_of_ && json.is_object()) json["at"] = {{"event", as_of_->event}, {"time", exact_time(as_of_->time_ns)}};
+  out << json_text(json) << '\n';
+}
 
 int Context::print_listing(const nlohmann::ordered_json& json, const Table& table, std::string_view nothing) {
   if (options.json) {

@@ -24,7 +24,14 @@ enum ExitCode : int { kDone = 0, kNothingFound = 1, kError = 2 };
 struct GlobalOptions {
   std::optional<std::string> site;     // --site
   std::optional<std::string> address;  // --connect
+  std::optional<std::string> at;       // --at
   bool json = false;
+};
+
+/// What is looked back to.
+struct AsOf {
+  uint64_t event;
+  int64_t time_ns;
 };
 
 /// One run of the command.
@@ -43,7 +50,7 @@ class Context {
   const Terminal terminal;
   int exit_code = kDone;
 
-  /// The connection; the same one each time.
+  /// The connection; the same one each time. With --at it looks back, and people are told to what.
   base::Result<Client*> client();
   /// Parses what names runs, asking the ledger which instruments there are.
   base::Result<RunSelection> selection(std::span<const std::string> words);
@@ -51,7 +58,8 @@ class Context {
   /// The instrument that `word` names, in upper case. All three: kNotFound when the ledger has no such instrument.
   base::Result<std::string> instrument(const std::string& word);
 
-  void print(const nlohmann::ordered_json& json);
+  /// An object also says what was looked back to.
+  void print(nlohmann::ordered_json json);
   void print(const Table& table) { out << table.text(terminal); }
   /// A listing: the JSON array or the table. When it is empty `nothing` is said, and the code is kNothingFound.
   int print_listing(const nlohmann::ordered_json& json, const Table& table, std::string_view nothing);
@@ -64,9 +72,11 @@ class Context {
 
  private:
   base::Result<std::vector<std::string>> known_instruments();
+  base::Status look_back(const std::string& moment);
 
   Connect connect_;
   std::unique_ptr<Client> client_;
+  std::optional<AsOf> as_of_;
 };
 
 /// JSON as it is printed: indented, bytes that are no UTF-8 replaced.

@@ -157,6 +157,16 @@ schema::Reason::Reader reason_of(Body::Reader body) {
   }
 }
 
+/// The code of a decision whose event bears no Reason: as the run shows it (docs/reasons.md).
+std::string code_without_reason(Body::Reader body) {
+  switch (body.which()) {
+    case Body::ATTEMPT_STARTED: return "started";
+    case Body::ATTEMPT_FAILED: return body.getAttemptFailed().getWillRetry() ? "attempt_failed" : enum_word(body.getAttemptFailed().getKind());
+    case Body::JOB_SUCCEEDED: return "succeeded";
+    default: return {};
+  }
+}
+
 EventSubject of_run(schema::RunKey::Reader run) { return {words(run.getInstrument()), run.getRunNumber(), 0, 0}; }
 
 EventSubject subject_of(schema::Event::Reader event, const JobNames& jobs) {
@@ -239,6 +249,7 @@ EventLine event_line(schema::Event::Reader event, const JobNames& jobs) {
   line.subject = subject_of(event, jobs);
   schema::Reason::Reader reason = reason_of(event.getBody());
   line.code = words(reason.getCode());
+  if (line.code.empty()) line.code = code_without_reason(event.getBody());
   line.text = words(reason.getText());
   if (line.text.empty()) line.text = plain_text(event.getBody());
   // A reason names its run by itself; a bare "succeeded" needs the name in front.

@@ -251,7 +251,7 @@ Json status_json(schema::Status::Reader status) {
                        {"detail", text_or_null(daemon.getDetail())}});
   }
   return {{"facility", text_or_null(status.getFacility())},
-          {"ledger", text(status.getLedger())},
+          {"ledger", text_or_null(status.getLedger())},
           {"ledger_detail", text_or_null(status.getLedgerDetail())},
           {"head", status.getHead()},
           {"counts", counts},

@@ -11,7 +11,7 @@
 namespace tools {
 namespace {
 
-constexpr AddCommand kCommands[] = {add_status, add_runs,   add_show, add_trace,  add_explain, add_log,    add_watch,  add_rerun,
+constexpr AddCommand kCommands[] = {add_status, add_runs,   add_show, add_trace, add_diff, add_explain, add_log,    add_watch,  add_rerun,
                                     add_cancel, add_queue, add_vars, add_script, add_pause,   add_resume, add_version};
 
 constexpr const char* kHowRunsAreWritten =
@@ -64,10 +64,22 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   return fmt::format("'{}' is one word too many; see {} --help", word, line);
 }
 
+/// The commands that --at goes with; the others change something, print bytes, or follow what happens now.
+constexpr std::string_view kLookBack[] = {"status", "runs", "show", "trace", "explain", "queue", "diff",
+                                          "vars show", "vars history", "vars blame", "script list"};
+
+void check_look_back(const CLI::App& app, const Context& context) {
+  if (!context.options.at) return;
+  const std::string line = command_line(innermost(app)).substr(app.get_name().size() + 1);
+  if (std::find(std::begin(kLookBack), std::end(kLookBack), line) != std::end(kLookBack)) return;
+  throw CLI::ValidationError(
+      fmt::format("--at does nothing with {}; it goes with {}", line, fmt::join(kLookBack, ", ")));
+}
+
 /// Where the options are explained that go with every command.
 void finish_help(CLI::App& command) {
   std::string footer = command.get_footer();
-  command.footer((footer.empty() ? "" : footer + "\n") + "Options of every command (--site, --connect, --json): runledger --help");
+  command.footer((footer.empty() ? "" : footer + "\n") + "Options of every command (--site, --connect, --json, --at): runledger --help");
   for (CLI::App* below : command.get_subcommands([](const CLI::App*) { return true; })) finish_help(*below);
 }
 
@@ -81,6 +93,9 @@ int run_program(std::vector<std::string> arguments, Context& context, std::span<
       ->type_name("DIR");
   app.add_option("--connect", context.options.address, "Address of ledgerd, instead of the site's own")->type_name("ADDRESS");
   app.add_flag("--json", context.options.json, "Print JSON for programs; its fields are stable");
+  app.add_option("--at", context.options.at, "Answer as of then: an ISO 8601 time (UTC unless it names a zone), -2h, or an event's number")
+      ->type_name("TIME|SEQ");
+  app.parse_complete_callback([&] { check_look_back(app, context); });
   app.set_help_flag("-h,--help", "Say how it is used, and end");
   app.set_version_flag("--version", fmt::format("runledger {}", base::version()), "Print the version, and end");
   for (AddCommand add : more) add(app, context);

@@ -163,4 +163,18 @@ std::string run_text(std::string_view instrument, uint64_t run_number, uint16_t 
   return text;
 }
 
+std::string run_ranges_text(std::vector<uint64_t> runs) {
+  std::sort(runs.begin(), runs.end());
+  runs.erase(std::unique(runs.begin(), runs.end()), runs.end());
+  std::string text;
+  for (size_t begin = 0; begin < runs.size();) {
+    size_t end = begin;
+    while (end + 1 < runs.size() && runs[end + 1] == runs[end] + 1) ++end;
+    text += fmt::format("{}{}", text.empty() ? "" : ",", runs[begin]);
+    if (end > begin) text += fmt::format("-{}", runs[end]);
+    begin = end + 1;
+  }
+  return text;
+}
+
 }  // namespace tools

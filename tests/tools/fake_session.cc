@@ -27,6 +27,7 @@ bool touches(schema::Event::Reader event, schema::Subject::Reader subject, const
   if (subject.isInstrument()) {
     if (body.isVariablesSet()) return body.getVariablesSet().getInstrument() == subject.getInstrument();
     if (body.isVariablesCleared()) return body.getVariablesCleared().getInstrument() == subject.getInstrument();
+    if (body.isRawFileRefused()) return body.getRawFileRefused().getInstrument() == subject.getInstrument();
   }
   return false;
 }
@@ -233,6 +234,19 @@ class Instrument final : public schema::Instrument::Server {
     answer(ledger_, context.getResults().initAnswer(), fmt::format("clear {} {}{}", change.getInstrument().cStr(), scope_word(change.getScope()), names));
     return kj::READY_NOW;
   }
+  kj::Promise<void> blame(BlameContext context) override {
+    ledger_.asked.push_back(fmt::format("blame {} {}", name_, context.getParams().getName().cStr()));
+    auto values = context.getResults().initValues(ledger_.values.size());
+    for (uint32_t i = 0; i < ledger_.values.size(); ++i) values.setWithCaveats(i, ledger_.values[i].read());
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> preview(PreviewContext context) override {
+    auto change = context.getParams().getChange();
+    ledger_.asked.push_back(fmt::format("preview {} {}{}", change.getInstrument().cStr(), scope_word(change.getScope()),
+                                        variables_text(change.getVariables())));
+    context.getResults().setEffect(ledger_.effect.read());
+    return kj::READY_NOW;
+  }
   kj::Promise<void> scripts(ScriptsContext context) override {
     auto scripts = context.getResults().initScripts(ledger_.scripts.size());
     for (uint32_t i = 0; i < ledger_.scripts.size(); ++i) scripts.setWithCaveats(i, ledger_.scripts[i].read());
@@ -279,6 +293,19 @@ class Session final : public schema::Session::Server {
   }
   kj::Promise<void> operator_(OperatorContext context) override {
     context.getResults().setOperator(kj::heap<Operator>(ledger_));
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> at(AtContext context) override {
+    auto moment = context.getParams().getMoment();
+    ledger_.asked.push_back(moment.isSeq() ? fmt::format("at event {}", moment.getSeq()) : fmt::format("at time {}", moment.getTime()));
+    auto results = context.getResults();
+    if (ledger_.past == nullptr) {
+      refuse(results.initRefusal(), schema::Refusal::Code::NOT_FOUND, "nothing was recorded at or before then");
+      return kj::READY_NOW;
+    }
+    results.setSession(kj::heap<Session>(*ledger_.past));
+    results.setSeq(7);
+    results.setTime(kNoon);
     return kj::READY_NOW;
   }
 

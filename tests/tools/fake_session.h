@@ -56,6 +56,9 @@ struct Ledger {
   std::vector<Message<schema::QueueRow>> queue;
   Message<schema::Status> status;
   Message<schema::VariableSet> resolved;
+  std::vector<Message<schema::VariableHistory>> values;  // of any variable
+  Message<schema::VariablesEffect> effect;
+  Ledger* past = nullptr;  // what is seen by who looks back
   std::vector<std::function<void()>> live;  // done one by one once somebody watches; each new event is pushed
 
   std::vector<std::string> asked;  // every change asked for, as text
@@ -79,6 +82,7 @@ class Client final : public tools::Client {
   explicit Client(Ledger& ledger);
   ~Client() noexcept override;
   schema::Session::Client session() override { return session_; }
+  void look_back(schema::Session::Client past) override { session_ = kj::mv(past); }
 
  protected:
   void run(kj::Promise<void> promise) override { promise.wait(scope_); }

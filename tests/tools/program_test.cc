@@ -42,7 +42,7 @@ TEST(ProgramTest, CommandThatIsMissingIsAskedFor) {
 TEST(ProgramTest, UnknownOptionIsNamed) {
   EXPECT_EQ(message({"runs", "--sate", "failed"}),
             "runledger: '--sate' is no option of runledger runs; runledger runs --help lists those there are; did you mean --site "
-            "or --state?\n");
+            "or --state or --at?\n");
   EXPECT_EQ(message({"--frobnicate"}),
             "runledger: '--frobnicate' is no option of runledger; runledger --help lists those there are\n");
 }

@@ -12,6 +12,7 @@ void add_version(CLI::App& app, Context& context);
 void add_runs(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_trace(CLI::App& app, Context& context);
+void add_diff(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_log(CLI::App& app, Context& context);
 void add_watch(CLI::App& app, Context& context);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "tools/commands/commands.h"
+#include "tools/commands/missing.h"
 #include "tools/json_output.h"
 #include "tools/words.h"
 
@@ -17,6 +18,7 @@ struct RunsOptions {
   std::string experiment;
   std::vector<std::string> states;
   uint64_t limit = 0;
+  bool missing = false;
 };
 
 /// Rows as they come, page by page: an array that may be long is never held as a whole.
@@ -53,6 +55,20 @@ class RunPrinter {
   Table table_{{{"INSTRUMENT"}, {"RUN", Table::Align::kRight}, {"STATE"}, {"VERSION"}, {"EXPERIMENT"}, {"DETECTED"},
                 {"TITLE", Table::Align::kLeft, true}, {"NOTE", Table::Align::kLeft, true}}};
 };
+
+base::Result<int> missing_runs(Context& context, const RunsOptions& options) {
+  if (!options.experiment.empty() || !options.states.empty() || options.limit != 0) {
+    return base::Status(base::Code::kInvalidArgument, "--missing goes with an instrument or nothing else: what is not there has no state");
+  }
+  if (options.words.empty()) return list_missing(context, {});
+  base::Result<RunSelection> selection = context.selection(options.words);
+  if (!selection.is_ok()) return selection.status();
+  if (!selection->ranges.empty()) {
+    return base::Status(base::Code::kInvalidArgument,
+                        fmt::format("--missing is about all runs of an instrument; write runledger runs {} --missing", selection->instrument));
+  }
+  return list_missing(context, selection->instrument);
+}
 
 base::Result<int> list_runs(Context& context, const RunsOptions& options) {
   std::vector<schema::RunState> states;
@@ -118,8 +134,9 @@ void add_runs(CLI::App& app, Context& context) {
       ->allow_extra_args(false)
       ->delimiter(',');
   command->add_option("--limit", options->limit, "At most so many; 0 = all")->type_name("N");
+  command->add_flag("--missing", options->missing, "Instead the numbers between first and last of which there is no run, and what is known");
   command->footer("Example: runledger runs MARI 28001-28010 --state failed");
-  command->callback([&context, options] { context.finish(list_runs(context, *options)); });
+  command->callback([&context, options] { context.finish(options->missing ? missing_runs(context, *options) : list_runs(context, *options)); });
 }
 
 }  // namespace tools

@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
+#include "tools/version_text.h"
 #include "tools/words.h"
 
 namespace tools {
@@ -17,10 +18,12 @@ void print_status(Context& context, schema::Status::Reader status) {
   for (auto count : status.getCounts()) {
     if (count.getRuns() > 0) counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count.getRuns(), enum_word(count.getState()));
   }
-  context.out << labelled({{"facility", std::string(text_of(status.getFacility()))},
-                           {"ledger", fmt::format("{}, {}", ledger, base::counted(status.getHead(), "event"))},
-                           {"up since", human_time(status.getStartedAt())},
-                           {"runs", counts.empty() ? "none yet" : counts}});
+  const bool is_past = context.options.at.has_value();  // then nothing is known of the processes
+  Labelled lines = {{"facility", std::string(text_of(status.getFacility()))},
+                    {"ledger", fmt::format("{}{}", is_past ? "" : ledger + ", ", base::counted(status.getHead(), "event"))}};
+  if (!is_past) lines.emplace_back("up since", human_time(status.getStartedAt()));
+  lines.emplace_back("runs", counts.empty() ? "none yet" : counts);
+  context.out << labelled(lines);
   Table instruments({{"INSTRUMENT"}, {"RUNS", Table::Align::kRight}, {"WAITING", Table::Align::kRight}, {"LAST RUN", Table::Align::kRight},
                      {"STATE", Table::Align::kLeft, true}});
   for (auto instrument : status.getInstruments()) {

@@ -4,9 +4,11 @@
 #include <memory>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "tools/commands/changes.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/vars_record.h"
 #include "tools/json_output.h"
 #include "tools/version_text.h"
 #include "tools/words.h"
@@ -27,6 +29,7 @@ struct VarsOptions {
   std::vector<std::string> rest;  // NAME=VALUE, or names
   ScopeOptions scope;
   ChangeOptions change;
+  bool dry_run = false;
 };
 
 void add_scope_options(CLI::App& command, ScopeOptions& scope) {
@@ -147,6 +150,77 @@ base::Result<int> ask_change(Context& context, const VarsOptions& options, const
   return report(context, answer->getAnswer(), done, done + ": nothing had to change");
 }
 
+/// Runs in a row that would get the same other value.
+struct ChangedRuns {
+  std::string name, before, after;
+  std::vector<uint64_t> runs;
+};
+
+std::vector<ChangedRuns> grouped(capnp::List<schema::ChangedRun>::Reader changes) {
+  std::vector<ChangedRuns> groups;
+  for (auto change : changes) {
+    auto same = std::find_if(groups.begin(), groups.end(), [&](const ChangedRuns& group) {
+      return group.name == text_of(change.getName()) && group.before == text_of(change.getBefore()) &&
+             group.after == text_of(change.getAfter());
+    });
+    if (same == groups.end()) {
+      groups.push_back({change.getName().cStr(), change.getBefore().cStr(), change.getAfter().cStr(), {}});
+      same = groups.end() - 1;
+    }
+    same->runs.push_back(change.getRun().getRunNumber());
+  }
+  return groups;
+}
+
+Json effect_json(schema::VariablesEffect::Reader effect) {
+  const auto value = [](capnp::Text::Reader text) { return text.size() == 0 ? Json() : json_value(text_of(text)); };
+  Json json = {{"considered", effect.getConsidered()}, {"change_count", effect.getChangeCount()}, {"changes", Json::array()},
+               {"coming", Json::array()}, {"problems", Json::array()}};
+  for (auto change : effect.getChanges()) {
+    json["changes"].push_back({{"instrument", base::to_utf8(text_of(change.getRun().getInstrument()))},
+                               {"run_number", change.getRun().getRunNumber()},
+                               {"name", base::to_utf8(text_of(change.getName()))},
+                               {"before", value(change.getBefore())},
+                               {"after", value(change.getAfter())}});
+  }
+  for (auto sentence : effect.getComing()) json["coming"].push_back(base::to_utf8(text_of(sentence)));
+  for (auto sentence : effect.getProblems()) json["problems"].push_back(base::to_utf8(text_of(sentence)));
+  return json;
+}
+
+/// What setting would do. Exit code 2, as of the setting itself, where it would be refused.
+base::Result<int> preview(Context& context, const VarsOptions& options, schema::Instrument::Client& of, const std::string& name,
+                          const std::vector<Assignment>& assignments) {
+  auto request = of.previewRequest();
+  request.getChange().setInstrument(kj_text(name));
+  write_scope(options.scope, request.getChange().getScope());
+  write_assignments(assignments, request.getChange().initVariables(assignments.size()));
+  auto answer = ask(**context.client(), std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  const auto effect = answer->getEffect();
+  if (context.options.json) {
+    context.print(effect_json(effect));
+  } else if (effect.getProblems().size() == 0) {
+    for (auto sentence : effect.getComing()) context.out << printable_lines(text_of(sentence)) << '\n';
+    context.out << fmt::format("of {} in that scope {} would get another value if reduced afresh\n",
+                               base::counted(effect.getConsidered(), "run"),
+                               effect.getChangeCount() == 0 ? "none" : std::to_string(effect.getChangeCount()));
+    Table table({{"VARIABLE"}, {"BEFORE", Table::Align::kLeft, true}, {"AFTER", Table::Align::kLeft, true}, {"RUNS", Table::Align::kLeft, true}});
+    for (const ChangedRuns& group : grouped(effect.getChanges())) {
+      table.add({group.name, or_dash(group.before), or_dash(group.after), run_ranges_text(group.runs)});
+    }
+    if (!table.is_empty()) {
+      context.out << '\n';
+      context.print(table);
+    }
+    if (effect.getChangeCount() > effect.getChanges().size()) {
+      context.say(fmt::format("only the first {} of {} changes are listed", effect.getChanges().size(), effect.getChangeCount()));
+    }
+  }
+  for (auto problem : effect.getProblems()) context.say(fmt::format("would be refused: {}", text_of(problem)));
+  return effect.getProblems().size() == 0 ? kDone : kError;
+}
+
 base::Result<int> set(Context& context, const VarsOptions& options) {
   if (base::Status status = check_scope(options.scope); !status.is_ok()) return status;
   base::Result<std::string> name = context.instrument(options.instrument);
@@ -160,6 +234,8 @@ base::Result<int> set(Context& context, const VarsOptions& options) {
   known.add(defaults->get());
   base::Result<std::vector<Assignment>> assignments = parse_assignments(options.rest, known);
   if (!assignments.is_ok()) return assignments.status().in(*name);
+
+  if (options.dry_run) return preview(context, options, *of, *name, *assignments);
 
   auto request = of->setVariablesRequest();
   write_assignments(*assignments, request.getChange().initVariables(assignments->size()));
@@ -183,64 +259,10 @@ base::Result<int> clear(Context& context, const VarsOptions& options) {
   return ask_change(context, options, *name, std::move(request), what + " cleared");
 }
 
-bool concerns(schema::Event::Reader event, const std::vector<std::string>& names) {
-  auto wanted = [&](capnp::Text::Reader name) {
-    return names.empty() || std::find(names.begin(), names.end(), std::string(text_of(name))) != names.end();
-  };
-  if (event.getBody().isVariablesSet()) {
-    for (auto variable : event.getBody().getVariablesSet().getVariables()) {
-      if (wanted(variable.getName())) return true;
-    }
-  } else if (event.getBody().isVariablesCleared()) {
-    auto cleared = event.getBody().getVariablesCleared().getNames();
-    if (cleared.size() == 0) return true;
-    for (auto name : cleared) {
-      if (wanted(name)) return true;
-    }
-  }
-  return false;
-}
-
-Json change_json(schema::Event::Reader event) {
-  Json json = event_json(event_line(event, JobNames()));
-  bool is_set = event.getBody().isVariablesSet();
-  json["scope"] = scope_json(is_set ? event.getBody().getVariablesSet().getScope() : event.getBody().getVariablesCleared().getScope());
-  json["variables"] = Json::array();
-  if (is_set) {
-    for (auto variable : event.getBody().getVariablesSet().getVariables()) {
-      json["variables"].push_back({{"name", base::to_utf8(text_of(variable.getName()))},
-                                   {"group", enum_word(variable.getGroup())},
-                                   {"value", json_value(text_of(variable.getValue()))}});
-    }
-  } else {
-    for (auto name : event.getBody().getVariablesCleared().getNames()) json["variables"].push_back({{"name", base::to_utf8(text_of(name))}});
-  }
-  auto comment = is_set ? event.getBody().getVariablesSet().getComment() : event.getBody().getVariablesCleared().getComment();
-  json["comment"] = text_or_null(text_of(comment));
-  return json;
-}
-
-base::Result<int> show_history(Context& context, const VarsOptions& options) {
-  base::Result<std::string> name = context.instrument(options.instrument);
-  if (!name.is_ok()) return name.status();
-  base::Result<Events> events =
-      history(**context.client(), [&](schema::Subject::Builder subject) { subject.setInstrument(kj_text(*name)); });
-  if (!events.is_ok()) return events.status();
-  Json json = Json::array();
-  Table table({{"EVENT", Table::Align::kRight}, {"TIME"}, {"BY"}, {"CHANGE", Table::Align::kLeft, true}});
-  for (const auto& event : *events) {
-    if (!concerns(event.get(), options.rest)) continue;
-    EventLine line = event_line(event.get(), JobNames());
-    json.push_back(change_json(event.get()));
-    table.add({std::to_string(line.seq), human_time(line.time_ns), line.actor, line.text});
-  }
-  return context.print_listing(json, table, fmt::format("{}: no variable was ever set", *name));
-}
-
 }  // namespace
 
 void add_vars(CLI::App& app, Context& context) {
-  CLI::App* vars = app.add_subcommand("vars", "Reduction variables: show, set, clear, history");
+  CLI::App* vars = app.add_subcommand("vars", "Reduction variables: show, set, clear, history, blame");
   vars->require_subcommand(1);
   vars->footer(
       "What is given with a rerun wins over what is set for the experiment, that over the latest --from-run, that over --default.\n"
@@ -265,6 +287,7 @@ void add_vars(CLI::App& app, Context& context) {
       ->required();
   add_scope_options(*set_command, to_set->scope);
   add_change_options(*set_command, to_set->change);
+  set_command->add_flag("--dry-run", to_set->dry_run, "Only say which past and coming runs would get other values; change nothing");
   set_command->footer(
       "One of --default, --from-run and --experiment is needed.\nExample: runledger vars set MARI mon=2 --from-run 28000");
   set_command->callback([&context, to_set] { context.finish(set(context, *to_set)); });
@@ -282,14 +305,8 @@ void add_vars(CLI::App& app, Context& context) {
       "One of --default, --from-run and --experiment is needed.\nExample: runledger vars clear MARI mon --experiment 2010001");
   clear_command->callback([&context, to_clear] { context.finish(clear(context, *to_clear)); });
 
-  auto of_history = std::make_shared<VarsOptions>();
-  CLI::App* history_command = vars->add_subcommand("history", "Who set what, when");
-  history_command->add_option("instrument", of_history->instrument, "Instrument, as runledger status lists it")
-      ->type_name("NAME")
-      ->required();
-  history_command->add_option("names", of_history->rest, "Only these variables")->type_name("NAME");
-  history_command->footer("Example: runledger vars history MARI mon");
-  history_command->callback([&context, of_history] { context.finish(show_history(context, *of_history)); });
+  add_vars_history(*vars, context);
+  add_vars_blame(*vars, context);
 }
 
 }  // namespace tools

@@ -1,8 +1,8 @@
 # bash completion for runledger: commands and options.
 _runledger() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local global="--site --connect --json --help"
-  local commands="init up status runs show trace explain log watch rerun cancel queue vars script pause resume version"
+  local global="--site --connect --at --json --help"
+  local commands="init up status runs show trace diff explain log watch rerun cancel queue vars script pause resume version"
   local states="detected refused held queued running succeeded failed skipped cancelled"
   local change="--comment --command-id" scope="--default --from-run --to-run --experiment"
   COMPREPLY=()
@@ -12,13 +12,13 @@ _runledger() {
     --state) COMPREPLY=($(compgen -W "$states" -- "$word")); return ;;
     --log-level) COMPREPLY=($(compgen -W "debug info warn error" -- "$word")); return ;;
     --script) if [[ " ${COMP_WORDS[*]} " == *" rerun "* ]]; then COMPREPLY=($(compgen -W "stored current" -- "$word")); return; fi ;;
-    --connect | --experiment | --limit | --attempt | --tail | --from | --set | --comment | --command-id | --from-run | --to-run | --file | --name) return ;;
+    --connect | --at | --experiment | --limit | --attempt | --tail | --from | --set | --comment | --command-id | --from-run | --to-run | --file | --name) return ;;
   esac
 
   local command= second= i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --site | --connect) ((i++)) ;;
+      --site | --connect | --at) ((i++)) ;;
       -*) ;;
       *) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; elif [[ -z $second ]]; then second=${COMP_WORDS[i]}; fi ;;
     esac
@@ -27,7 +27,7 @@ _runledger() {
   local words=
   case $command in
     "") words="$commands $global --version" ;;
-    runs) words="--experiment --state --limit" ;;
+    runs) words="--experiment --state --limit --missing" ;;
     trace) words="--script" ;;
     log) words="--attempt --tail --raw" ;;
     watch) words="--from" ;;
@@ -38,9 +38,10 @@ _runledger() {
     up) COMPREPLY=($(compgen -W "--site --name --log-level --help" -- "$word") $(compgen -d -- "$word")); return ;;
     vars)
       case $second in
-        "") words="show set clear history" ;;
+        "") words="show set clear history blame" ;;
         show) words="--experiment" ;;
-        set | clear) words="$scope $change" ;;
+        set) words="--dry-run $scope $change" ;;
+        clear) words="$scope $change" ;;
       esac ;;
     script)
       case $second in
