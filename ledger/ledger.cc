@@ -1,24 +1,20 @@
 #include "ledger/ledger.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <chrono>
-#include <cstring>
 #include <future>
-#include <thread>
 
 #include "base/text.h"
+#include "ledger/checkpoint_key.h"
+#include "ledger/folder_lock.h"
 #include "ledger/head_file.h"
 #include "ledger/health_board.h"
 #include "ledger/log_state.h"
 #include "ledger/rules.h"
 #include "ledger/snapshot.h"
 #include "ledger/store.h"
+#include "ledger/verify.h"
 #include "ledger/view_check.h"
 #include "ledger/writer.h"
 
@@ -26,36 +22,6 @@ namespace ledger {
 namespace {
 
 constexpr std::string_view kIdKey = "id";
-constexpr int kLockTries = 50;
-constexpr auto kLockPause = std::chrono::milliseconds(20);
-
-/// Keeps a second process out of the folder.
-class FolderLock {
- public:
-  ~FolderLock() {
-    if (file_ >= 0) ::close(file_);
-  }
-  base::Status lock(const std::filesystem::path& folder) {
-    const std::filesystem::path path = folder / "LOCK";
-    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (file_ < 0) return {base::Code::kUnavailable, fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno))};
-    // A killed process leaves the lock for a moment to a child it was just starting, which lets go when it executes its program.
-    bool locked = false;
-    for (int tries = 0; !locked && tries < kLockTries; ++tries) {
-      if (tries > 0) std::this_thread::sleep_for(kLockPause);
-      locked = ::flock(file_, LOCK_EX | LOCK_NB) == 0;
-      if (!locked && errno != EWOULDBLOCK) break;
-    }
-    if (locked) return {};
-    if (errno != EWOULDBLOCK)
-      return {base::Code::kUnavailable, fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
-    return {base::Code::kConflict,
-            fmt::format("{}: another process has this ledger open; stop it, or connect to it", folder.string())};
-  }
-
- private:
-  int file_ = -1;
-};
 
 std::string new_id() {
   std::string bytes(16, '\0');
@@ -104,8 +70,12 @@ base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& 
 
 class StoredLedger final : public Ledger {
  public:
-  StoredLedger(std::string id, std::shared_ptr<HealthBoard> health, Rules rules)
-      : id_(std::move(id)), health_(std::move(health)), rules_(std::move(rules)) {}
+  StoredLedger(std::filesystem::path folder, std::string id, std::shared_ptr<HealthBoard> health, Rules rules)
+      : folder_(std::move(folder)),
+        id_(std::move(id)),
+        health_(std::move(health)),
+        rules_(std::move(rules)),
+        checkpoint_key_(open_checkpoint_key(folder_, id_)) {}
 
   void begin(std::shared_ptr<Store> store, LogState state, std::unique_ptr<HeadFile> head_file, const Options& options,
              const base::Clock& clock) {
@@ -129,6 +99,12 @@ class StoredLedger final : public Ledger {
   const std::string& id() const override { return id_; }
   Health health() const override { return health_->get(); }
   void on_commit(std::function<void(uint64_t)> observer) override { writer_->on_commit(std::move(observer)); }
+  const base::Result<SigningKey>& checkpoint_key() const override { return checkpoint_key_; }
+  std::unique_ptr<Verification> verification() const override {
+    auto promised = read_head_file(folder_ / "HEAD");  // first: it says less than what is there
+    Published now = writer_->published();
+    return std::make_unique<Verification>(std::move(now.cut), now.head, rules_.views, std::move(promised));
+  }
   base::Status check_views() const override {
     const Published now = writer_->published();
     return ledger::check_views(*now.cut, now.head, rules_.views);
@@ -136,9 +112,11 @@ class StoredLedger final : public Ledger {
   base::Status rebuild_views() override { return writer_->rebuild({rules_.views.begin(), rules_.views.end()}); }
 
  private:
+  const std::filesystem::path folder_;
   const std::string id_;
   const std::shared_ptr<HealthBoard> health_;
   const Rules rules_;
+  const base::Result<SigningKey> checkpoint_key_;
   std::shared_ptr<Store> store_;
   std::unique_ptr<HeadFile> head_file_;
   std::unique_ptr<Writer> writer_;  // ends first; HEAD is written after it
@@ -215,7 +193,7 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
       return rebuilt.in(folder.string());
   }
 
-  auto opened = std::make_unique<StoredLedger>(id, health, std::move(rules));
+  auto opened = std::make_unique<StoredLedger>(folder, id, health, std::move(rules));
   opened->begin(std::move(store).value(), *state, std::move(head_file).value(), options, clock);
   return std::unique_ptr<Ledger>(std::move(opened));
 }

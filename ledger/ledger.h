@@ -11,14 +11,17 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "ledger/proof/note.h"
 #include "ledger/rows.h"
 #include "schema/command.capnp.h"
 
 namespace ledger {
 
 struct Rules;
+class Verification;
 
 /// Who stands behind a command; becomes the events' Actor.
 struct Identity {
@@ -53,6 +56,8 @@ class Snapshot : public RowReader {
   virtual base::Result<kj::Array<capnp::word>> event(uint64_t seq) const = 0;
   /// Seqs of the events about a subject (ledger/subjects.h makes the key), from `from` on, at most `limit`.
   virtual std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const = 0;
+  /// Node (level, index) of the tree over the log (ledger/proof/merkle.h), which must be complete: kCorruption else.
+  virtual base::Result<base::Sha256> tree_node(int level, uint64_t index) const = 0;
   /// Last position a daemon stored with a command; 0 = none.
   virtual uint64_t position(std::string_view daemon) const = 0;
 };
@@ -101,6 +106,11 @@ class Ledger {
   virtual Health health() const = 0;
   /// Called after each synced group with the new head. One observer; set before the first command.
   virtual void on_commit(std::function<void(uint64_t head)> observer) = 0;
+
+  /// What checkpoints are signed with; or why there is nothing to sign with, which stops nothing else.
+  virtual const base::Result<SigningKey>& checkpoint_key() const = 0;
+  /// Everything there is now, ready to be read again (ledger/verify.h). May outlive the ledger.
+  virtual std::unique_ptr<Verification> verification() const = 0;
 
   /// Rebuilds every view from the log beside the live rows and compares (promise P3). The message names the first difference.
   virtual base::Status check_views() const = 0;

@@ -6,7 +6,7 @@
 
 namespace ledger {
 
-inline constexpr size_t kMaxEventBytes = 64u << 10;  // canonical bytes of one event
+inline constexpr size_t kMaxEventBytes = (64u << 10) - 8;  // canonical bytes of one event: words whose length 16 bits can say
 inline constexpr size_t kMaxBlobBytes = 64u << 20;   // one document or text
 inline constexpr size_t kMaxCommandIdBytes = 128;
 inline constexpr size_t kMaxDaemonNameBytes = 128;   // of a position's owner

@@ -20,21 +20,25 @@ std::string tree_key(int level, uint64_t index) {
   return key;
 }
 
+base::Result<base::Sha256> load_node(const Cut& cut, int level, uint64_t index) {
+  std::string bytes;
+  const auto found = cut.get(Table::kTree, tree_key(level, index), bytes);
+  if (!found.is_ok()) return found.status();
+  base::Sha256 hash{};
+  if (!*found || bytes.size() != hash.size()) {
+    return corrupt(fmt::format("the tree over the log lacks node {} of level {}; restore the ledger from a copy", index, level));
+  }
+  std::memcpy(hash.data(), bytes.data(), hash.size());
+  return hash;
+}
+
 base::Result<TreeEdge> load_edge(const Cut& cut, uint64_t size) {
   base::Status status;
-  std::string bytes;
   TreeEdge edge(size, [&](int level, uint64_t index) {
-    base::Sha256 hash{};
-    const auto found = cut.get(Table::kTree, tree_key(level, index), bytes);
-    if (!found.is_ok()) {
-      status = found.status();
-    } else if (!*found || bytes.size() != hash.size()) {
-      status =
-          corrupt(fmt::format("the tree over the log lacks node {} of level {}; restore the ledger from a copy", index, level));
-    } else {
-      std::memcpy(hash.data(), bytes.data(), hash.size());
-    }
-    return hash;
+    auto node = load_node(cut, level, index);
+    if (node.is_ok()) return *node;
+    status = node.status();
+    return base::Sha256{};
   });
   if (!status.is_ok()) return status;
   return edge;

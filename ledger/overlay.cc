@@ -16,9 +16,29 @@ bool found(const base::Result<bool>& result) {
   return *result;
 }
 
+}  // namespace
+
 std::string link_key(std::string_view subject) { return kLinkKind + std::string(subject); }
 
-}  // namespace
+std::string encode_link(const std::vector<std::string>& to) {
+  std::string ends;
+  for (const std::string& end : to) {
+    append_u64(ends, end.size());
+    ends += end;
+  }
+  return ends;
+}
+
+std::optional<std::vector<std::string>> decode_link(std::string_view ends) {
+  std::vector<std::string> to;
+  while (!ends.empty()) {
+    if (ends.size() < 8 || read_u64(ends) > ends.size() - 8) return std::nullopt;
+    const uint64_t size = read_u64(ends);
+    to.emplace_back(ends.substr(8, size));
+    ends.remove_prefix(8 + size);
+  }
+  return to;
+}
 
 std::string subject_index_key(std::string_view subject, uint64_t seq) {
   std::string key;
@@ -110,31 +130,20 @@ void Overlay::put_blob(const std::string& sha256, std::string_view bytes) {
 void Overlay::put_subject(std::string_view subject, uint64_t seq) { subjects_.push_back(subject_index_key(subject, seq)); }
 
 void Overlay::put_link(std::string_view subject, const std::vector<std::string>& to) {
-  std::string ends;
-  for (const std::string& end : to) {
-    append_u64(ends, end.size());
-    ends += end;
-  }
-  write(links_, link_key(subject), std::move(ends));
+  write(links_, link_key(subject), encode_link(to));
 }
 
 std::vector<std::string> Overlay::link(std::string_view subject) const {
   std::string stored;
-  std::string_view ends;
   const std::string key = link_key(subject);
   if (const auto written = links_.find(key); written != links_.end()) {
-    ends = *written->second;
-  } else if (found(base_->get(Table::kSubjects, key, stored))) {
-    ends = stored;
+    stored = *written->second;
+  } else if (!found(base_->get(Table::kSubjects, key, stored))) {
+    return {};
   }
-  std::vector<std::string> to;
-  while (ends.size() >= 8) {
-    const uint64_t size = read_u64(ends);
-    if (size > ends.size() - 8) throw StoreFault{{base::Code::kCorruption, "a link of the subject index is cut short"}};
-    to.emplace_back(ends.substr(8, size));
-    ends.remove_prefix(8 + size);
-  }
-  return to;
+  auto to = decode_link(stored);
+  if (!to) throw StoreFault{{base::Code::kCorruption, "a link of the subject index is cut short"}};
+  return *std::move(to);
 }
 
 void Overlay::mark() {

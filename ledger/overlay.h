@@ -74,7 +74,11 @@ class Overlay final : public Rows {
   size_t blobs_mark_ = 0;
 };
 
-/// Key of the subject index.
+/// Keys and values of the subject index.
 std::string subject_index_key(std::string_view subject, uint64_t seq);
+std::string link_key(std::string_view subject);
+std::string encode_link(const std::vector<std::string>& to);
+/// nullopt: no value of encode_link().
+std::optional<std::vector<std::string>> decode_link(std::string_view ends);
 
 }  // namespace ledger

@@ -38,6 +38,7 @@ class Past final : public Snapshot {
   uint64_t head() const override { return seq_; }
   base::Result<kj::Array<capnp::word>> event(uint64_t seq) const override;
   std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override;
+  base::Result<base::Sha256> tree_node(int level, uint64_t index) const override { return now_->tree_node(level, index); }
   uint64_t position(std::string_view) const override { return 0; }
 
  private:

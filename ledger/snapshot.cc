@@ -58,6 +58,12 @@ std::vector<uint64_t> StoreSnapshot::subject(std::string_view key, uint64_t from
   return seqs;
 }
 
+base::Result<base::Sha256> StoreSnapshot::tree_node(int level, uint64_t index) const {
+  auto node = load_node(*cut_, level, index);
+  note(node.status());
+  return node;
+}
+
 uint64_t StoreSnapshot::position(std::string_view daemon) const {
   const auto stored = read(Table::kPositions, daemon);
   return stored && stored->size() == 8 ? read_u64(*stored) : 0;

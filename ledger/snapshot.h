@@ -24,6 +24,7 @@ class StoreSnapshot final : public Snapshot {
   uint64_t head() const override { return head_; }
   base::Result<kj::Array<capnp::word>> event(uint64_t seq) const override;
   std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override;
+  base::Result<base::Sha256> tree_node(int level, uint64_t index) const override;
   uint64_t position(std::string_view daemon) const override;
 
  private:

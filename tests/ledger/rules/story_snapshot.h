@@ -45,6 +45,7 @@ class StorySnapshot final : public ledger::Snapshot {
     auto at = std::lower_bound(found->second.begin(), found->second.end(), from);
     return {at, at + static_cast<std::ptrdiff_t>(std::min<size_t>(limit, found->second.end() - at))};
   }
+  base::Result<base::Sha256> tree_node(int, uint64_t) const override { return base::Status(base::Code::kNotFound, "a story has no tree"); }
   uint64_t position(std::string_view) const override { return 0; }
 
   mutable uint64_t events_read = 0;

@@ -1,0 +1,148 @@
+#include "ledger/verify_tree.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/text.h"
+#include "ledger/keys.h"
+#include "ledger/log_state.h"
+
+namespace ledger {
+
+TreeCheck::TreeCheck(const Cut& cut, uint64_t from, uint64_t head, Findings& findings) : cut_(cut), head_(head), findings_(findings) {
+  const uint64_t begin = from - 1;
+  for (uint64_t chunk = 0; chunk < begin / kChunk; ++chunk) {
+    const Nodes top = stored(kChunkLevels, chunk, chunk + 1);
+    tops_.push_back(top[0].value_or(base::Sha256{}));
+    if (!top[0]) findings_.add(0, fmt::format("the tree lacks node {} of level {}", chunk, kChunkLevels));
+  }
+  const uint64_t first = begin / kChunk * kChunk;
+  auto edge = load_edge(cut_, first);
+  if (edge.is_ok()) {
+    edge_ = *edge;
+  } else {
+    findings_.add(0, edge.status().message());
+  }
+  if (head_ == 0) return;
+  begin_chunk(begin / kChunk);
+  for (uint64_t index = first; index < begin; ++index) {
+    leaves_.push_back(stored_[0][index - first].value_or(base::Sha256{}));
+    edge_.append(leaves_.back(), [](int, uint64_t, const base::Sha256&) {});
+  }
+}
+
+TreeCheck::Nodes TreeCheck::stored(int level, uint64_t from, uint64_t to) {
+  Nodes nodes(to - from);
+  const base::Status scanned = cut_.scan(Table::kTree, tree_key(level, from), tree_key(level, to), [&](std::string_view key, std::string_view bytes) {
+    if (key.size() != 9 || bytes.size() != sizeof(base::Sha256)) {
+      findings_.add(0, fmt::format("the tree has a row {} of {} bytes that is no node", base::hex(key), bytes.size()));
+      return true;
+    }
+    auto& node = nodes[read_u64(key, 1) - from].emplace();
+    std::memcpy(node.data(), bytes.data(), node.size());
+    return true;
+  });
+  if (scanned.is_ok()) return nodes;
+  findings_.add(0, fmt::format("nodes {} to {} of level {} of the tree cannot all be read: {}", from, to - 1, level, scanned.message()));
+  for (uint64_t index = from; index < to; ++index) {
+    if (nodes[index - from]) continue;
+    if (auto node = load_node(cut_, level, index); node.is_ok()) nodes[index - from] = *node;
+  }
+  return nodes;
+}
+
+void TreeCheck::begin_chunk(uint64_t chunk) {
+  chunk_ = chunk;
+  leaves_.clear();
+  for (int level = 0; level <= kChunkLevels; ++level) {
+    const uint64_t from = (chunk << kChunkLevels) >> level;
+    const uint64_t to = std::min(((chunk + 1) << kChunkLevels) >> level, head_ >> level);
+    stored_[level] = to > from ? stored(level, from, to) : Nodes();
+  }
+}
+
+bool TreeCheck::add(uint64_t seq, std::optional<base::Sha256> leaf) {
+  const uint64_t index = seq - 1;
+  if (leaves_.size() == kChunk) {
+    end_chunk();
+    begin_chunk(index / kChunk);
+  }
+  const size_t at = leaves_.size();
+  const std::optional<base::Sha256>& node = stored_[0][at];
+  bool whole = leaf.has_value();
+  base::Sha256 counts = leaf ? *leaf : node.value_or(base::Sha256{});
+  if (leaf && !node) {
+    findings_.add(0, fmt::format("the tree lacks the leaf of event {}", seq));
+  } else if (leaf && *leaf != *node) {
+    const Nodes& above = stored_[1];
+    const Nodes& beside = stored_[0];
+    const bool has_parent = at / 2 < above.size() && above[at / 2] && (at % 2 == 1 || beside[at + 1]);
+    const bool fits_parent = has_parent && (at % 2 == 1 ? node_hash(leaves_[at - 1], *leaf) : node_hash(*leaf, *beside[at + 1])) == *above[at / 2];
+    if (fits_parent) {
+      findings_.add(0, fmt::format("the leaf of event {} in the tree was changed; the event itself is whole", seq));
+    } else {
+      findings_.add(seq, fmt::format("event {} does not have the bytes its tree was made of", seq));
+      counts = *node;
+      whole = false;
+    }
+  }
+  leaves_.push_back(counts);
+  edge_.append(counts, [](int, uint64_t, const base::Sha256&) {});
+  if (const auto wanted = roots_.find(edge_.size()); wanted != roots_.end()) wanted->second = edge_.root();
+  return whole;
+}
+
+base::Sha256 TreeCheck::compare(int level, uint64_t index, const base::Sha256& made, const std::optional<base::Sha256>& found) {
+  const uint64_t first = (index << level) + 1, last = (index + 1) << level;
+  if (!found) {
+    findings_.add(0, fmt::format("the tree lacks node {} of level {}, over events {} to {}", index, level, first, last));
+  } else if (*found != made) {
+    findings_.add(0, fmt::format("node {} of level {} of the tree, over events {} to {}, is not made of the nodes below it", index, level, first, last));
+  }
+  return made;
+}
+
+void TreeCheck::end_chunk() {
+  std::vector<base::Sha256> below = leaves_;
+  for (int level = 1; level <= kChunkLevels && below.size() > 1; ++level) {
+    const uint64_t first = (chunk_ << kChunkLevels) >> level;
+    std::vector<base::Sha256> made;
+    for (size_t i = 0; 2 * i + 1 < below.size(); ++i) {
+      made.push_back(compare(level, first + i, node_hash(below[2 * i], below[2 * i + 1]), stored_[level][i]));
+    }
+    below = std::move(made);
+  }
+  if (leaves_.size() == kChunk) tops_.push_back(below[0]);
+}
+
+void TreeCheck::finish() {
+  if (!leaves_.empty()) end_chunk();
+  std::vector<base::Sha256> below = tops_;
+  for (int level = kChunkLevels + 1; level < 64 && below.size() > 1; ++level) {
+    const Nodes found = stored(level, 0, below.size() / 2);
+    std::vector<base::Sha256> made;
+    for (size_t i = 0; 2 * i + 1 < below.size(); ++i) made.push_back(compare(level, i, node_hash(below[2 * i], below[2 * i + 1]), found[i]));
+    below = std::move(made);
+  }
+  for (int level = 0; level < 256; ++level) {
+    const uint64_t nodes = level < 64 ? head_ >> level : 0;
+    uint64_t too_many = 0;
+    const std::string end = level < 255 ? tree_key(level + 1, 0) : std::string();
+    const base::Status scanned = cut_.scan(Table::kTree, tree_key(level, nodes), end, [&](std::string_view, std::string_view) {
+      too_many += 1;
+      return true;
+    });
+    if (too_many > 0) findings_.add(0, fmt::format("the tree has {} too many of level {}, from node {} on", too_many, level, nodes));
+    if (!scanned.is_ok()) findings_.add(0, fmt::format("the tree cannot be read behind node {} of level {}: {}", nodes, level, scanned.message()));
+  }
+}
+
+std::optional<base::Sha256> TreeCheck::root(uint64_t size) const {
+  if (size == edge_.size()) return edge_.root();
+  const auto known = roots_.find(size);
+  return known == roots_.end() ? std::nullopt : known->second;
+}
+
+}  // namespace ledger

@@ -1,0 +1,55 @@
+// The tree over the log, compared with the events below and itself, node by node.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "ledger/proof/merkle.h"
+#include "ledger/verify.h"
+
+namespace ledger {
+
+/// Takes the leaves in order and compares every complete node with what its children make.
+///
+/// Owns:    the nodes of 4096 leaves at a time, and one hash for each 4096 before. Borrows cut and findings.
+/// Threads: one. Errors: in the findings. Where event and leaf differ, the node above says which of them is wrong; what is wrong is left
+///          out of what is above it, so one damage is one finding.
+class TreeCheck {
+ public:
+  /// The first leaf to come is that of event `from`; those before are taken as stored.
+  TreeCheck(const Cut& cut, uint64_t from, uint64_t head, Findings& findings);
+
+  /// False: the event is not the one the tree was made of. nullopt: it could not be read.
+  bool add(uint64_t seq, std::optional<base::Sha256> leaf);
+  /// Call behind the last event: the nodes further up, and those there should not be.
+  void finish();
+
+  /// The root at this size is wanted later; call before the first add().
+  void want_root(uint64_t size) { roots_[size]; }
+  /// nullopt: a size that was not passed.
+  std::optional<base::Sha256> root(uint64_t size) const;
+
+ private:
+  static constexpr int kChunkLevels = 12;
+  static constexpr uint64_t kChunk = uint64_t{1} << kChunkLevels;
+  using Nodes = std::vector<std::optional<base::Sha256>>;
+
+  void begin_chunk(uint64_t chunk);
+  void end_chunk();
+  Nodes stored(int level, uint64_t from, uint64_t to);
+  base::Sha256 compare(int level, uint64_t index, const base::Sha256& made, const std::optional<base::Sha256>& found);
+
+  const Cut& cut_;
+  const uint64_t head_;
+  Findings& findings_;
+  uint64_t chunk_ = 0;
+  std::array<Nodes, kChunkLevels + 1> stored_;  // of this chunk
+  std::vector<base::Sha256> leaves_;            // of this chunk, as far as they came
+  std::vector<base::Sha256> tops_;              // of the complete chunks before
+  TreeEdge edge_;
+  std::map<uint64_t, std::optional<base::Sha256>> roots_;
+};
+
+}  // namespace ledger

@@ -1,0 +1,170 @@
+#include "ledger/witness.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "base/text.h"
+#include "ledger/event_bytes.h"
+#include "ledger/proof/merkle.h"
+
+namespace ledger {
+namespace {
+
+constexpr std::string_view kEntryStart = "--- ";
+constexpr std::string_view kSignatureStart = "\n\n\xE2\x80\x94 ";
+
+base::Status failed(const std::filesystem::path& path, std::string_view what) {
+  const int error = errno;
+  return {base::Code::kUnavailable, fmt::format("{}: {}: {}", path.string(), what, std::strerror(error))};
+}
+base::Status corrupt(std::string message) { return {base::Code::kCorruption, std::move(message)}; }
+
+/// The edge of the tree at `size`, from its stored nodes.
+base::Result<TreeEdge> stored_edge(const Snapshot& snapshot, uint64_t size) {
+  base::Status failure;
+  TreeEdge edge(size, [&](int level, uint64_t index) {
+    auto node = snapshot.tree_node(level, index);
+    if (node.is_ok()) return *node;
+    if (failure.is_ok()) failure = node.status();
+    return base::Sha256{};
+  });
+  if (!failure.is_ok()) return failure;
+  return edge;
+}
+
+}  // namespace
+
+base::Result<std::vector<Witnessed>> read_witness_file(const std::filesystem::path& path, const NoteKey& key) {
+  std::vector<Witnessed> entries;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    if (error) return base::Status(base::Code::kUnavailable, fmt::format("{}: {}", path.string(), error.message()));
+    return entries;
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream all;
+  all << file.rdbuf();
+  if (!file) return failed(path, "cannot be read");
+  const std::string text = all.str();
+  size_t at = text.starts_with(kEntryStart) ? 0 : text.find("\n" + std::string(kEntryStart));
+  if (at != 0 && !text.empty()) return corrupt(fmt::format("{}: is no witness file: it begins with something else than \"--- \"", path.string()));
+  for (size_t number = 1; at < text.size(); ++number) {
+    size_t end = text.find("\n" + std::string(kEntryStart), at);
+    end = end == std::string::npos ? text.size() : end + 1;
+    const std::string_view entry = std::string_view(text).substr(at, end - at);
+    at = end;
+    const size_t line = entry.find('\n');
+    std::string_view note = line == std::string_view::npos ? std::string_view() : entry.substr(line + 1);
+    if (note.size() > 1 && note.ends_with("\n\n")) note.remove_suffix(1);
+    const size_t signature = note.find(kSignatureStart);
+    if (signature == std::string_view::npos || note.back() != '\n') continue;  // the write of it did not end
+    auto opened = Checkpoint::open(note, {key});
+    const std::string name = fmt::format("{}: checkpoint {}", path.string(), number);
+    if (!opened.is_ok() && opened.status().code() == base::Code::kPermissionDenied) {
+      return base::Status(base::Code::kPermissionDenied,
+                          fmt::format("{} was signed by another key than {}; find out whose ledger wrote it", name, key.line()));
+    }
+    if (!opened.is_ok()) return corrupt(fmt::format("{}: {}", name, opened.status().message()));
+    if (opened->origin != key.name) return corrupt(fmt::format("{} is of {}, not of {}", name, opened->origin, key.name));
+    if (!entries.empty() && opened->size < entries.back().checkpoint.size) {
+      return corrupt(fmt::format("{} has {} events, the one before {}", name, opened->size, entries.back().checkpoint.size));
+    }
+    entries.push_back({*opened, std::string(note)});
+  }
+  return entries;
+}
+
+base::Result<std::string> Witness::sign(const Snapshot& snapshot, int64_t now_ns) {
+  std::lock_guard one(signing_);
+  auto signed_note = sign_next(snapshot, now_ns);
+  std::lock_guard lock(mutex_);
+  const base::Code code = signed_note.status().code();
+  if (code != base::Code::kConflict) problem_ = code == base::Code::kNotFound ? base::Status() : signed_note.status();
+  return signed_note;
+}
+
+base::Status Witness::problem() const {
+  if (!key_.is_ok()) return key_.status();
+  std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+base::Result<std::string> Witness::sign_next(const Snapshot& snapshot, int64_t now_ns) {
+  if (!key_.is_ok()) return key_.status();
+  const uint64_t size = snapshot.head();
+  if (size == 0) return base::Status(base::Code::kNotFound, "the log holds no events yet; there is nothing to sign");
+  const auto entries = read_witness_file(file_, key_->public_key());
+  if (!entries.is_ok()) return entries.status();
+
+  TreeEdge edge;
+  if (!entries->empty()) {
+    const Checkpoint& last = entries->back().checkpoint;
+    if (last.size > size && size < signed_size_) {
+      return base::Status(base::Code::kConflict, fmt::format("a checkpoint of {} events was signed meanwhile; ask again", signed_size_));
+    }
+    if (last.size > size) {
+      return corrupt(fmt::format("the ledger holds {} events, the last checkpoint of {} has {}: this is not the ledger that was "
+                                 "signed, or it has lost events; nothing is signed",
+                                 size, file_.string(), last.size));
+    }
+    auto stored = stored_edge(snapshot, last.size);
+    if (!stored.is_ok()) return stored.status();
+    if (stored->root() != last.root) {
+      return corrupt(fmt::format("the first {} events are not those of the last checkpoint of {} (root {}, not {}): the log was "
+                                 "rewritten; nothing is signed, run 'runledger verify'",
+                                 last.size, file_.string(), base::hex(stored->root()), base::hex(last.root)));
+    }
+    if (last.size == size) return entries->back().note;
+    edge = *stored;
+  }
+  while (edge.size() < size) {
+    const uint64_t seq = edge.size() + 1;
+    const auto words = snapshot.event(seq);
+    if (!words.is_ok()) return words.status();
+    const base::Sha256 leaf = leaf_hash(as_bytes(*words));
+    const auto stored = snapshot.tree_node(0, seq - 1);
+    if (!stored.is_ok()) return stored.status();
+    if (*stored != leaf) {
+      return corrupt(fmt::format("event {} does not have the bytes its tree was made of; nothing is signed, run 'runledger verify'", seq));
+    }
+    edge.append(leaf, [](int, uint64_t, const base::Sha256&) {});
+  }
+  const auto stored = stored_edge(snapshot, size);
+  if (!stored.is_ok()) return stored.status();
+  if (stored->root() != edge.root()) {
+    return corrupt(fmt::format("the tree over {} events is not made of them; nothing is signed, run 'runledger verify'", size));
+  }
+  auto note = key_->sign(Checkpoint{key_->public_key().name, size, edge.root()}.text());
+  if (!note.is_ok()) return note.status();
+  if (base::Status kept = append(*note, now_ns); !kept.is_ok()) return kept;
+  signed_size_ = size;
+  return note;
+}
+
+base::Status Witness::append(std::string_view note, int64_t now_ns) const {
+  std::error_code error;
+  std::filesystem::create_directories(file_.parent_path(), error);
+  const bool fresh = !std::filesystem::exists(file_, error);
+  const int file = ::open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file < 0) return failed(file_, "cannot be opened for the next checkpoint");
+  std::string text = fmt::format("{}{}\n{}\n", kEntryStart, base::iso_time(now_ns), note);
+  char last = '\n';
+  const off_t end = ::lseek(file, 0, SEEK_END);
+  if (end > 0 && ::pread(file, &last, 1, end - 1) == 1 && last != '\n') text.insert(0, "\n");  // behind an entry that was cut short
+  const bool whole = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
+  base::Status status = whole ? base::Status() : failed(file_, "the next checkpoint cannot be written");
+  ::close(file);
+  if (!status.is_ok() || !fresh) return status;
+  const int folder = ::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 || ::fsync(folder) != 0) status = failed(file_.parent_path(), "cannot be synced");
+  if (folder >= 0) ::close(folder);
+  return status;
+}
+
+}  // namespace ledger

@@ -1,0 +1,56 @@
+// The witness file: every checkpoint this ledger signed, outside of the ledger. Lines: docs/formats/proofs.md. Why: docs/engine.md.
+#pragma once
+
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "ledger/ledger.h"
+#include "ledger/proof/checkpoint.h"
+
+namespace ledger {
+
+/// A checkpoint of the file, with the note it was read from.
+struct Witnessed {
+  Checkpoint checkpoint;
+  std::string note;
+};
+
+/// Every checkpoint of a witness file, in its order, once `key` is known to have signed each; none when there is no such file.
+/// An entry that was cut short while it was written is passed over.
+/// kPermissionDenied: another key signed one of them. kCorruption: a signature is wrong, or they shrink. kUnavailable: unreadable.
+base::Result<std::vector<Witnessed>> read_witness_file(const std::filesystem::path& path, const NoteKey& key);
+
+/// Signs checkpoints and appends them to the witness file, never two that contradict each other.
+///
+/// Owns:    the key. Threads: any; one signs, others wait.
+/// Errors:  Status; nothing is written then, and problem() says why until a checkpoint could be signed again.
+class Witness {
+ public:
+  /// `key` may be the reason why there is none.
+  Witness(base::Result<SigningKey> key, std::filesystem::path file) : key_(std::move(key)), file_(std::move(file)) {}
+
+  /// The signed checkpoint of all that `snapshot` shows, or the last one of the file when that is as far. Before it signs, the events since
+  /// the last one are read back, hashed and led up to the root. Blocks: reads that many events, and syncs the file.
+  /// kNotFound: the log is empty. kConflict: a later snapshot was signed before this one. kCorruption: what is stored is not what was appended, or no continuation of the file's last checkpoint.
+  base::Result<std::string> sign(const Snapshot& snapshot, int64_t now_ns);
+  base::Status problem() const;
+  const base::Result<SigningKey>& key() const { return key_; }
+  const std::filesystem::path& file() const { return file_; }
+
+ private:
+  base::Result<std::string> sign_next(const Snapshot& snapshot, int64_t now_ns);
+  base::Status append(std::string_view note, int64_t now_ns) const;
+
+  const base::Result<SigningKey> key_;
+  const std::filesystem::path file_;
+  std::mutex signing_;
+  uint64_t signed_size_ = 0;  // by this process; guarded by signing_
+  mutable std::mutex mutex_;
+  base::Status problem_;  // guarded by mutex_
+};
+
+}  // namespace ledger
