@@ -14,6 +14,10 @@ name = "My facility"
 ledger = "ledger"                        # the record: back this folder up
 listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger, and root, may connect
 
+# [witness]
+# file = "witness/checkpoints"           # signed checkpoints of the record: keep copies of it on another machine
+# every = "10m"
+
 # [monitor]
 # settle = "2s"                          # a file that no close or rename announced must stand still this long
 # give_up_after = "30s"                  # an incomplete file that no longer changes is refused after this; a change starts again

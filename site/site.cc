@@ -167,7 +167,7 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   Site site;
   site.folder = folder;
   for (const auto& [key, node] : root) {
-    static const std::set<std::string> kTables = {"facility", "instrument", "monitor", "worker"};
+    static const std::set<std::string> kTables = {"facility", "instrument", "monitor", "witness", "worker"};
     if (!kTables.contains(std::string(key.str()))) {
       return Status(Code::kInvalidArgument, fmt::format("line {}: there is no table \"{}\"; known are {}", node.source().begin.line, key.str(),
                                                         fmt::join(kTables, ", ")));
@@ -210,6 +210,15 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
     worker.fail(table_of("worker").get("lease"), "lease", "from \"1s\" to \"24h\"");
   }
   if (Status status = worker.finish(); !status.is_ok()) return status;
+
+  Table witness(table_of("witness"), "[witness]", folder);
+  site.witness.file = witness.absolute(witness.text("file", "witness/checkpoints"));
+  site.witness.every_ms = witness.duration_ms("every", site.witness.every_ms);
+  if (site.witness.every_ms < 1'000) witness.fail(table_of("witness").get("every"), "every", "\"1s\" or more");
+  if (site.witness.file.starts_with((site.ledger / "").string())) {
+    witness.fail(table_of("witness").get("file"), "file", "a path outside of the ledger, which it is to bear witness of");
+  }
+  if (Status status = witness.finish(); !status.is_ok()) return status;
 
   if (const toml::array* instruments = root["instrument"].as_array()) {
     for (size_t i = 0; i < instruments->size(); ++i) {

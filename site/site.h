@@ -38,6 +38,11 @@ struct Worker {
   uint64_t lease_ms = 30'000;
 };
 
+struct Witness {
+  std::string file;               // absolute; outside of the ledger
+  uint64_t every_ms = 600'000;    // how often a checkpoint is signed, when the log has grown
+};
+
 /// A site, read and checked.
 ///
 /// Owns:    values only. Threads: any. Errors: load() names the file, the line, the key and what it may be.
@@ -50,6 +55,7 @@ struct Site {
   std::vector<Instrument> instruments;
   Monitor monitor;
   Worker worker;
+  Witness witness;
 };
 
 /// Reads FOLDER/site.toml. An unknown key is an error: a misspelt setting is never passed over.

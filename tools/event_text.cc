@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/counted.h"
-#include "tools/records.h"
+#include "tools/document.h"
 #include "tools/run_names.h"
 #include "tools/table.h"
 #include "tools/words.h"

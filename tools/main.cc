@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   tools::FileBuffer buffer(STDOUT_FILENO);
   std::ostream out(&buffer);
   tools::Context context(out, std::cerr, terminal_of(STDOUT_FILENO), open_client);
-  constexpr tools::AddCommand kSiteCommands[] = {tools::add_init, tools::add_up};
+  constexpr tools::AddCommand kSiteCommands[] = {tools::add_verify, tools::add_init, tools::add_up};
   int exit_code = tools::run_program({argv + std::min(argc, 1), argv + argc}, context, kSiteCommands);
   out.flush();
   if (buffer.error() == 0 || buffer.error() == EPIPE) return exit_code;

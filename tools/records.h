@@ -1,10 +1,7 @@
 // What commands fetch from the ledger: events, documents and texts.
 #pragma once
 
-#include <capnp/message.h>
-
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,30 +10,10 @@
 #include "base/status.h"
 #include "schema/document.capnp.h"
 #include "tools/client.h"
+#include "tools/document.h"
 #include "tools/run_names.h"
 
 namespace tools {
-
-/// A stored message, canonical bytes: one segment, no table in front of it.
-///
-/// Owns:    a copy of the bytes; readers live as long as it does.
-/// Threads: one at a time. Errors: kCorruption when the bytes are no message; a damaged inside throws kj::Exception when read.
-template <typename T>
-class Document {
- public:
-  static base::Result<Document> open(std::string_view bytes);
-  typename T::Reader get() const { return message_->reader.template getRoot<T>(); }
-
- private:
-  struct Message {
-    Message(kj::Array<capnp::word> aligned, capnp::ReaderOptions options)
-        : words(kj::mv(aligned)), segment(words), reader(kj::arrayPtr(&segment, 1), options) {}
-    kj::Array<capnp::word> words;
-    kj::ArrayPtr<const capnp::word> segment;  // the reader keeps a pointer to it
-    capnp::SegmentArrayMessageReader reader;
-  };
-  std::unique_ptr<Message> message_;
-};
 
 /// A blob piece by piece, checked against its name at the end. kCorruption: the pieces are not what the name says.
 base::Status stream_blob(Client& client, std::string_view sha256, const std::function<void(std::string_view piece)>& use);
@@ -83,10 +60,5 @@ struct VersionDetail {
   std::string output_directory;
 };
 base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job);
-
-inline std::string_view bytes_of(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
-inline std::string_view text_of(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
-inline capnp::Data::Reader data_of(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
-inline kj::StringPtr kj_text(const std::string& text) { return {text.c_str(), text.size()}; }
 
 }  // namespace tools

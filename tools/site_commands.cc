@@ -26,20 +26,40 @@ base::Status refuse_unused(const Context& context, std::string_view command) {
   return {base::Code::kInvalidArgument, fmt::format("{} does nothing with {}; leave it out", unused, command)};
 }
 
-base::Status become_up(const Context& context, const UpOptions& options) {
-  if (base::Status status = refuse_unused(context, "up"); !status.is_ok()) return status;
-  std::optional<std::string> given = options.folder.empty() ? context.options.site : options.folder;
-  base::Result<std::filesystem::path> folder = site::find(given, std::filesystem::current_path());
-  if (!folder.is_ok()) return folder.status();
-  std::filesystem::path program = base::companion_program("runledger-up");
-  std::vector<std::string> words = {program.string(), "--site", folder->string()};
-  if (!options.name.empty()) words.insert(words.end(), {"--name", options.name});
-  if (!options.log_level.empty()) words.insert(words.end(), {"--log-level", options.log_level});
+/// This process goes on as a program beside it.
+base::Status become(std::string_view name, std::vector<std::string> words) {
+  const std::filesystem::path program = base::companion_program(name);
+  words.insert(words.begin(), program.string());
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   execv(program.c_str(), arguments.data());
   return {base::Code::kInternal, fmt::format("{}: {}; is the installation whole?", program.string(), strerror(errno))};
+}
+
+base::Status become_up(const Context& context, const UpOptions& options) {
+  if (base::Status status = refuse_unused(context, "up"); !status.is_ok()) return status;
+  std::optional<std::string> given = options.folder.empty() ? context.options.site : options.folder;
+  base::Result<std::filesystem::path> folder = site::find(given, std::filesystem::current_path());
+  if (!folder.is_ok()) return folder.status();
+  std::vector<std::string> words = {"--site", folder->string()};
+  if (!options.name.empty()) words.insert(words.end(), {"--name", options.name});
+  if (!options.log_level.empty()) words.insert(words.end(), {"--log-level", options.log_level});
+  return become("runledger-up", std::move(words));
+}
+
+base::Result<int> verify_offline(const Context& context, uint64_t from) {
+  if (context.options.address) {
+    return base::Status(base::Code::kInvalidArgument, "--connect does nothing with verify --offline, which reads the files of a site; leave it out");
+  }
+  base::Result<std::filesystem::path> folder = site::find(context.options.site, std::filesystem::current_path());
+  if (!folder.is_ok()) return base::Status(base::Code::kInvalidArgument, folder.status().message());
+  base::Result<site::Site> site = site::load(*folder);
+  if (!site.is_ok()) return base::Status(base::Code::kInvalidArgument, site.status().message());
+  std::vector<std::string> words = {site->ledger.string(), "--witness", site->witness.file};
+  if (from > 0) words.insert(words.end(), {"--from", std::to_string(from)});
+  if (context.options.json) words.push_back("--json");
+  return become("runledger-verify-ledger", std::move(words));
 }
 
 }  // namespace
@@ -56,6 +76,18 @@ void add_init(CLI::App& app, Context& context) {
       context.out << fmt::format("{0}/site.toml is there: name your instruments in it, then start it with: runledger up {0}\n", *folder);
     }
     context.finish(made.is_ok() ? base::Result<int>(kDone) : base::Result<int>(made));
+  });
+}
+
+void add_verify(CLI::App& app, Context& context) {
+  auto from = std::make_shared<uint64_t>(0);
+  auto offline = std::make_shared<bool>(false);
+  CLI::App* verify = app.add_subcommand("verify", "Read every stored byte again: is the record what was recorded? Exit code 1: it is not");
+  verify->add_option("--from", *from, "Only events from this one on, behind the last witnessed checkpoint before it")->type_name("SEQ");
+  verify->add_flag("--offline", *offline, "Read the files of a ledger that is not running, in the site folder");
+  verify->footer("Example: runledger verify --json");
+  verify->callback([&context, from, offline] {
+    context.finish(*offline ? verify_offline(context, *from) : verify_running(context, *from));
   });
 }
 

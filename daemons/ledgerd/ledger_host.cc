@@ -40,9 +40,12 @@ base::Result<std::unique_ptr<LedgerHost>> LedgerHost::open(rpc::Loop& loop, cons
 }
 
 LedgerHost::LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger)
-    : loop_(loop), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)) {}
+    : loop_(loop), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)) {
+  service_->use_witness(std::make_shared<ledger::Witness>(ledger_->checkpoint_key(), site_.witness.file));
+}
 
 LedgerHost::~LedgerHost() {
+  signing_ = nullptr;
   listeners_.clear();
   ledger_.reset();  // ends the writer, which reports to the service
 }
@@ -58,6 +61,7 @@ kj::Promise<base::Status> LedgerHost::start() {
       listeners_.push_back(std::move(*listener));
       spdlog::info("{}: listening at {}", site_.facility, address);
     }
+    signing_ = sign_checkpoints().eagerlyEvaluate(nullptr);
     return base::Status::ok();
   });
 }
@@ -96,10 +100,26 @@ kj::Promise<base::Status> LedgerHost::configure(Tables tables, size_t index) {
       });
 }
 
+kj::Promise<void> LedgerHost::sign_checkpoint() {
+  return service_->sign_checkpoint().then([](rpc::SignedCheckpoint checkpoint) {
+    const base::Status& status = checkpoint.note.status();
+    if (!status.is_ok() && status.code() != base::Code::kNotFound) spdlog::error("no checkpoint can be signed: {}", status.message());
+  });
+}
+
+kj::Promise<void> LedgerHost::sign_checkpoints() {
+  return sign_checkpoint()
+      .then([this] { return loop_.timer().afterDelay(site_.witness.every_ms * kj::MILLISECONDS); })
+      .then([this] { return sign_checkpoints(); });
+}
+
 kj::Promise<void> LedgerHost::close() {
   kj::Vector<kj::Promise<void>> closing;
   for (auto& listener : listeners_) closing.add(listener->close());
-  return kj::joinPromises(closing.releaseAsArray());
+  return kj::joinPromises(closing.releaseAsArray()).then([this] {
+    signing_ = nullptr;
+    return sign_checkpoint();
+  });
 }
 
 }  // namespace daemons

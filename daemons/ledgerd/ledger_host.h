@@ -17,7 +17,7 @@
 
 namespace daemons {
 
-/// Opens the site's ledger, puts the site file's instruments on record, and serves.
+/// Opens the site's ledger, puts the site file's instruments on record, serves, and has checkpoints witnessed.
 ///
 /// Owns:    ledger, service, listeners; ends them in order. Borrows loop and clock.
 /// Threads: loop thread.
@@ -30,7 +30,7 @@ class LedgerHost {
   /// Appends instrumentConfigured for every instrument whose table differs from the record, and for each whose table is gone: that one
   /// is retired. Then listens.
   kj::Promise<base::Status> start();
-  /// Refuses new connections, lets what is under way end.
+  /// Refuses new connections, lets what is under way end, signs a last checkpoint.
   kj::Promise<void> close();
 
   schema::Gateway::Client gateway(ledger::Identity identity) { return service_->gateway(std::move(identity)); }
@@ -41,11 +41,16 @@ class LedgerHost {
   Tables instrument_tables() const;
   kj::Promise<base::Status> configure(Tables tables, size_t index);
 
+  /// A checkpoint now, and again after [witness] every.
+  kj::Promise<void> sign_checkpoints();
+  kj::Promise<void> sign_checkpoint();
+
   rpc::Loop& loop_;
   const site::Site site_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<rpc::LedgerService> service_;
   std::vector<std::unique_ptr<rpc::Listener>> listeners_;
+  kj::Promise<void> signing_ = nullptr;
 };
 
 }  // namespace daemons

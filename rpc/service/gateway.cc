@@ -88,6 +88,19 @@ class SessionServer final : public schema::Session::Server {
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> auditor(AuditorContext context) override {
+    auto results = context.getResults();
+    if (base::Status status = from_.may("be an auditor"); !status.is_ok()) {
+      write_refusal(status, results.initRefusal());
+    } else if (from_.service().witness()) {
+      results.setAuditor(make_auditor(from_.service()));
+    } else {
+      write_refusal({base::Code::kUnavailable, "this ledger is served without a witness file; nothing can be proven here"},
+                    results.initRefusal());
+    }
+    return kj::READY_NOW;
+  }
+
   kj::Promise<void> daemon(DaemonContext context) override {
     auto params = context.getParams();
     std::string name(view(params.getName()));

@@ -155,6 +155,9 @@ class RunsServer final : public schema::Runs::Server {
       status.setHead(service.head());
       status.setLedger(health_word(health.state));
       status.setLedgerDetail(health.detail);
+      if (const base::Status problem = checkpoint_problem(); health.detail.empty() && !problem.is_ok()) {
+        status.setLedgerDetail("no checkpoint can be signed: " + problem.message());
+      }
       status.setFacility(facility);
       status.setNow(service.clock().now_ns());
       status.setStartedAt(service.started_at());
@@ -181,6 +184,7 @@ class RunsServer final : public schema::Runs::Server {
   }
 
  private:
+  base::Status checkpoint_problem() const { return from_.service().witness() ? from_.service().witness()->problem() : base::Status(); }
   static base::Status unknown_run(schema::RunKey::Reader key) {
     return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",
                                                view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};

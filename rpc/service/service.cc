@@ -58,6 +58,21 @@ kj::Promise<void> LedgerService::when_committed(uint64_t seq) {
   return kj::mv(paf.promise);
 }
 
+kj::Promise<SignedCheckpoint> LedgerService::sign_checkpoint() {
+  auto paf = kj::newPromiseAndFulfiller<SignedCheckpoint>();
+  auto turn = last_signing_.addBranch()
+                  .then([this] {
+                    std::shared_ptr<const ledger::Snapshot> snapshot = ledger_.snapshot();
+                    auto work = [snapshot, witness = witness_, now_ns = clock_.now_ns()] {
+                      return SignedCheckpoint{witness->sign(*snapshot, now_ns), snapshot};
+                    };
+                    return loop_.on_pool(std::move(work));
+                  })
+                  .then([fulfiller = kj::mv(paf.fulfiller)](SignedCheckpoint checkpoint) mutable { fulfiller->fulfill(std::move(checkpoint)); });
+  last_signing_ = turn.eagerlyEvaluate([](kj::Exception&&) {}).fork();
+  return kj::mv(paf.promise);
+}
+
 void LedgerService::committed(uint64_t head) {
   if (head <= head_) return;
   head_ = head;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "ledger/ledger.h"
+#include "ledger/witness.h"
 #include "rpc/loop.h"
 #include "schema/api.capnp.h"
 
@@ -26,6 +27,12 @@ class CommandMessage {
  private:
   capnp::MallocMessageBuilder message_;
   schema::Command::Builder command_;
+};
+
+/// A checkpoint, or why there is none, and what it is of.
+struct SignedCheckpoint {
+  base::Result<std::string> note;
+  std::shared_ptr<const ledger::Snapshot> snapshot;
 };
 
 /// What every capability server works on.
@@ -50,6 +57,14 @@ class LedgerService {
   /// Last durable seq known to the loop.
   uint64_t head() const { return head_; }
   std::unique_ptr<ledger::Snapshot> snapshot() const { return ledger_.snapshot(); }
+
+  /// Checkpoints go there; without one nothing is signed and there are no auditors.
+  void use_witness(std::shared_ptr<ledger::Witness> witness) { witness_ = std::move(witness); }
+  const std::shared_ptr<ledger::Witness>& witness() const { return witness_; }
+  /// Signs one of everything there is when its turn comes, on the pool, one at a time.
+  kj::Promise<SignedCheckpoint> sign_checkpoint();
+  /// Alive while the ledger is being verified.
+  std::weak_ptr<void>& verifying() { return verifying_; }
 
   Loop& loop() { return loop_; }
   const base::Clock& clock() const { return clock_; }
@@ -79,6 +94,9 @@ class LedgerService {
   std::multimap<uint64_t, kj::Own<kj::PromiseFulfiller<void>>> commit_waiters_;
   std::shared_ptr<Dispatcher> dispatcher_;
   std::shared_ptr<Presence> presence_;
+  std::shared_ptr<ledger::Witness> witness_;
+  kj::ForkedPromise<void> last_signing_ = kj::Promise<void>(kj::READY_NOW).fork();
+  std::weak_ptr<void> verifying_;
 };
 
 }  // namespace rpc

@@ -27,6 +27,7 @@ class ServedLedger {
     };
     ledger = ledger::Ledger::open(folder / "ledger", {}, clock, std::move(rules)).value();
     service = std::make_unique<rpc::LedgerService>(loop, *ledger, clock, "Test");
+    service->use_witness(std::make_shared<ledger::Witness>(ledger->checkpoint_key(), folder / "witness"));
   }
   ~ServedLedger() { ledger.reset(); }
 

@@ -1,0 +1,106 @@
+// runledger-verify-ledger: verifies the files of a ledger that nothing has open. `runledger verify --offline` starts it.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/counted.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "ledger/checkpoint_key.h"
+#include "ledger/rules.h"
+#include "ledger/verify.h"
+#include "ledger/witness.h"
+
+namespace {
+
+int fail(const base::Status& status) {
+  fmt::print(stderr, "runledger verify: {}\n", base::printable(status.message()));
+  return 2;
+}
+
+/// Progress in one line, on a terminal only.
+bool tell(std::string_view what, uint64_t done, uint64_t total) {
+  if (isatty(STDERR_FILENO) == 0) return true;
+  fmt::print(stderr, "\r\x1b[K{}{}", what, total > 0 ? fmt::format(" {} %", done * 100 / total) : done > 0 ? fmt::format(" {}", done) : "");
+  return true;
+}
+
+/// What the witness file holds against the log; a problem with it is a finding of its own.
+void read_witness(const std::filesystem::path& folder, const std::filesystem::path& file, ledger::Verification::Options& options,
+                  std::vector<std::string>& problems) {
+  const auto key = ledger::read_public_key(folder);
+  if (!key.is_ok()) {
+    problems.push_back(key.status().message());
+    return;
+  }
+  const auto entries = ledger::read_witness_file(file, *key);
+  if (!entries.is_ok()) {
+    problems.push_back(entries.status().message());
+    return;
+  }
+  for (size_t i = 0; i < entries->size(); ++i) {
+    options.checkpoints.emplace_back(fmt::format("checkpoint {} of {}", i + 1, file.string()), (*entries)[i].checkpoint);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Verifies the files of a ledger that nothing has open; they are only read.", "runledger-verify-ledger");
+  std::string folder, witness;
+  uint64_t from = 0;
+  bool json = false;
+  app.add_option("ledger", folder, "Folder of the ledger")->required();
+  app.add_option("--witness", witness, "Witness file to hold the log against");
+  app.add_option("--from", from, "Only events from this one on, behind the last witnessed checkpoint before it");
+  app.add_flag("--json", json, "The report in JSON");
+  app.set_version_flag("--version", std::string(base::version()));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : 2;
+  }
+
+  const ledger::Rules rules = ledger::standard_rules();
+  auto there = ledger::verify_folder(folder, rules.views);
+  if (!there.is_ok()) return fail(there.status());
+  ledger::Verification::Options options;
+  options.progress = tell;
+  std::vector<std::string> problems;
+  if (!witness.empty()) read_witness(folder, witness, options, problems);
+  if (from > 1) {
+    for (const auto& [name, checkpoint] : options.checkpoints) {
+      if (checkpoint.size < from) options.trusted = checkpoint;
+    }
+    if (!options.trusted) {
+      return fail({base::Code::kInvalidArgument, fmt::format("no checkpoint of less than {} events is witnessed; verify the whole log", from)});
+    }
+  }
+  ledger::VerifyReport report = (*there)->run(options);
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\x1b[K");
+  for (std::string& problem : problems) {
+    report.ok = false;
+    report.finding_count += 1;
+    report.findings.push_back(std::move(problem));
+  }
+
+  if (json) {
+    const nlohmann::ordered_json document{{"ok", report.ok},
+                                          {"events", report.events},
+                                          {"root", report.ok ? nlohmann::ordered_json(base::hex(report.root)) : nlohmann::ordered_json()},
+                                          {"first_bad", report.first_bad == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(report.first_bad)},
+                                          {"findings", report.findings},
+                                          {"finding_count", report.finding_count}};
+    fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  } else if (report.ok) {
+    fmt::print("{} verified, root {}\n", base::counted(report.events, "event"), base::hex(report.root));
+  } else {
+    for (const std::string& finding : report.findings) fmt::print("{}\n", base::printable(finding));
+    if (report.finding_count > report.findings.size()) fmt::print("and {} more\n", report.finding_count - report.findings.size());
+    fmt::print("NOT verified: {}{}\n", base::counted(report.finding_count, "finding"),
+               report.first_bad == 0 ? "" : fmt::format(", first bad event {}", report.first_bad));
+  }
+  return report.ok ? 0 : 1;
+}

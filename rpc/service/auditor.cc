@@ -1,0 +1,209 @@
+#include <fmt/format.h>
+#include <kj/debug.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "ledger/event_bytes.h"
+#include "ledger/proof/tree_proof.h"
+#include "ledger/verify.h"
+#include "ledger/witness.h"
+#include "rpc/service/answers.h"
+#include "rpc/service/gateway.h"
+#include "rpc/service/service.h"
+
+namespace rpc {
+namespace {
+
+constexpr size_t kMaxProofs = 1000;
+
+using Path = base::Result<std::vector<base::Sha256>>;
+
+ledger::ReadNode reader_of(const ledger::Snapshot& snapshot) {
+  return [&snapshot](int level, uint64_t index) { return snapshot.tree_node(level, index); };
+}
+
+void write_path(const std::vector<base::Sha256>& path, capnp::List<capnp::Data>::Builder list) {
+  for (size_t i = 0; i < path.size(); ++i) list.set(i, ledger::data(base::as_bytes(path[i])));
+}
+
+/// Events with their paths, as the pool reads them.
+struct Proofs {
+  base::Status status;
+  std::vector<kj::Array<capnp::word>> events;
+  std::vector<std::vector<base::Sha256>> paths;
+};
+
+Proofs read_proofs(const ledger::Snapshot& snapshot, const std::vector<uint64_t>& seqs) {
+  Proofs proofs;
+  for (const uint64_t seq : seqs) {
+    auto event = snapshot.event(seq);
+    if (event.is_ok()) {
+      Path path = ledger::inclusion_path(seq - 1, snapshot.head(), reader_of(snapshot));
+      proofs.status = path.status();
+      if (path.is_ok()) proofs.paths.push_back(std::move(*path));
+      proofs.events.push_back(std::move(*event));
+    } else {
+      proofs.status = event.status();
+    }
+    if (!proofs.status.is_ok()) break;
+  }
+  return proofs;
+}
+
+/// A verification under way on the pool: how it tells of its progress, and how it is ended.
+struct Verifying {
+  explicit Verifying(schema::Progress::Client client) : progress(kj::mv(client)) {}
+  schema::Progress::Client progress;  // loop thread only
+  std::atomic<bool> telling = false;
+  std::atomic<bool> stop = false;
+};
+
+void tell(Loop& loop, const std::shared_ptr<Verifying>& verifying, std::string_view what, uint64_t done, uint64_t total) {
+  if (verifying->telling.exchange(true)) return;  // one report is in flight at a time; the next one will say more
+  loop.post([&loop, verifying, text = std::string(what), done, total] {
+    auto request = verifying->progress.reportRequest();
+    request.setWhat(text);
+    request.setDone(done);
+    request.setTotal(total);
+    // A client that does not listen is verified for all the same.
+    loop.detach(request.send().ignoreResult().then([verifying] { verifying->telling = false; }, [](kj::Exception&&) {}), "progress of verify");
+  });
+}
+
+/// Everything, or what lies behind the last witnessed checkpoint before `from`.
+base::Result<ledger::VerifyReport> verify(const ledger::Verification& verification, const ledger::Witness& witness, uint64_t from,
+                                          ledger::Verification::Options options) {
+  std::string problem;
+  if (witness.key().is_ok()) {
+    auto entries = ledger::read_witness_file(witness.file(), witness.key()->public_key());
+    if (!entries.is_ok()) problem = entries.status().message();
+    for (size_t i = 0; entries.is_ok() && i < entries->size(); ++i) {
+      const ledger::Checkpoint& checkpoint = (*entries)[i].checkpoint;
+      options.checkpoints.emplace_back(fmt::format("checkpoint {} of {}", i + 1, witness.file().string()), checkpoint);
+      if (from > 1 && checkpoint.size < from) options.trusted = checkpoint;
+    }
+  } else {
+    problem = witness.key().status().message();
+  }
+  if (from > 1 && !options.trusted) {
+    return base::Status(base::Code::kNotFound,
+                        fmt::format("no checkpoint of less than {} events is in {}; verify the whole log", from, witness.file().string()));
+  }
+  ledger::VerifyReport report = verification.run(options);
+  if (!problem.empty()) {
+    report.ok = false;
+    report.finding_count += 1;
+    report.findings.push_back(std::move(problem));
+  }
+  return report;
+}
+
+class AuditorServer final : public schema::Auditor::Server {
+ public:
+  explicit AuditorServer(LedgerService& service) : service_(service) {}
+
+  kj::Promise<void> key(KeyContext context) override {
+    const auto& key = service_.ledger().checkpoint_key();
+    KJ_REQUIRE(key.is_ok(), key.status().message().c_str());
+    context.getResults().setOrigin(key->public_key().name);
+    context.getResults().setPublicKey(key->public_key().line());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> checkpoint(CheckpointContext context) override {
+    return service_.sign_checkpoint().then([context](SignedCheckpoint checkpoint) mutable {
+      if (checkpoint.note.is_ok()) {
+        context.getResults().setNote(*checkpoint.note);
+      } else {
+        write_refusal(checkpoint.note.status(), context.getResults().initRefusal());
+      }
+    });
+  }
+
+  kj::Promise<void> prove(ProveContext context) override {
+    std::vector<uint64_t> seqs;
+    for (uint64_t seq : context.getParams().getEvents()) seqs.push_back(seq);
+    if (seqs.size() > kMaxProofs) {
+      write_refusal({base::Code::kInvalidArgument, fmt::format("{} events are named; prove at most {} at once", seqs.size(), kMaxProofs)},
+                    context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    return service_.sign_checkpoint().then([this, context, seqs = std::move(seqs)](SignedCheckpoint checkpoint) mutable -> kj::Promise<void> {
+      if (!checkpoint.note.is_ok()) {
+        write_refusal(checkpoint.note.status(), context.getResults().initRefusal());
+        return kj::READY_NOW;
+      }
+      context.getResults().setCheckpoint(*checkpoint.note);
+      return service_.loop()
+          .on_pool([snapshot = checkpoint.snapshot, seqs = std::move(seqs)] { return read_proofs(*snapshot, seqs); })
+          .then([context](Proofs proofs) mutable {
+            auto results = context.getResults();
+            if (!proofs.status.is_ok()) return write_refusal(proofs.status, results.initRefusal());
+            auto list = results.initProofs(proofs.events.size());
+            for (size_t i = 0; i < proofs.events.size(); ++i) {
+              list[i].setEvent(proofs.events[i].asBytes());
+              write_path(proofs.paths[i], list[i].initPath(proofs.paths[i].size()));
+            }
+          });
+    });
+  }
+
+  kj::Promise<void> consistency(ConsistencyContext context) override {
+    std::shared_ptr<const ledger::Snapshot> snapshot = service_.snapshot();
+    const uint64_t from = context.getParams().getFromSize();
+    const uint64_t to = context.getParams().getToSize() == 0 ? snapshot->head() : context.getParams().getToSize();
+    if (from == 0 || from > to || to > snapshot->head()) {
+      write_refusal({base::Code::kInvalidArgument, fmt::format("there is no proof from {} events to {}: the log has {}", from, to, snapshot->head())},
+                    context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    return service_.loop()
+        .on_pool([snapshot, from, to] { return ledger::consistency_path(from, to, reader_of(*snapshot)); })
+        .then([context](Path path) mutable {
+          if (!path.is_ok()) return write_refusal(path.status(), context.getResults().initRefusal());
+          write_path(*path, context.getResults().initPath(path->size()));
+        });
+  }
+
+  kj::Promise<void> verify(VerifyContext context) override {
+    if (!service_.verifying().expired()) {
+      write_refusal({base::Code::kUnavailable, "the ledger is being verified already; try again when that has ended"},
+                    context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    auto verifying = std::make_shared<Verifying>(context.getParams().getProgress());
+    service_.verifying() = verifying;
+    ledger::Verification::Options options;
+    options.progress = [&loop = service_.loop(), verifying](std::string_view what, uint64_t done, uint64_t total) {
+      tell(loop, verifying, what, done, total);
+      return !verifying->stop;
+    };
+    std::shared_ptr<const ledger::Verification> verification = service_.ledger().verification();
+    return service_.loop()
+        .on_pool([verification, witness = service_.witness(), from = context.getParams().getFrom(), options = std::move(options)] {
+          return rpc::verify(*verification, *witness, from, options);
+        })
+        .then([context](base::Result<ledger::VerifyReport> report) mutable {
+          if (!report.is_ok()) return write_refusal(report.status(), context.getResults().initRefusal());
+          auto results = context.getResults().initReport();
+          results.setOk(report->ok);
+          results.setEvents(report->events);
+          if (report->ok) results.setRoot(ledger::data(base::as_bytes(report->root)));
+          results.setFirstBad(report->first_bad);
+          results.setFindingCount(report->finding_count);
+          auto findings = results.initFindings(report->findings.size());
+          for (size_t i = 0; i < report->findings.size(); ++i) findings.set(i, report->findings[i]);
+        })
+        .attach(kj::defer([verifying] { verifying->stop = true; }));
+  }
+
+ private:
+  LedgerService& service_;
+};
+
+}  // namespace
+
+schema::Auditor::Client make_auditor(LedgerService& service) { return kj::heap<AuditorServer>(service); }
+
+}  // namespace rpc
