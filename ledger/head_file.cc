@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view kMagic = "RLHEAD01";
 constexpr size_t kNumberAt = 8, kIdAt = 16, kSizeAt = 32, kRootAt = 40, kTimeAt = 72;
-constexpr size_t kChecksumAt = kHeadSlotBytes - 32;  // bytes 80 to 479 are zero: room for the signature of a checkpoint key
+constexpr size_t kChecksumAt = kHeadSlotBytes - 32;  // bytes 80 to 479 are zero
 
 base::Status failed(const std::filesystem::path& path, std::string_view what) {
   const int error = errno;

@@ -16,7 +16,7 @@ constexpr AddCommand kCommands[] = {add_status, add_runs,   add_show, add_trace,
 
 constexpr const char* kHowRunsAreWritten =
     "A run is written MARI 28001, MARI/28001 or MARI28001, a version MARI/28001/v2, several MARI 28001-28010,28020.\n"
-    "Exit codes: 0 done, 1 nothing found, 2 usage or error.";
+    "Exit codes: 0 done, 1 nothing found or not verified, 2 usage or error.";
 
 /// The innermost subcommand that was being read when parsing ended.
 const CLI::App& innermost(const CLI::App& app) {

@@ -51,6 +51,15 @@ TEST_F(SiteTest, DefaultsAreTheOnesOfTheContractAndPathsAreAbsolute) {
   EXPECT_THAT(site->listen, ElementsAre("unix:" + (folder_ / "run/ledger.sock").string()));
 }
 
+TEST_F(SiteTest, WitnessFileLiesOutsideOfTheLedger) {
+  const std::string site = "[facility]\nname = \"ISIS\"\n[witness]\n";
+  EXPECT_EQ(load(kMari)->witness.file, (folder_ / "witness/checkpoints").string());
+  EXPECT_EQ(load(kMari)->witness.every_ms, 600'000u);
+  EXPECT_EQ(load(site + "every = \"1h\"\nfile = \"/mnt/w\"\n")->witness.file, "/mnt/w");
+  EXPECT_THAT(problem(site + "file = \"ledger/checkpoints\"\n"), HasSubstr("outside of the ledger"));
+  EXPECT_THAT(problem(site + "every = \"1ms\"\n"), HasSubstr("\"1s\" or more"));
+}
+
 TEST_F(SiteTest, MisspeltSettingIsNamedWithItsLine) {
   std::string text = problem(std::string(kMari) + "time_limits = \"5m\"\n");
   EXPECT_THAT(text, HasSubstr("site.toml: line 8"));

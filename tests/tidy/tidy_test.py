@@ -11,13 +11,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAY_INCLUDE = {
     "base": set(),
     "schema": set(),
-    "ledger": {"base", "schema"},
+    "ledger/proof": {"base", "schema"},
+    "ledger": {"base", "schema", "ledger/proof"},
     "nexus": {"base", "schema"},
     "site": {"base"},
     "rpc": {"base", "schema"},
-    "rpc/service": {"base", "schema", "ledger", "rpc"},
-    "daemons": {"base", "schema", "ledger", "rpc", "rpc/service", "site"},
-    "tools": {"base", "schema", "rpc", "site"},
+    "rpc/service": {"base", "schema", "ledger", "ledger/proof", "rpc"},
+    "daemons": {"base", "schema", "ledger", "ledger/proof", "rpc", "rpc/service", "site"},
+    "tools": {"base", "schema", "ledger/proof", "rpc", "site"},
+    "tools/verify": {"base", "schema", "ledger/proof", "tools"},
 }
 # Headers of these libraries are not included in any header that another folder includes.
 INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/")

@@ -2,12 +2,14 @@
 _runledger() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local global="--site --connect --at --json --help"
-  local commands="init up status runs show trace diff explain log watch rerun cancel queue vars script pause resume version"
+  local commands="init up status runs show trace diff explain log watch rerun cancel queue verify prove vars script pause resume version"
   local states="detected refused held queued running succeeded failed skipped cancelled"
   local change="--comment --command-id" scope="--default --from-run --to-run --experiment"
   COMPREPLY=()
 
   case $previous in
+    --tiles) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --output | --consistency | -o) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --site) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --state) COMPREPLY=($(compgen -W "$states" -- "$word")); return ;;
     --log-level) COMPREPLY=($(compgen -W "debug info warn error" -- "$word")); return ;;
@@ -31,6 +33,8 @@ _runledger() {
     trace) words="--script" ;;
     log) words="--attempt --tail --raw" ;;
     watch) words="--from" ;;
+    verify) words="--from --offline" ;;
+    prove) words="--output --consistency --tiles --checkpoint --key" ;;
     queue) words="--limit" ;;
     rerun) words="--set --script --fresh-variables --wait $change" ;;
     cancel | pause | resume) words="$change" ;;
