@@ -71,30 +71,29 @@ void tell(Loop& loop, const std::shared_ptr<Verifying>& verifying, std::string_v
   });
 }
 
+using Entries = base::Result<std::vector<ledger::Witnessed>>;
+
+Entries read_witness(const ledger::Witness& witness) {
+  if (!witness.key().is_ok()) return witness.key().status();
+  return ledger::read_witness_file(witness.file(), witness.key()->public_key());
+}
+
 /// Everything, or what lies behind the last witnessed checkpoint before `from`.
-base::Result<ledger::VerifyReport> verify(const ledger::Verification& verification, const ledger::Witness& witness, uint64_t from,
+base::Result<ledger::VerifyReport> verify(const ledger::Verification& verification, const Entries& entries, const std::string& file, uint64_t from,
                                           ledger::Verification::Options options) {
-  std::string problem;
-  if (witness.key().is_ok()) {
-    auto entries = ledger::read_witness_file(witness.file(), witness.key()->public_key());
-    if (!entries.is_ok()) problem = entries.status().message();
-    for (size_t i = 0; entries.is_ok() && i < entries->size(); ++i) {
-      const ledger::Checkpoint& checkpoint = (*entries)[i].checkpoint;
-      options.checkpoints.emplace_back(fmt::format("checkpoint {} of {}", i + 1, witness.file().string()), checkpoint);
-      if (from > 1 && checkpoint.size < from) options.trusted = checkpoint;
-    }
-  } else {
-    problem = witness.key().status().message();
+  for (size_t i = 0; entries.is_ok() && i < entries->size(); ++i) {
+    const ledger::Checkpoint& checkpoint = (*entries)[i].checkpoint;
+    options.checkpoints.emplace_back(fmt::format("checkpoint {} of {}", i + 1, file), checkpoint);
+    if (from > 1 && checkpoint.size < from) options.trusted = checkpoint;
   }
   if (from > 1 && !options.trusted) {
-    return base::Status(base::Code::kNotFound,
-                        fmt::format("no checkpoint of less than {} events is in {}; verify the whole log", from, witness.file().string()));
+    return base::Status(base::Code::kNotFound, fmt::format("no checkpoint of less than {} events is in {}; verify the whole log", from, file));
   }
   ledger::VerifyReport report = verification.run(options);
-  if (!problem.empty()) {
+  if (!entries.is_ok()) {
     report.ok = false;
     report.finding_count += 1;
-    report.findings.push_back(std::move(problem));
+    report.findings.push_back(entries.status().message());
   }
   return report;
 }
@@ -179,10 +178,14 @@ class AuditorServer final : public schema::Auditor::Server {
       tell(loop, verifying, what, done, total);
       return !verifying->stop;
     };
-    std::shared_ptr<const ledger::Verification> verification = service_.ledger().verification();
+    // The witness file first: it may then not say more than the ledger that is looked at.
     return service_.loop()
-        .on_pool([verification, witness = service_.witness(), from = context.getParams().getFrom(), options = std::move(options)] {
-          return rpc::verify(*verification, *witness, from, options);
+        .on_pool([witness = service_.witness()] { return read_witness(*witness); })
+        .then([this, context, options = std::move(options)](Entries entries) mutable {
+          std::shared_ptr<const ledger::Verification> verification = service_.ledger().verification();
+          const uint64_t from = context.getParams().getFrom();
+          return service_.loop().on_pool([verification, entries = std::move(entries), file = service_.witness()->file().string(), from,
+                                          options = std::move(options)] { return rpc::verify(*verification, entries, file, from, options); });
         })
         .then([context](base::Result<ledger::VerifyReport> report) mutable {
           if (!report.is_ok()) return write_refusal(report.status(), context.getResults().initRefusal());

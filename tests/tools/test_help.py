@@ -8,7 +8,7 @@ import unittest
 
 BIN = pathlib.Path(os.environ["RUNLEDGER_BIN"]) / "runledger"
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
-OPTION = re.compile(r"^  (?:-h,)?(--[a-z-]+)(.*)$")
+OPTION = re.compile(r"^  (?:-[a-z],)?(--[a-z-]+)(.*)$")
 
 
 def help_of(command):
