@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <future>
 
 #include "base/text.h"
 #include "ledger/checkpoint_key.h"
+#include "ledger/fold_board.h"
 #include "ledger/folder_lock.h"
 #include "ledger/head_file.h"
 #include "ledger/health_board.h"
@@ -14,8 +16,8 @@
 #include "ledger/rules.h"
 #include "ledger/snapshot.h"
 #include "ledger/store.h"
+#include "ledger/upkeep.h"
 #include "ledger/verify.h"
-#include "ledger/view_check.h"
 #include "ledger/writer.h"
 
 namespace ledger {
@@ -79,9 +81,12 @@ class StoredLedger final : public Ledger {
 
   void begin(std::shared_ptr<Store> store, LogState state, std::unique_ptr<HeadFile> head_file, const Options& options,
              const base::Clock& clock) {
+    understood_ = state.kinds.understood();
     head_file_ = std::move(head_file);
     store_ = std::move(store);
-    writer_ = std::make_unique<Writer>(store_, std::move(state), rules_, options, clock, *head_file_, health_);
+    writer_ = std::make_unique<Writer>(store_, std::move(state), rules_, options, clock, *head_file_, health_, board_);
+    upkeep_ = std::make_unique<Upkeep>(store_, *writer_, health_, board_, options);
+    writer_->on_purge([this] { upkeep_->purge(); });
   }
 
   void submit(schema::Command::Reader command, const Identity& identity, Done done) override {
@@ -93,11 +98,15 @@ class StoredLedger final : public Ledger {
   }
   std::unique_ptr<Snapshot> snapshot() const override {
     Published now = writer_->published();
-    return std::make_unique<StoreSnapshot>(std::move(now.cut), now.head, health_);
+    return std::make_unique<StoreSnapshot>(std::move(now.cut), now.head, health_, board_);
   }
   uint64_t head() const override { return writer_->published().head; }
   const std::string& id() const override { return id_; }
-  Health health() const override { return health_->get(); }
+  Health health() const override {
+    const Health health = health_->get();
+    if (health.state != Health::State::kOk || understood_.is_ok()) return health;
+    return {Health::State::kReadOnly, understood_.message()};
+  }
   void on_commit(std::function<void(uint64_t)> observer) override { writer_->on_commit(std::move(observer)); }
   const base::Result<SigningKey>& checkpoint_key() const override { return checkpoint_key_; }
   std::unique_ptr<Verification> verification() const override {
@@ -105,21 +114,44 @@ class StoredLedger final : public Ledger {
     Published now = writer_->published();
     return std::make_unique<Verification>(std::move(now.cut), now.head, rules_.views, std::move(promised));
   }
-  base::Status check_views() const override {
-    const Published now = writer_->published();
-    return ledger::check_views(*now.cut, now.head, rules_.views);
+  std::vector<ViewProgress> rebuilding() const override { return board_->get(); }
+  void rebuild_views(const std::vector<std::string>& names, Progress progress, std::function<void(base::Status)> done) override {
+    auto views = named(names);
+    views.is_ok() ? upkeep_->rebuild(std::move(*views), std::move(progress), std::move(done)) : done(views.status());
   }
-  base::Status rebuild_views() override { return writer_->rebuild({rules_.views.begin(), rules_.views.end()}); }
+  void check_views(const std::vector<std::string>& names, Progress progress,
+                   std::function<void(base::Result<std::vector<std::string>>)> done) const override {
+    auto views = named(names);
+    views.is_ok() ? upkeep_->check(std::move(*views), std::move(progress), std::move(done)) : done(views.status());
+  }
 
  private:
+  base::Result<std::vector<const View*>> named(const std::vector<std::string>& names) const {
+    std::vector<const View*> views;
+    std::string known;
+    for (const View* view : rules_.views) {
+      if (names.empty() || std::find(names.begin(), names.end(), view->name()) != names.end()) views.push_back(view);
+      known += (known.empty() ? "" : ", ") + std::string(view->name());
+    }
+    for (const std::string& name : names) {
+      const auto is_it = [&](const View* view) { return view->name() == name; };
+      if (std::none_of(views.begin(), views.end(), is_it))
+        return base::Status(base::Code::kNotFound, fmt::format("{}: there is no such view; there are {}", base::printable(name), known));
+    }
+    return views;
+  }
+
   const std::filesystem::path folder_;
   const std::string id_;
   const std::shared_ptr<HealthBoard> health_;
+  const std::shared_ptr<FoldBoard> board_ = std::make_shared<FoldBoard>();
   const Rules rules_;
   const base::Result<SigningKey> checkpoint_key_;
+  base::Status understood_;
   std::shared_ptr<Store> store_;
   std::unique_ptr<HeadFile> head_file_;
-  std::unique_ptr<Writer> writer_;  // ends first; HEAD is written after it
+  std::unique_ptr<Writer> writer_;  // HEAD is written after it
+  std::unique_ptr<Upkeep> upkeep_;  // ends first
 };
 
 }  // namespace
@@ -186,11 +218,14 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   Store::Batch batch;
   batch.put(*(*store)->live(), Table::kMeta, kIdKey, id);
   if (base::Status written = (*store)->write(batch, true); !written.is_ok()) return written;
+  batch.clear();
   auto state = load_log_state(*(*store)->live());
   if (!state.is_ok()) return state.status().in(folder.string());
-  if (const auto stale = (*store)->stale_views(); !stale.empty()) {
-    if (base::Status rebuilt = ledger::rebuild_views(**store, state->head(), stale); !rebuilt.is_ok())
-      return rebuilt.in(folder.string());
+
+  if (const auto stale = (*store)->stale_views(); state->head() == 0 && !stale.empty()) {  // nothing to fold
+    auto fresh = (*store)->fresh_views(stale, Store::Keep::kNot);
+    if (!fresh.is_ok()) return fresh.status();
+    if (base::Status adopted = (*store)->adopt(*fresh, batch); !adopted.is_ok()) return adopted;
   }
 
   auto opened = std::make_unique<StoredLedger>(folder, id, health, std::move(rules));
@@ -202,6 +237,23 @@ Answer Ledger::apply(schema::Command::Reader command, const Identity& identity) 
   std::promise<Answer> answered;
   submit(command, identity, [&](Answer answer) { answered.set_value(std::move(answer)); });
   return answered.get_future().get();
+}
+
+base::Status Ledger::rebuild_views() {
+  std::promise<base::Status> rebuilt;
+  rebuild_views({}, nullptr, [&](base::Status status) { rebuilt.set_value(std::move(status)); });
+  return rebuilt.get_future().get();
+}
+
+base::Status Ledger::check_views() const {
+  std::promise<base::Result<std::vector<std::string>>> checked;
+  check_views({}, nullptr, [&](base::Result<std::vector<std::string>> findings) { checked.set_value(std::move(findings)); });
+  const auto findings = checked.get_future().get();
+  if (!findings.is_ok()) return findings.status();
+  if (findings->empty()) return {};
+  std::string text;
+  for (const std::string& finding : *findings) text += (text.empty() ? "" : "\n") + finding;
+  return {base::Code::kCorruption, text};
 }
 
 }  // namespace ledger

@@ -43,10 +43,20 @@ struct Health {
   std::string detail;  // why, when not kOk
 };
 
+/// A view that is being folded again.
+struct ViewProgress {
+  ViewId id;
+  std::string view;
+  uint64_t folded = 0;
+  uint64_t total = 0;
+  bool serves = false;  // its older rows are shown meanwhile; if not, reading it is answered kUnavailable
+};
+
 /// A consistent view of everything up to one seq. Cheap; keep it for one request, not longer.
 ///
 /// Threads: any, one at a time. May outlive the ledger, whose folder then stays locked.
-/// Errors:  a read that fails returns nothing and stays visible in status(); the ledger stops taking commands.
+/// Errors:  a read that fails returns nothing and stays visible in status(); the ledger stops taking commands. A view whose rows are
+///          not folded yet is kUnavailable in status(), and harms nothing.
 class Snapshot : public RowReader {
  public:
   /// kOk, or why a read failed: whatever was read from then on is incomplete. Look once, before using what was read.
@@ -104,7 +114,7 @@ class Ledger {
   virtual uint64_t head() const = 0;  // last durable seq
   virtual const std::string& id() const = 0;
   virtual Health health() const = 0;
-  /// Called after each synced group with the new head. One observer; set before the first command.
+  /// Called after each synced group with the new head, and after views were exchanged. One observer; set before the first command.
   virtual void on_commit(std::function<void(uint64_t head)> observer) = 0;
 
   /// What checkpoints are signed with; or why there is nothing to sign with, which stops nothing else.
@@ -112,10 +122,20 @@ class Ledger {
   /// Everything there is now, ready to be read again (ledger/verify.h). May outlive the ledger.
   virtual std::unique_ptr<Verification> verification() const = 0;
 
-  /// Rebuilds every view from the log beside the live rows and compares (promise P3). The message names the first difference.
-  virtual base::Status check_views() const = 0;
-  /// Folds every view again from the first event and replaces the rows.
-  virtual base::Status rebuild_views() = 0;
+  /// Views being folded again: since the start, where a release has another version of them, or because somebody asked.
+  virtual std::vector<ViewProgress> rebuilding() const = 0;
+  /// Called now and then while long work goes on, like `done` on a thread of its own: hand over and return.
+  using Progress = std::function<void(const std::string& what, uint64_t done, uint64_t total)>;
+  /// Folds views again beside their rows and replaces these; no names = all. Readers and commands are held up for the last step only.
+  /// `done` comes exactly once. kNotFound: no such view.
+  virtual void rebuild_views(const std::vector<std::string>& names, Progress progress, std::function<void(base::Status)> done) = 0;
+  /// Folds views again and compares every row (promise P3): one sentence for each view that differs, with its first row that does and
+  /// the first event that makes a difference.
+  virtual void check_views(const std::vector<std::string>& names, Progress progress,
+                           std::function<void(base::Result<std::vector<std::string>>)> done) const = 0;
+  /// These wait, for programs without a loop, and tests. kCorruption: the findings.
+  base::Status rebuild_views();
+  base::Status check_views() const;
 };
 
 }  // namespace ledger

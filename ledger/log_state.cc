@@ -79,6 +79,9 @@ base::Result<LogState> load_log_state(const Cut& cut) {
   auto edge = load_edge(cut, head);
   if (!edge.is_ok()) return edge.status();
   state.edge = *edge;
+  auto kinds = EventKinds::load(cut);
+  if (!kinds.is_ok()) return kinds.status();
+  state.kinds = std::move(*kinds);
   return state;
 }
 

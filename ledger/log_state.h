@@ -4,6 +4,7 @@
 #include <capnp/message.h>
 
 #include "base/status.h"
+#include "ledger/event_kinds.h"
 #include "ledger/proof/merkle.h"
 #include "ledger/store.h"
 
@@ -12,6 +13,7 @@ namespace ledger {
 struct LogState {
   TreeEdge edge;        // its size is the last seq
   int64_t time_ns = 0;  // of the last event
+  EventKinds kinds;
   uint64_t head() const { return edge.size(); }
 };
 

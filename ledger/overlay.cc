@@ -54,7 +54,6 @@ void Overlay::begin(std::shared_ptr<const Cut> base) {
   links_.clear();
   subjects_.clear();
   blobs_.clear();
-  blob_index_.clear();
   mark();
 }
 
@@ -68,6 +67,7 @@ const Overlay::Written& Overlay::of(ViewId view) const { return const_cast<Overl
 std::optional<std::string> Overlay::get(ViewId view, std::string_view key) const {
   const Written& rows = of(view);
   if (const auto written = rows.find(key); written != rows.end()) return written->second;
+  if (!base_->holds(view_table(view))) throw ViewMissing{view};
   std::string row;
   if (!found(base_->get(view_table(view), key, row))) return std::nullopt;
   return row;
@@ -75,6 +75,7 @@ std::optional<std::string> Overlay::get(ViewId view, std::string_view key) const
 
 void Overlay::scan(ViewId view, std::string_view from, const Visit& visit) const {
   const Written& rows = of(view);
+  if (!base_->holds(view_table(view))) throw ViewMissing{view};
   auto written = rows.lower_bound(from);
   bool more = true;
   const auto visit_written = [&] {
@@ -96,11 +97,14 @@ void Overlay::scan(ViewId view, std::string_view from, const Visit& visit) const
 }
 
 bool Overlay::has_blob(std::string_view sha256) const {
-  return blob_index_.contains(std::string(sha256)) || found(base_->has(Table::kBlobs, sha256));
+  if (const auto put = blobs_.find(std::string(sha256)); put != blobs_.end()) return put->second.has_value();
+  return found(base_->has(Table::kBlobs, sha256));
 }
 
 std::optional<std::string> Overlay::blob(std::string_view sha256) const {
-  if (const auto put = blob_index_.find(std::string(sha256)); put != blob_index_.end()) return std::string(put->second);
+  if (const auto put = blobs_.find(std::string(sha256)); put != blobs_.end()) {
+    return put->second ? std::optional(std::string(*put->second)) : std::nullopt;
+  }
   std::string bytes;
   if (!found(base_->get(Table::kBlobs, sha256, bytes))) return std::nullopt;
   return bytes;
@@ -122,9 +126,14 @@ void Overlay::erase(ViewId view, std::string_view key) {
 }
 
 void Overlay::put_blob(const std::string& sha256, std::string_view bytes) {
-  if (has_blob(sha256)) return;
-  blobs_.emplace_back(sha256, bytes);
-  blob_index_.emplace(sha256, bytes);
+  if (!has_blob(sha256)) write_blob(sha256, bytes);
+}
+void Overlay::erase_blob(const std::string& sha256) { write_blob(sha256, std::nullopt); }
+
+void Overlay::write_blob(const std::string& sha256, std::optional<std::string_view> blob) {
+  auto [at, fresh] = blobs_.try_emplace(sha256);
+  undo_blobs_.emplace_back(sha256, fresh ? std::nullopt : std::optional<Blob>(std::in_place, at->second));
+  at->second = blob;
 }
 
 void Overlay::put_subject(std::string_view subject, uint64_t seq) { subjects_.push_back(subject_index_key(subject, seq)); }
@@ -148,8 +157,8 @@ std::vector<std::string> Overlay::link(std::string_view subject) const {
 
 void Overlay::mark() {
   undo_.clear();
+  undo_blobs_.clear();
   subjects_mark_ = subjects_.size();
-  blobs_mark_ = blobs_.size();
 }
 
 void Overlay::rollback() {
@@ -163,7 +172,14 @@ void Overlay::rollback() {
     }
   }
   subjects_.resize(subjects_mark_);
-  for (; blobs_.size() > blobs_mark_; blobs_.pop_back()) blob_index_.erase(blobs_.back().first);
+  for (; !undo_blobs_.empty(); undo_blobs_.pop_back()) {
+    const auto& [sha256, before] = undo_blobs_.back();
+    if (before) {
+      blobs_[sha256] = *before;
+    } else {
+      blobs_.erase(sha256);
+    }
+  }
 }
 
 void Overlay::emit(Store::Batch& batch) const {
@@ -179,7 +195,13 @@ void Overlay::emit(Store::Batch& batch) const {
   }
   for (const auto& [key, ends] : links_) batch.put(*base_, Table::kSubjects, key, *ends);
   for (const std::string& key : subjects_) batch.put(*base_, Table::kSubjects, key, {});
-  for (const auto& [sha256, bytes] : blobs_) batch.put(*base_, Table::kBlobs, sha256, bytes);
+  for (const auto& [sha256, bytes] : blobs_) {
+    if (bytes) {
+      batch.put(*base_, Table::kBlobs, sha256, *bytes);
+    } else {
+      batch.erase(*base_, Table::kBlobs, sha256);
+    }
+  }
 }
 
 }  // namespace ledger

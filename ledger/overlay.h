@@ -19,10 +19,15 @@ struct StoreFault {
   base::Status status;
 };
 
+/// A view that is read has no rows yet. Thrown by Overlay only, caught by the writer.
+struct ViewMissing {
+  ViewId view;
+};
+
 /// The live tables under what the current group writes.
 ///
 /// Owns:    what was put; of blobs only the names: their bytes must stay until emit().
-/// Threads: the writer's. Errors: throws StoreFault; std::logic_error for a view that is not there.
+/// Threads: the writer's. Errors: throws StoreFault, ViewMissing; std::logic_error for a view that cannot be.
 class Overlay final : public Rows {
  public:
   Overlay() = default;
@@ -38,6 +43,7 @@ class Overlay final : public Rows {
 
   /// Nothing happens when it is stored already.
   void put_blob(const std::string& sha256, std::string_view bytes);
+  void erase_blob(const std::string& sha256);
   /// Entry of the subject index: this subject, this seq; and where a subject leads to.
   void put_subject(std::string_view subject, uint64_t seq);
   void put_link(std::string_view subject, const std::vector<std::string>& to);
@@ -61,17 +67,18 @@ class Overlay final : public Rows {
   Written& of(ViewId view);
   const Written& of(ViewId view) const;
   void write(Written& rows, std::string_view key, std::optional<std::string> row);
+  void write_blob(const std::string& sha256, std::optional<std::string_view> blob);
 
   std::shared_ptr<const Cut> base_;
   std::array<Written, kViews> rows_;
   Written links_;
   std::vector<std::string> subjects_;
-  std::vector<std::pair<std::string, std::string_view>> blobs_;
-  std::unordered_map<std::string, std::string_view> blob_index_;
+  using Blob = std::optional<std::string_view>;  // nullopt = erased
+  std::unordered_map<std::string, Blob> blobs_;
 
   std::vector<Undo> undo_;
+  std::vector<std::pair<std::string, std::optional<Blob>>> undo_blobs_;  // as they were before; nullopt = not written
   size_t subjects_mark_ = 0;
-  size_t blobs_mark_ = 0;
 };
 
 /// Keys and values of the subject index.

@@ -8,8 +8,9 @@
 
 namespace ledger {
 
-StoreSnapshot::StoreSnapshot(std::shared_ptr<const Cut> cut, uint64_t head, std::shared_ptr<HealthBoard> health)
-    : cut_(std::move(cut)), head_(head), health_(std::move(health)) {}
+StoreSnapshot::StoreSnapshot(std::shared_ptr<const Cut> cut, uint64_t head, std::shared_ptr<HealthBoard> health,
+                             std::shared_ptr<FoldBoard> board)
+    : cut_(std::move(cut)), head_(head), health_(std::move(health)), board_(std::move(board)) {}
 
 void StoreSnapshot::note(const base::Status& status) const {
   if (status.is_ok()) return;
@@ -25,11 +26,19 @@ std::optional<std::string> StoreSnapshot::read(Table table, std::string_view key
   return value;
 }
 
-std::optional<std::string> StoreSnapshot::get(ViewId view, std::string_view key) const { return read(view_table(view), key); }
+bool StoreSnapshot::has_rows(ViewId view) const {
+  if (cut_->holds(view_table(view))) return true;
+  if (status_.is_ok()) status_ = board_->missing(view);
+  return false;
+}
+
+std::optional<std::string> StoreSnapshot::get(ViewId view, std::string_view key) const {
+  return has_rows(view) ? read(view_table(view), key) : std::nullopt;
+}
 std::optional<std::string> StoreSnapshot::blob(std::string_view sha256) const { return read(Table::kBlobs, sha256); }
 
 void StoreSnapshot::scan(ViewId view, std::string_view from, const Visit& visit) const {
-  note(cut_->scan(view_table(view), from, {}, visit));
+  if (has_rows(view)) note(cut_->scan(view_table(view), from, {}, visit));
 }
 
 bool StoreSnapshot::has_blob(std::string_view sha256) const {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "ledger/fold_board.h"
 #include "ledger/health_board.h"
 #include "ledger/ledger.h"
 #include "ledger/store.h"
@@ -13,7 +14,7 @@ namespace ledger {
 /// Errors:  as Snapshot says.
 class StoreSnapshot final : public Snapshot {
  public:
-  StoreSnapshot(std::shared_ptr<const Cut> cut, uint64_t head, std::shared_ptr<HealthBoard> health);
+  StoreSnapshot(std::shared_ptr<const Cut> cut, uint64_t head, std::shared_ptr<HealthBoard> health, std::shared_ptr<FoldBoard> board);
 
   std::optional<std::string> get(ViewId view, std::string_view key) const override;
   void scan(ViewId view, std::string_view from, const Visit& visit) const override;
@@ -30,10 +31,12 @@ class StoreSnapshot final : public Snapshot {
  private:
   std::optional<std::string> read(Table table, std::string_view key) const;
   void note(const base::Status& status) const;
+  bool has_rows(ViewId view) const;
 
   const std::shared_ptr<const Cut> cut_;
   const uint64_t head_;
   const std::shared_ptr<HealthBoard> health_;
+  const std::shared_ptr<FoldBoard> board_;
   mutable base::Status status_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
+#include <rocksdb/compaction_filter.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
@@ -15,8 +16,10 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <tuple>
 
+#include "ledger/command_record.h"
 #include "ledger/keys.h"
 #include "ledger/prepared_logs.h"
 
@@ -83,8 +86,38 @@ class FaultListener final : public rocksdb::EventListener {
   const std::shared_ptr<Faults> faults_;
 };
 
-rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::shared_ptr<rocksdb::Cache>& cache) {
+/// Up to which event records of commands are forgotten.
+using Forgotten = std::atomic<uint64_t>;
+
+/// Leaves forgotten records out of what a compaction writes: they go without a write of their own.
+class ForgottenCommands final : public rocksdb::CompactionFilterFactory {
+ public:
+  explicit ForgottenCommands(std::shared_ptr<const Forgotten> up_to) : up_to_(std::move(up_to)) {}
+  const char* Name() const override { return "forgotten commands"; }
+  std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(const rocksdb::CompactionFilter::Context&) override {
+    return std::make_unique<UpTo>(*up_to_);
+  }
+
+ private:
+  class UpTo final : public rocksdb::CompactionFilter {
+   public:
+    explicit UpTo(uint64_t up_to) : up_to_(up_to) {}
+    const char* Name() const override { return "forgotten commands"; }
+    bool Filter(int, const rocksdb::Slice&, const rocksdb::Slice& record, std::string*, bool*) const override {
+      const auto head = answered_at(view(record));
+      return head && *head <= up_to_;
+    }
+
+   private:
+    const uint64_t up_to_;
+  };
+  const std::shared_ptr<const Forgotten> up_to_;
+};
+
+rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::shared_ptr<rocksdb::Cache>& cache,
+                                           const std::shared_ptr<const Forgotten>& forgotten) {
   rocksdb::ColumnFamilyOptions options;
+  if (name == "commands") options.compaction_filter_factory = std::make_shared<ForgottenCommands>(forgotten);
   rocksdb::BlockBasedTableOptions blocks;
   blocks.block_size = 16 << 10;
   blocks.block_cache = cache;
@@ -123,7 +156,9 @@ struct Generation {
   uint64_t version = 0;
   uint64_t number = 0;  // 0 = none
 };
-std::string generation_key(const View& view) { return std::string("view/") + view.name(); }
+constexpr std::string_view kGenerationKeys = "view/", kRebuildKeys = "rebuild/";
+std::string generation_key(const View& each) { return std::string(kGenerationKeys) + each.name(); }
+std::string rebuild_key(const View& each) { return std::string(kRebuildKeys) + each.name(); }
 std::string encode(Generation generation) { return u64_key(generation.version) + u64_key(generation.number); }
 std::string family_name(const View& view, uint64_t generation) {
   return fmt::format("{}{}.{}", kViewPrefix, view.name(), generation);
@@ -150,6 +185,13 @@ struct Store::Tables {
     const auto slot = static_cast<size_t>(table);
     return slot < handles.size() ? handles[slot].get() : nullptr;
   }
+  std::shared_ptr<rocksdb::ColumnFamilyHandle> of(const View& each) const {
+    return handles[static_cast<size_t>(view_table(each.id()))];
+  }
+  void put(const View& each, uint64_t generation, std::shared_ptr<rocksdb::ColumnFamilyHandle> table) {
+    handles[static_cast<size_t>(view_table(each.id()))] = std::move(table);
+    generations[each.id()] = generation;
+  }
 };
 
 struct Store::State {
@@ -163,11 +205,14 @@ struct Store::State {
   std::shared_ptr<rocksdb::DB> database;
   std::shared_ptr<Faults> faults = std::make_shared<Faults>();
   std::function<void(const base::Status&, bool)> on_fault;
+  std::shared_ptr<Forgotten> forgotten = std::make_shared<Forgotten>(0);
   std::vector<const View*> views;
-  std::vector<const View*> stale;
 
-  mutable std::mutex mutex;
-  std::shared_ptr<const Tables> tables;  // guarded by mutex
+  mutable std::mutex mutex;  // guards all below
+  std::shared_ptr<const Tables> tables;
+  std::map<ViewId, uint64_t> next_generations;
+  std::vector<std::shared_ptr<rocksdb::ColumnFamilyHandle>> replaced;
+  std::map<uint64_t, std::pair<std::vector<const View*>, std::shared_ptr<Tables>>> begun;  // by how far they are folded
 
   std::shared_ptr<rocksdb::ColumnFamilyHandle> hold(rocksdb::ColumnFamilyHandle* handle) const {
     return {handle,
@@ -281,10 +326,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   for (const std::string& name : names) {
     bool known = name == rocksdb::kDefaultColumnFamilyName;
     for (const auto& [table, base_name] : kBaseTables) known = known || name == base_name;
-    if (const auto family = parse_family(name)) {
-      for (const View* each : state->views) known = known || family->first == each->name();
-    }
-    if (!known) {
+    if (!known && !parse_family(name)) {
       return base::Status(
           base::Code::kUnsupportedVersion,
           fmt::format("{}: holds a table \"{}\" this release does not know; open it with the release that wrote it", path, name));
@@ -298,7 +340,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   }
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const std::string& name : names) families.emplace_back(name, table_options(name, state->cache));
+  for (const std::string& name : names) families.emplace_back(name, table_options(name, state->cache, state->forgotten));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* database = nullptr;
   rocksdb::DBOptions settings = database_options(options, state->faults);
@@ -330,35 +372,67 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
                         fmt::format("{}: is of format {}, this release reads up to {}; open it with the release that wrote it",
                                     path, value.size() == 8 ? read_u64(value) : 0, kFormat));
   }
-  if (*found && missing > 0)
+  const bool there_is_format = *found;
+  if (there_is_format && missing > 0)
     return base::Status(base::Code::kCorruption, fmt::format("{}: {} of its tables are missing", path, missing));
 
-  // The tables each view's rows are in; what no view is in was left by a rebuild that did not end.
+  found = store->live()->get(Table::kMeta, kForgottenKey, value);
+  if (!found.is_ok()) return found.status();
+  if (*found && value.size() == 8) *at.forgotten = read_u64(value);
+
+  // The tables each view's rows are in, and those of a rebuild that goes on. All other rows of views are nobody's: what a check left,
+  // an older version, a view there is no more.
   Batch batch;
+  std::set<std::string> entries;
   for (const View* each : at.views) {
+    at.next_generations[each->id()] = 1;
+    for (const std::string& name : names) {
+      const auto family = parse_family(name);
+      if (!family || family->first != each->name()) continue;
+      at.next_generations[each->id()] = std::max(at.next_generations[each->id()], family->second + 1);
+    }
+    const auto table_of = [&](uint64_t generation) {
+      const auto family = by_name.find(family_name(*each, generation));
+      return family == by_name.end() ? nullptr : family->second;
+    };
     auto entry = store->live()->get(Table::kMeta, generation_key(*each), value);
     if (!entry.is_ok()) return entry.status();
-    Generation generation;
-    if (*entry && value.size() == 16) generation = {read_u64(value), read_u64(value, 8)};
-    const auto family = by_name.find(family_name(*each, generation.number));
-    const bool present = generation.number != 0 && family != by_name.end();
-    if (!present || generation.version != each->version()) at.stale.push_back(each);
-    if (present) {
-      tables->handles[static_cast<size_t>(view_table(each->id()))] = family->second;
-      tables->generations[each->id()] = generation.number;
-      by_name.erase(family);
+    if (*entry && value.size() == 16 && read_u64(value) == each->version() && table_of(read_u64(value, 8))) {
+      const uint64_t generation = read_u64(value, 8);
+      tables->put(*each, generation, table_of(generation));
+      by_name.erase(family_name(*each, generation));
+      entries.insert(generation_key(*each));
+    }
+    entry = store->live()->get(Table::kMeta, rebuild_key(*each), value);
+    if (!entry.is_ok()) return entry.status();
+    if (*entry && value.size() == 24 && read_u64(value) == each->version() && table_of(read_u64(value, 8))) {
+      const uint64_t generation = read_u64(value, 8);
+      auto& [views, beside] = at.begun[read_u64(value, 16)];
+      if (!beside) beside = std::make_shared<Tables>();
+      views.push_back(each);
+      beside->put(*each, generation, table_of(generation));
+      by_name.erase(family_name(*each, generation));
+      entries.insert(rebuild_key(*each));
     }
   }
   if (options.read_only) return store;
 
+  for (const std::string_view prefix : {kGenerationKeys, kRebuildKeys}) {
+    const base::Status scanned = store->live()->scan(Table::kMeta, prefix, {}, [&](std::string_view key, std::string_view) {
+      if (!key.starts_with(prefix)) return false;
+      if (!entries.contains(std::string(key))) batch.erase(*store->live(), Table::kMeta, key);
+      return true;
+    });
+    if (!scanned.is_ok()) return scanned;
+  }
+  if (!there_is_format) batch.put(*store->live(), Table::kMeta, kFormatKey, u64_key(kFormat));
+  if (!batch.empty()) {
+    if (base::Status written = store->write(batch, true); !written.is_ok()) return written;
+  }
   for (const auto& [name, handle] : by_name) {
     if (!parse_family(name)) continue;
     const rocksdb::Status dropped = at.database->DropColumnFamily(handle.get());
     if (!dropped.ok()) return to_status(dropped).in(path);
-  }
-  if (!*found) {
-    batch.put(*store->live(), Table::kMeta, kFormatKey, u64_key(kFormat));
-    if (base::Status written = store->write(batch, true); !written.is_ok()) return written;
   }
   return store;
 }
@@ -409,44 +483,110 @@ base::Status Store::resume() {
   return to_status(flushed).in(state_->folder.string());
 }
 
-std::vector<const View*> Store::stale_views() const { return state_->stale; }
-
-base::Result<std::shared_ptr<const Cut>> Store::fresh_views(std::span<const View* const> views) {
-  auto tables = std::make_shared<Tables>(*state_->current());
-  for (const View* each : views) {
-    const uint64_t generation = ++tables->generations[each->id()];
-    const std::string name = family_name(*each, generation);
-    rocksdb::ColumnFamilyHandle* handle = nullptr;
-    const rocksdb::Status made = state_->database->CreateColumnFamily(table_options(name, state_->cache), name, &handle);
-    if (!made.ok()) return to_status(made).in(state_->folder.string());
-    tables->handles[static_cast<size_t>(view_table(each->id()))] = state_->hold(handle);
+std::vector<const View*> Store::stale_views() const {
+  const auto tables = state_->current();
+  std::vector<const View*> stale;
+  for (const View* each : state_->views) {
+    if (!tables->at(view_table(each->id()))) stale.push_back(each);
   }
+  return stale;
+}
+
+std::shared_ptr<const Cut> Store::beside_live(std::span<const View* const> views, const Tables& beside) const {
+  auto tables = std::make_shared<Tables>(*state_->current());
+  for (const View* each : views) tables->put(*each, beside.generations.at(each->id()), beside.of(*each));
   return std::shared_ptr<const Cut>(new Cut(shared_from_this(), tables, false));
 }
 
-base::Status Store::adopt(const std::shared_ptr<const Cut>& fresh, std::span<const View* const> views) {
-  Batch batch;
+base::Result<Store::Fresh> Store::fresh_views(std::span<const View* const> views, Keep keep) {
+  Tables made;
   for (const View* each : views) {
-    batch.put(*fresh, Table::kMeta, generation_key(*each),
-              encode({.version = each->version(), .number = fresh->tables_->generations.at(each->id())}));
+    uint64_t generation = 0;
+    {
+      std::lock_guard lock(state_->mutex);
+      generation = state_->next_generations[each->id()]++;
+    }
+    const std::string name = family_name(*each, generation);
+    rocksdb::ColumnFamilyHandle* handle = nullptr;
+    const rocksdb::Status created =
+        state_->database->CreateColumnFamily(table_options(name, state_->cache, state_->forgotten), name, &handle);
+    if (!created.ok()) return to_status(created).in(state_->folder.string());
+    made.put(*each, generation, state_->hold(handle));
   }
-  // The rows were not synced; this write's sync covers every write before it.
-  if (base::Status written = write(batch, true); !written.is_ok()) return written;
-  const std::shared_ptr<const Tables> replaced = state_->current();
+  Fresh fresh{{views.begin(), views.end()}, 0, beside_live(views, made)};
+  if (keep == Keep::kOverRestart) {
+    Batch batch;
+    put_folded(batch, fresh);
+    if (base::Status written = write(batch, false); !written.is_ok()) return written;
+  }
+  return fresh;
+}
+
+std::vector<Store::Fresh> Store::begun_views() const {
+  std::vector<Fresh> begun;
+  for (const auto& [folded, tables] : state_->begun) begun.push_back({tables.first, folded, beside_live(tables.first, *tables.second)});
+  return begun;
+}
+
+void Store::put_folded(Batch& batch, const Fresh& fresh) const {
+  for (const View* each : fresh.views) {
+    batch.put(*fresh.tables, Table::kMeta, rebuild_key(*each),
+              encode({.version = each->version(), .number = fresh.tables->tables_->generations.at(each->id())}) + u64_key(fresh.folded));
+  }
+}
+
+base::Status Store::adopt(const Fresh& fresh, Batch& last) {
+  const Tables& made = *fresh.tables->tables_;
+  for (const View* each : fresh.views) {
+    last.put(*fresh.tables, Table::kMeta, generation_key(*each),
+             encode({.version = each->version(), .number = made.generations.at(each->id())}));
+    last.erase(*fresh.tables, Table::kMeta, rebuild_key(*each));
+  }
+  // Earlier batches of rows were not synced; this write's sync covers every write before it.
+  if (base::Status written = write(last, true); !written.is_ok()) return written;
+  std::lock_guard lock(state_->mutex);
+  auto tables = std::make_shared<Tables>(*state_->tables);
+  for (const View* each : fresh.views) {
+    if (auto old = tables->of(*each)) state_->replaced.push_back(std::move(old));
+    tables->put(*each, made.generations.at(each->id()), made.of(*each));
+  }
+  state_->tables = std::move(tables);
+  return {};
+}
+
+base::Status Store::drop_replaced() {
+  std::vector<std::shared_ptr<rocksdb::ColumnFamilyHandle>> replaced;
   {
     std::lock_guard lock(state_->mutex);
-    state_->tables = fresh->tables_;
+    replaced.swap(state_->replaced);
   }
-  state_->stale.clear();
-  for (const View* each : views) {
-    // Readers that still look at the old rows keep them until they let go.
-    rocksdb::ColumnFamilyHandle* old = replaced->at(view_table(each->id()));
-    if (!old) continue;
-    if (const rocksdb::Status dropped = state_->database->DropColumnFamily(old); !dropped.ok()) {
+  // Readers that still look at the old rows keep them until they let go.
+  for (const auto& table : replaced) {
+    if (const rocksdb::Status dropped = state_->database->DropColumnFamily(table.get()); !dropped.ok())
       return to_status(dropped).in(state_->folder.string());
-    }
   }
   return {};
+}
+
+base::Status Store::discard(const Fresh& fresh) {
+  for (const View* each : fresh.views) {
+    const rocksdb::Status dropped = state_->database->DropColumnFamily(fresh.tables->tables_->of(*each).get());
+    if (!dropped.ok()) return to_status(dropped).in(state_->folder.string());
+  }
+  return {};
+}
+
+uint64_t Store::forgotten() const { return *state_->forgotten; }
+void Store::forget(uint64_t up_to) { *state_->forgotten = std::max<uint64_t>(*state_->forgotten, up_to); }
+
+base::Status Store::purge(Table table, std::string_view from, std::string_view to) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  const rocksdb::Slice begin = slice(from), end = slice(to);
+  const auto tables = state_->current();
+  return to_status(state_->database->CompactRange(options, tables->at(table), &begin, to.empty() ? nullptr : &end))
+      .in(state_->folder.string());
 }
 
 }  // namespace ledger

@@ -24,12 +24,13 @@ inline Table view_table(ViewId view) {
 /// The database folder.
 ///
 /// Owns:    the database. Shared by its cuts: it closes with the last of them.
-/// Threads: any for reading; writing and view generations by one thread at a time.
+/// Threads: any. Groups are written by one thread, rows of rebuilds by another.
 /// Errors:  Status with the engine's own text; kCorruption where a checksum fails.
 class Store : public std::enable_shared_from_this<Store> {
  public:
   struct Tables;
   struct State;
+  static constexpr std::string_view kForgottenKey = "forgotten";  // in meta
 
   /// What a read sees: the tables, all at one moment, or as they are now.
   class Cut {
@@ -96,15 +97,35 @@ class Store : public std::enable_shared_from_this<Store> {
   /// After a fault that could pass, once there is room again: everything in memory goes to table files, a new write-ahead log
   /// begins.
   base::Status resume();
-  /// Views whose rows are missing or of another version.
+
+  /// Views no cut holds: their rows are missing, or of another version.
   std::vector<const View*> stale_views() const;
-  /// The live tables, but with empty ones in place of `views`.
-  base::Result<std::shared_ptr<const Cut>> fresh_views(std::span<const View* const> views);
-  /// Makes the tables of `fresh` the live ones, durably, and drops those they replace.
-  base::Status adopt(const std::shared_ptr<const Cut>& fresh, std::span<const View* const> views);
+  /// Tables of views beside the live ones, being folded.
+  struct Fresh {
+    std::vector<const View*> views;
+    uint64_t folded = 0;                // their rows come from events 1 to this
+    std::shared_ptr<const Cut> tables;  // the live ones, but with these in place of those of `views`
+  };
+  enum class Keep { kOverRestart, kNot };
+  /// Empty ones. Those kept over a restart are in begun_views() then, as far as put_folded() said.
+  base::Result<Fresh> fresh_views(std::span<const View* const> views, Keep keep);
+  std::vector<Fresh> begun_views() const;
+  /// Goes with the rows of these tables in one batch.
+  void put_folded(Batch& batch, const Fresh& fresh) const;
+  /// Writes `last` and makes the tables the live ones, durably. drop_replaced() drops those they replace, which takes longer.
+  base::Status adopt(const Fresh& fresh, Batch& last);
+  base::Status drop_replaced();
+  base::Status discard(const Fresh& fresh);
+
+  /// Records of commands answered at or before this event count as absent. Set once that is durable.
+  uint64_t forgotten() const;
+  void forget(uint64_t up_to);
+  /// Takes deleted rows, and forgotten ones, off the disk. Takes long; `to` empty = to the end.
+  base::Status purge(Table table, std::string_view from, std::string_view to);
 
  private:
   explicit Store(std::unique_ptr<State> state);
+  std::shared_ptr<const Cut> beside_live(std::span<const View* const> views, const Tables& beside) const;
   std::unique_ptr<State> state_;
 };
 

@@ -6,11 +6,12 @@
 #include <future>
 
 #include "base/text.h"
+#include "ledger/command_record.h"
 #include "ledger/event_bytes.h"
 #include "ledger/keys.h"
 #include "ledger/limits.h"
 #include "ledger/subjects.h"
-#include "ledger/view_check.h"
+#include "ledger/upkeep.h"
 
 namespace ledger {
 namespace {
@@ -24,36 +25,6 @@ base::Status invalid(std::string message) { return {base::Code::kInvalidArgument
 bool is_final(const base::Status& status) {
   return status.code() != base::Code::kUnavailable && status.code() != base::Code::kTimedOut &&
          status.code() != base::Code::kInternal;
-}
-
-std::string command_key(const Identity& identity, std::string_view id) {
-  std::string key(1, static_cast<char>(identity.kind));
-  append_text(key, identity.name);
-  key += id;
-  return key;
-}
-
-/// code (2 bytes), first seq (8), number of events (4), message.
-std::string encode_answer(const Answer& answer) {
-  std::string bytes;
-  const auto code = static_cast<uint16_t>(answer.status.code());
-  bytes += static_cast<char>(code >> 8);
-  bytes += static_cast<char>(code & 0xFF);
-  append_u64(bytes, answer.events.empty() ? 0 : answer.events.front());
-  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(answer.events.size() >> shift & 0xFF);
-  bytes += answer.status.message();
-  return bytes;
-}
-Answer decode_answer(std::string_view bytes) {
-  Answer answer;
-  if (bytes.size() < 14) throw StoreFault{{base::Code::kCorruption, "a record of a command is cut short"}};
-  const auto code = static_cast<base::Code>(static_cast<uint8_t>(bytes[0]) << 8 | static_cast<uint8_t>(bytes[1]));
-  const uint64_t first = read_u64(bytes, 2);
-  uint32_t count = 0;
-  for (size_t i = 10; i < 14; ++i) count = count << 8 | static_cast<uint8_t>(bytes[i]);
-  for (uint32_t i = 0; i < count; ++i) answer.events.push_back(first + i);
-  answer.status = {code, std::string(bytes.substr(14))};
-  return answer;
 }
 
 }  // namespace
@@ -76,13 +47,14 @@ struct Writer::Submission {
 };
 
 Writer::Writer(std::shared_ptr<Store> store, LogState state, Rules rules, Ledger::Options options, const base::Clock& clock,
-               HeadFile& head_file, std::shared_ptr<HealthBoard> health)
+               HeadFile& head_file, std::shared_ptr<HealthBoard> health, std::shared_ptr<FoldBoard> board)
     : store_(std::move(store)),
       rules_(std::move(rules)),
       options_(options),
       clock_(clock),
       head_file_(head_file),
       health_(std::move(health)),
+      board_(std::move(board)),
       durable_(state),
       next_(state),
       published_{store_->cut(), state.head()},
@@ -165,19 +137,30 @@ void Writer::on_commit(std::function<void(uint64_t)> observer) {
   observer_ = std::move(observer);
 }
 
-base::Status Writer::rebuild(std::vector<const View*> views) {
-  std::promise<base::Status> rebuilt;
+void Writer::on_purge(std::function<void()> observer) {
+  std::lock_guard lock(mutex_);
+  purge_observer_ = std::move(observer);
+}
+
+base::Status Writer::between_groups(std::function<base::Status(uint64_t head)> task) {
+  std::promise<base::Status> done;
   {
     std::lock_guard lock(mutex_);
-    if (stop_) return {base::Code::kUnavailable, "the ledger is closing; rebuild its views after the next start"};
-    tasks_.push_back([this, &rebuilt, &views] {
-      base::Status status = rebuild_views(*store_, durable_.head(), views);
-      publish();
-      rebuilt.set_value(std::move(status));
+    if (stop_) return {base::Code::kUnavailable, "the ledger is closing"};
+    tasks_.push_back([this, &done, &task] {
+      if (const Health health = health_->get(); health.state != Health::State::kOk) {
+        return done.set_value({base::Code::kUnavailable, health.detail});
+      }
+      base::Status status = task(durable_.head());
+      if (status.is_ok()) {
+        publish();
+        tell_observer();
+      }
+      done.set_value(std::move(status));
     });
   }
   wake_.notify_one();
-  return rebuilt.get_future().get();
+  return done.get_future().get();
 }
 
 void Writer::run() {
@@ -254,6 +237,8 @@ void Writer::process(const std::vector<Share>& group) {
   answers_.clear();
   positions_.clear();
   next_ = durable_;
+  forgotten_ = store_->forgotten();
+  purges_ = false;
   try {
     for (const Share& share : group) {
       Submission& submission = *share.submission;
@@ -262,6 +247,7 @@ void Writer::process(const std::vector<Share>& group) {
       }
     }
     overlay_.emit(batch_);
+    next_.kinds.emit(*live_, batch_);
   } catch (const StoreFault& fault) {
     health_->read_only(fault.status);
     const base::Status stopped(
@@ -280,17 +266,25 @@ void Writer::process(const std::vector<Share>& group) {
       return;
     }
     durable_ = next_;
+    store_->forget(forgotten_);
     publish();
   }
   answer_group();
   if (!grown) return;
   head_file_.publish(durable_.edge, durable_.time_ns);
+  tell_observer();
+}
+
+void Writer::tell_observer() {
   std::function<void(uint64_t)> observer;
+  std::function<void()> purge_observer;
   {
     std::lock_guard lock(mutex_);
     observer = observer_;
+    if (std::exchange(purges_, false)) purge_observer = purge_observer_;
   }
   if (observer) observer(durable_.head());
+  if (purge_observer) purge_observer();
 }
 
 void Writer::refuse_group(const std::vector<Share>& group, const base::Status& status) {
@@ -321,6 +315,10 @@ Answer Writer::handle(schema::Command::Reader command, const Identity& identity)
       first->repeated = true;
       return *std::move(first);
     }
+    if (base::Status understood = durable_.kinds.understood(); !understood.is_ok()) {
+      answer.status = std::move(understood);  // not remembered: the newer release will take it
+      return answer;
+    }
     overlay_.mark();
     auto decided = decide(command, identity);
     if (decided.is_ok()) {
@@ -330,6 +328,9 @@ Answer Writer::handle(schema::Command::Reader command, const Identity& identity)
       answer.status = decided.status();
     }
     if (is_final(answer.status)) remember(key, answer);
+  } catch (const ViewMissing& missing) {
+    overlay_.rollback();
+    answer.status = board_->missing(missing.view).in("no commands yet");
   } catch (const kj::Exception& error) {
     overlay_.rollback();
     answer.status = {base::Code::kInternal,
@@ -380,7 +381,12 @@ base::Result<std::vector<uint64_t>> Writer::decide(schema::Command::Reader comma
     const Subjects subjects = subjects_of(stored.get(), [this](std::string_view subject) { return overlay_.link(subject); });
     for (const std::string& key : subjects.keys) overlay_.put_subject(key, seq);
     if (!subjects.link_from.empty()) overlay_.put_link(subjects.link_from, subjects.link_to);
-    for (const View* each : rules_.views) each->fold(stored.get(), overlay_);
+    for (const View* each : rules_.views) {
+      if (live_->holds(view_table(each->id()))) each->fold(stored.get(), overlay_);  // others are folded up to here later
+    }
+    if (stored.get().getBody().isBlobsErased()) {
+      for (auto blob : stored.get().getBody().getBlobsErased().getBlobs()) overlay_.erase_blob(std::string(view(blob.getSha256())));
+    }
     events.push_back(std::move(*words));
     seqs.push_back(seq);
   }
@@ -418,13 +424,32 @@ base::Status Writer::put_position(schema::Position::Reader position) {
 void Writer::put_event(const kj::Array<capnp::word>& words) {
   const std::string_view bytes = as_bytes(words);
   batch_.put(*live_, Table::kEvents, u64_key(next_.head() + 1), bytes);
+  StoredEvent stored(words);
+  next_.kinds.count(static_cast<uint16_t>(stored.get().getBody().which()), next_.head() + 1);
+  forget(stored.get());
   next_.edge.append(leaf_hash(bytes), [this](int level, uint64_t index, const base::Sha256& hash) {
     batch_.put(*live_, Table::kTree, tree_key(level, index), base::as_bytes(hash));
   });
 }
 
+void Writer::forget(schema::Event::Reader event) {
+  const auto body = event.getBody();
+  if (body.isBlobsErased()) {
+    for (auto blob : body.getBlobsErased().getBlobs()) {
+      batch_.put(*live_, Table::kMeta, purge_key(Table::kBlobs, view(blob.getSha256())), {});
+    }
+    purges_ = true;
+  }
+  if (body.isCommandsForgotten()) {
+    forgotten_ = std::max(forgotten_, body.getCommandsForgotten().getUpTo());
+    batch_.put(*live_, Table::kMeta, Store::kForgottenKey, u64_key(forgotten_));
+    batch_.put(*live_, Table::kMeta, purge_key(Table::kCommands, {}), {});
+    purges_ = true;
+  }
+}
+
 void Writer::remember(const std::string& key, const Answer& answer) {
-  batch_.put(*live_, Table::kCommands, key, encode_answer(answer));
+  batch_.put(*live_, Table::kCommands, key, encode_answer(answer, next_.head()));
   answers_.emplace(key, answer);
 }
 
@@ -434,6 +459,9 @@ std::optional<Answer> Writer::first_answer(const std::string& key) {
   const auto found = live_->get(Table::kCommands, key, stored);
   if (!found.is_ok()) throw StoreFault{found.status()};
   if (!*found) return std::nullopt;
+  const auto head = answered_at(stored);
+  if (!head) throw StoreFault{{base::Code::kCorruption, "a record of a command is cut short"}};
+  if (*head <= forgotten_ && forgotten_ > 0) return std::nullopt;
   return decode_answer(stored);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "ledger/fold_board.h"
 #include "ledger/head_file.h"
 #include "ledger/health_board.h"
 #include "ledger/ledger.h"
@@ -35,7 +36,7 @@ class Writer {
  public:
   using Done = std::function<void(std::vector<Answer>)>;
   Writer(std::shared_ptr<Store> store, LogState state, Rules rules, Ledger::Options options, const base::Clock& clock,
-         HeadFile& head_file, std::shared_ptr<HealthBoard> health);
+         HeadFile& head_file, std::shared_ptr<HealthBoard> health, std::shared_ptr<FoldBoard> board);
   /// Ends the group at hand; what still waits is answered kUnavailable.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -45,8 +46,11 @@ class Writer {
   void submit_all(capnp::List<schema::Command>::Reader commands, const Identity& identity, Done done);
   Published published() const;
   void on_commit(std::function<void(uint64_t)> observer);
-  /// Folds `views` again from the first event, between two groups; waits for the end.
-  base::Status rebuild(std::vector<const View*> views);
+  /// Called when an event wants bytes taken off the disk (ledger/upkeep.h). Set before the first command.
+  void on_purge(std::function<void()> observer);
+  /// Runs `task` on the writer's thread with the last seq, and waits for it. When it is done readers see what it made of the tables.
+  /// kUnavailable: the ledger is closing or takes no writes.
+  base::Status between_groups(std::function<base::Status(uint64_t head)> task);
 
  private:
   struct Submission;
@@ -67,10 +71,12 @@ class Writer {
   base::Result<std::vector<uint64_t>> decide(schema::Command::Reader command, const Identity& identity);
   base::Status put_position(schema::Position::Reader position);
   void put_event(const kj::Array<capnp::word>& words);
+  void forget(schema::Event::Reader event);
   void remember(const std::string& key, const Answer& answer);
   std::optional<Answer> first_answer(const std::string& key);
 
   void publish();
+  void tell_observer();
   bool has_room(const std::vector<Share>& group) const;
   void try_storage();
 
@@ -80,6 +86,7 @@ class Writer {
   const base::Clock& clock_;
   HeadFile& head_file_;
   const std::shared_ptr<HealthBoard> health_;
+  const std::shared_ptr<FoldBoard> board_;
 
   // Writer thread only.
   LogState durable_;
@@ -90,6 +97,8 @@ class Writer {
   std::unordered_map<std::string, Answer> answers_;      // of this group
   std::unordered_map<std::string, uint64_t> positions_;  // of this group
   std::vector<std::unique_ptr<Submission>> finished_;
+  uint64_t forgotten_ = 0;  // records answered at or before this event are absent, this group's word included
+  bool purges_ = false;     // this group wants bytes taken off the disk
 
   mutable std::mutex published_mutex_;
   Published published_;  // guarded by published_mutex_
@@ -102,6 +111,7 @@ class Writer {
   size_t waiting_bytes_ = 0;
   bool stop_ = false;
   std::function<void(uint64_t)> observer_;
+  std::function<void()> purge_observer_;
 
   std::thread thread_;
 };

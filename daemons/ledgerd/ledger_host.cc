@@ -46,24 +46,43 @@ LedgerHost::LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Cloc
 
 LedgerHost::~LedgerHost() {
   signing_ = nullptr;
+  configuring_ = nullptr;
   listeners_.clear();
   ledger_.reset();  // ends the writer, which reports to the service
 }
 
 kj::Promise<base::Status> LedgerHost::start() {
-  return configure(instrument_tables(), 0).then([this](base::Status status) -> base::Status {
-    if (!status.is_ok()) return status;
-    for (const std::string& address : site_.listen) {
-      auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
-        return service_->gateway({schema::Actor::Kind::PERSON, peer.account_name, fmt::format("peer uid {}", peer.uid)});
-      });
-      if (!listener.is_ok()) return listener.status();
-      listeners_.push_back(std::move(*listener));
-      spdlog::info("{}: listening at {}", site_.facility, address);
-    }
-    signing_ = sign_checkpoints().eagerlyEvaluate(nullptr);
-    return base::Status::ok();
+  const ledger::Health health = ledger_->health();
+  if (health.state == ledger::Health::State::kReadOnly) {
+    spdlog::warn("{}", health.detail);
+    return listen();
+  }
+  for (const ledger::ViewProgress& view : ledger_->rebuilding()) {
+    if (view.serves) continue;
+    spdlog::info("view {} is folded again by this release: {} events; what needs it is answered when it is done", view.view, view.total);
+  }
+  if (service_->is_folded()) {
+    return configure(instrument_tables(), 0).then([this](base::Status status) { return status.is_ok() ? listen() : status; });
+  }
+  configuring_ = service_->when_folded().then([this] { return configure(instrument_tables(), 0); }).then([](base::Status status) {
+    status.is_ok() ? spdlog::info("the views are folded") : spdlog::critical("the instruments are not on record: {}", status.message());
+  }).eagerlyEvaluate([](kj::Exception&& problem) {
+    spdlog::critical("the instruments are not on record: {}", problem.getDescription().cStr());
   });
+  return listen();
+}
+
+base::Status LedgerHost::listen() {
+  for (const std::string& address : site_.listen) {
+    auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
+      return service_->gateway({schema::Actor::Kind::PERSON, peer.account_name, fmt::format("peer uid {}", peer.uid)});
+    });
+    if (!listener.is_ok()) return listener.status();
+    listeners_.push_back(std::move(*listener));
+    spdlog::info("{}: listening at {}", site_.facility, address);
+  }
+  signing_ = sign_checkpoints().eagerlyEvaluate(nullptr);
+  return base::Status::ok();
 }
 
 /// The site's tables; after them those the ledger has and the site no longer: these are retired.

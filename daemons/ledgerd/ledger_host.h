@@ -21,14 +21,15 @@ namespace daemons {
 ///
 /// Owns:    ledger, service, listeners; ends them in order. Borrows loop and clock.
 /// Threads: loop thread.
-/// Errors:  open() says why the ledger cannot serve; nothing listens before the instruments are on record.
+/// Errors:  open() says why the ledger cannot serve; nothing listens before the instruments are on record, unless views have to be folded first: then
+///          what needs no view is served at once.
 class LedgerHost {
  public:
   static base::Result<std::unique_ptr<LedgerHost>> open(rpc::Loop& loop, const site::Site& site, const base::Clock& clock);
   ~LedgerHost();
 
   /// Appends instrumentConfigured for every instrument whose table differs from the record, and for each whose table is gone: that one
-  /// is retired. Then listens.
+  /// is retired. Then listens. A ledger that takes no commands is served as it is.
   kj::Promise<base::Status> start();
   /// Refuses new connections, lets what is under way end, signs a last checkpoint.
   kj::Promise<void> close();
@@ -40,6 +41,7 @@ class LedgerHost {
   using Tables = std::vector<std::string>;  // canonical InstrumentConfigured
   Tables instrument_tables() const;
   kj::Promise<base::Status> configure(Tables tables, size_t index);
+  base::Status listen();
 
   /// A checkpoint now, and again after [witness] every.
   kj::Promise<void> sign_checkpoints();
@@ -51,6 +53,7 @@ class LedgerHost {
   std::unique_ptr<rpc::LedgerService> service_;
   std::vector<std::unique_ptr<rpc::Listener>> listeners_;
   kj::Promise<void> signing_ = nullptr;
+  kj::Promise<void> configuring_ = nullptr;  // once the views are folded
 };
 
 }  // namespace daemons

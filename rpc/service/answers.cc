@@ -1,6 +1,6 @@
 #include "rpc/service/answers.h"
 
-#include <kj/debug.h>
+#include <kj/exception.h>
 
 #include "ledger/event_bytes.h"
 
@@ -20,7 +20,9 @@ void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder)
 
 void require_read(const ledger::Snapshot& snapshot) {
   base::Status status = snapshot.status();
-  KJ_REQUIRE(status.is_ok(), status.message().c_str());
+  if (status.is_ok()) return;
+  const auto type = status.code() == base::Code::kUnavailable ? kj::Exception::Type::OVERLOADED : kj::Exception::Type::FAILED;
+  kj::throwFatalException(kj::Exception(type, __FILE__, __LINE__, kj::str(status.message().c_str())));
 }
 
 int64_t time_of(const ledger::Snapshot& snapshot, uint64_t seq) {

@@ -10,7 +10,8 @@ namespace rpc {
 
 void write_refusal(const base::Status& status, schema::Refusal::Builder refusal);
 void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder);
-/// Throws, which the caller sees as a fault, when a read of `snapshot` failed: what was read must not be taken for what there is.
+/// Throws, which the caller sees as a fault, when a read of `snapshot` failed: what was read must not be taken for what there is. Where
+/// a view is being folded the fault says "overloaded", so that it is asked again.
 void require_read(const ledger::Snapshot& snapshot);
 /// When event `seq` was recorded; 0 where it cannot be read, which the snapshot's status says then.
 int64_t time_of(const ledger::Snapshot& snapshot, uint64_t seq);

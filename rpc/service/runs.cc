@@ -40,6 +40,15 @@ const char* health_word(ledger::Health::State state) {
   return "unknown";
 }
 
+/// "view runs is folded again, 1024 of 5000 events are done; ..."; empty when none is.
+std::string folding_words(const std::vector<ledger::ViewProgress>& views) {
+  std::string words;
+  for (const auto& view : views) {
+    words += fmt::format("{}view {} is folded again, {} of {} events are done", words.empty() ? "" : "; ", view.view, view.folded, view.total);
+  }
+  return words;
+}
+
 class RunsServer final : public schema::Runs::Server {
  public:
   RunsServer(const Viewpoint& from, ledger::Identity identity) : from_(from), identity_(std::move(identity)) {}
@@ -148,22 +157,27 @@ class RunsServer final : public schema::Runs::Server {
         write_counts(snapshot, status);
       });
     }
-    return from_.answer(context, [this, facility](const ledger::Snapshot& snapshot, auto, auto results) {
-      LedgerService& service = from_.service();
-      auto status = results.initStatus();
-      const ledger::Health health = service.ledger().health();
-      status.setHead(service.head());
-      status.setLedger(health_word(health.state));
-      status.setLedgerDetail(health.detail);
-      if (const base::Status problem = checkpoint_problem(); health.detail.empty() && !problem.is_ok()) {
-        status.setLedgerDetail("no checkpoint can be signed: " + problem.message());
-      }
-      status.setFacility(facility);
-      status.setNow(service.clock().now_ns());
-      status.setStartedAt(service.started_at());
-      write_counts(snapshot, status);
-      write_daemons(snapshot, status);
-    });
+    LedgerService& service = from_.service();
+    const auto snapshot = from_.snapshot();
+    auto status = context.getResults().initStatus();
+    const ledger::Health health = service.ledger().health();
+    status.setHead(service.head());
+    status.setLedger(health_word(health.state));
+    status.setLedgerDetail(detail_words(health));
+    status.setFacility(facility);
+    status.setNow(service.clock().now_ns());
+    status.setStartedAt(service.started_at());
+    write_counts(*snapshot, status);
+    write_daemons(*snapshot, status);
+    if (snapshot->status().code() == base::Code::kUnavailable) {  // a view it reads is being folded; all the rest of it says so
+      if (health.state == ledger::Health::State::kOk) status.setLedger("rebuilding");
+      status.disownCounts();
+      status.disownInstruments();
+      status.disownDaemons();
+    } else {
+      require_read(*snapshot);
+    }
+    return kj::READY_NOW;
   }
 
   kj::Promise<void> instruments(InstrumentsContext context) override {
@@ -184,6 +198,16 @@ class RunsServer final : public schema::Runs::Server {
   }
 
  private:
+  /// Why the ledger is not as it should be: its storage, views being folded, checkpoints that cannot be signed.
+  std::string detail_words(const ledger::Health& health) const {
+    std::vector<std::string> parts;
+    if (!health.detail.empty()) parts.push_back(health.detail);
+    if (std::string folding = folding_words(from_.service().ledger().rebuilding()); !folding.empty()) parts.push_back(std::move(folding));
+    if (const base::Status problem = checkpoint_problem(); !problem.is_ok()) {
+      parts.push_back("no checkpoint can be signed: " + problem.message());
+    }
+    return fmt::format("{}", fmt::join(parts, "; "));
+  }
   base::Status checkpoint_problem() const { return from_.service().witness() ? from_.service().witness()->problem() : base::Status(); }
   static base::Status unknown_run(schema::RunKey::Reader key) {
     return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",

@@ -1,5 +1,7 @@
 #include "rpc/service/service.h"
 
+#include <algorithm>
+
 #include "rpc/service/dispatcher.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
@@ -73,9 +75,23 @@ kj::Promise<SignedCheckpoint> LedgerService::sign_checkpoint() {
   return kj::mv(paf.promise);
 }
 
+bool LedgerService::is_folded() const {
+  const auto views = ledger_.rebuilding();
+  return std::all_of(views.begin(), views.end(), [](const ledger::ViewProgress& view) { return view.serves; });
+}
+
+kj::Promise<void> LedgerService::when_folded() {
+  if (is_folded()) return kj::READY_NOW;
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  fold_waiters_.push_back(kj::mv(paf.fulfiller));
+  return kj::mv(paf.promise);
+}
+
 void LedgerService::committed(uint64_t head) {
-  if (head <= head_) return;
-  head_ = head;
+  head_ = std::max(head_, head);
+  if (!fold_waiters_.empty() && is_folded()) {
+    for (auto& waiter : std::exchange(fold_waiters_, {})) waiter->fulfill();
+  }
   while (!commit_waiters_.empty() && commit_waiters_.begin()->first <= head_) {
     commit_waiters_.extract(commit_waiters_.begin()).mapped()->fulfill();
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "ledger/ledger.h"
 #include "ledger/witness.h"
@@ -54,6 +55,9 @@ class LedgerService {
 
   /// Fulfilled once event `seq` is durable.
   kj::Promise<void> when_committed(uint64_t seq);
+  /// Fulfilled once every view has rows: at once, but for a release whose views are of another version.
+  kj::Promise<void> when_folded();
+  bool is_folded() const;
   /// Last durable seq known to the loop.
   uint64_t head() const { return head_; }
   std::unique_ptr<ledger::Snapshot> snapshot() const { return ledger_.snapshot(); }
@@ -92,6 +96,7 @@ class LedgerService {
   Pending<ledger::Answer> answers_;
   Pending<std::vector<ledger::Answer>> batches_;
   std::multimap<uint64_t, kj::Own<kj::PromiseFulfiller<void>>> commit_waiters_;
+  std::vector<kj::Own<kj::PromiseFulfiller<void>>> fold_waiters_;
   std::shared_ptr<Dispatcher> dispatcher_;
   std::shared_ptr<Presence> presence_;
   std::shared_ptr<ledger::Witness> witness_;
