@@ -93,6 +93,7 @@ std::string instrument_subject(std::string_view instrument) { return text_subjec
 std::string settings_subject(std::string_view instrument) { return text_subject('s', instrument); }
 std::string experiment_subject(std::string_view experiment) { return text_subject('e', experiment); }
 std::string worker_subject(std::string_view worker) { return text_subject('w', worker); }
+std::string blob_subject(std::string_view sha256) { return text_subject('b', sha256); }
 std::string ledger_subject() { return "l"; }
 std::string actor_subject(std::string_view actor) { return text_subject('a', actor); }
 
@@ -193,8 +194,13 @@ Subjects subjects_of(schema::Event::Reader event,
     case Body::WORKER_LEFT:
       collect.about_worker(body.getWorkerLeft().getWorker());
       break;
-    case Body::LOSS_ACCEPTED:
     case Body::BLOBS_ERASED:
+      for (auto blob : body.getBlobsErased().getBlobs()) {
+        collect.about(blob_subject({reinterpret_cast<const char*>(blob.getSha256().begin()), blob.getSha256().size()}));
+      }
+      collect.about(ledger_subject());
+      break;
+    case Body::LOSS_ACCEPTED:
     case Body::COMMANDS_FORGOTTEN:
       collect.about(ledger_subject());
       break;

@@ -20,6 +20,7 @@ std::string settings_subject(std::string_view instrument);
 std::string experiment_subject(std::string_view experiment);
 std::string worker_subject(std::string_view worker);
 std::string actor_subject(std::string_view actor);
+std::string blob_subject(std::string_view sha256);  // its erasures
 std::string ledger_subject();  // the ledger itself: losses accepted, bytes erased, records forgotten
 
 /// Whatever is about a job is also about its runs, instrument and experiment, and whatever is about a run also about its

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "base/version.h"
 #include "ledger/event_bytes.h"
+#include "ledger/event_kinds.h"
 #include "ledger/past.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
@@ -15,8 +16,6 @@
 
 namespace rpc {
 namespace {
-
-constexpr uint32_t kSchemaVersion = 1;
 
 /// The event a session is to look back to, and its time; or why there is none.
 struct FoundMoment {
@@ -101,6 +100,16 @@ class SessionServer final : public schema::Session::Server {
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> administrator(AdministratorContext context) override {
+    auto results = context.getResults();
+    if (base::Status status = from_.may("be an administrator"); !status.is_ok()) {
+      write_refusal(status, results.initRefusal());
+    } else {
+      results.setAdministrator(make_administrator(from_.service(), identity_));
+    }
+    return kj::READY_NOW;
+  }
+
   kj::Promise<void> daemon(DaemonContext context) override {
     auto params = context.getParams();
     std::string name(view(params.getName()));
@@ -144,7 +153,7 @@ class GatewayServer final : public schema::Gateway::Server {
   kj::Promise<void> info(InfoContext context) override {
     auto info = context.getResults().initInfo();
     info.setVersion(std::string(base::version()));
-    info.setSchemaVersion(kSchemaVersion);
+    info.setSchemaVersion(ledger::kSchemaVersion);
     info.setFacility(service_.facility());
     info.setLedgerId(service_.ledger().id());
     info.setProcessId(static_cast<uint32_t>(getpid()));

@@ -1,4 +1,4 @@
-// The capabilities handed out: Gateway -> Session -> Runs, Instrument, Operator, Auditor, DaemonPort. One file a capability.
+// The capabilities handed out: Gateway -> Session -> Runs, Instrument, Operator, Auditor, Administrator, DaemonPort. One file a capability.
 #pragma once
 
 #include <string>
@@ -17,6 +17,7 @@ schema::Runs::Client make_runs(const Viewpoint& from, ledger::Identity identity)
 schema::Instrument::Client make_instrument(const Viewpoint& from, ledger::Identity identity, std::string instrument);
 schema::Operator::Client make_operator(const Viewpoint& from, ledger::Identity identity);
 schema::Auditor::Client make_auditor(LedgerService& service);
+schema::Administrator::Client make_administrator(LedgerService& service, ledger::Identity identity);
 /// `identity` is the daemon's own: kind daemon, its name, its caller's proof.
 schema::DaemonPort::Client make_daemon_port(LedgerService& service, ledger::Identity identity, schema::DaemonRole role);
 schema::Subscription::Client make_subscription(LedgerService& service, uint64_t from, schema::EventFilter::Reader filter,

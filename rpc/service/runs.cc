@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "ledger/erasure.h"
 #include "ledger/subjects.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
@@ -103,8 +104,8 @@ class RunsServer final : public schema::Runs::Server {
     return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
       auto bytes = snapshot.blob(view(params.getSha256()));
       if (!bytes) {
-        return write_refusal({base::Code::kNotFound, fmt::format("blob {}: not in this ledger", base::hex(view(params.getSha256())))},
-                             results.initRefusal());
+        require_read(snapshot);
+        return write_refusal(ledger::blob_missing(snapshot, view(params.getSha256())), results.initRefusal());
       }
       const size_t offset = std::min<uint64_t>(params.getOffset(), bytes->size());
       const size_t limit = page_size(params.getLimit(), kBlobBytesACall, kBlobBytesACall);

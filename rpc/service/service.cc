@@ -53,6 +53,31 @@ kj::Promise<std::vector<ledger::Answer>> LedgerService::submit_all(capnp::List<s
   return kj::mv(paf.promise);
 }
 
+kj::Promise<LedgerService::Findings> LedgerService::rebuild_views(const std::vector<std::string>& names, ledger::Ledger::Progress progress) {
+  auto paf = kj::newPromiseAndFulfiller<Findings>();
+  uint64_t ticket = findings_.next++;
+  findings_.waiting.emplace(ticket, kj::mv(paf.fulfiller));
+  ledger_.rebuild_views(names, std::move(progress), [this, ticket](base::Status status) {
+    loop_.post([this, ticket, status = std::move(status)] {
+      Findings findings = status.is_ok() ? Findings(std::vector<std::string>()) : Findings(status);
+      findings_.waiting.extract(ticket).mapped()->fulfill(std::move(findings));
+    });
+  });
+  return kj::mv(paf.promise);
+}
+
+kj::Promise<LedgerService::Findings> LedgerService::check_views(const std::vector<std::string>& names, ledger::Ledger::Progress progress) {
+  auto paf = kj::newPromiseAndFulfiller<Findings>();
+  uint64_t ticket = findings_.next++;
+  findings_.waiting.emplace(ticket, kj::mv(paf.fulfiller));
+  ledger_.check_views(names, std::move(progress), [this, ticket](Findings findings) {
+    loop_.post([this, ticket, findings = std::move(findings)]() mutable {
+      findings_.waiting.extract(ticket).mapped()->fulfill(std::move(findings));
+    });
+  });
+  return kj::mv(paf.promise);
+}
+
 kj::Promise<void> LedgerService::when_committed(uint64_t seq) {
   if (seq <= head_) return kj::READY_NOW;
   auto paf = kj::newPromiseAndFulfiller<void>();

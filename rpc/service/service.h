@@ -53,6 +53,11 @@ class LedgerService {
   kj::Promise<ledger::Answer> submit(schema::Command::Reader command, const ledger::Identity& identity);
   kj::Promise<std::vector<ledger::Answer>> submit_all(capnp::List<schema::Command>::Reader commands, const ledger::Identity& identity);
 
+  /// As Ledger has them.
+  using Findings = base::Result<std::vector<std::string>>;
+  kj::Promise<Findings> rebuild_views(const std::vector<std::string>& names, ledger::Ledger::Progress progress);
+  kj::Promise<Findings> check_views(const std::vector<std::string>& names, ledger::Ledger::Progress progress);
+
   /// Fulfilled once event `seq` is durable.
   kj::Promise<void> when_committed(uint64_t seq);
   /// Fulfilled once every view has rows: at once, but for a release whose views are of another version.
@@ -95,6 +100,7 @@ class LedgerService {
   uint64_t head_;
   Pending<ledger::Answer> answers_;
   Pending<std::vector<ledger::Answer>> batches_;
+  Pending<Findings> findings_;
   std::multimap<uint64_t, kj::Own<kj::PromiseFulfiller<void>>> commit_waiters_;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> fold_waiters_;
   std::shared_ptr<Dispatcher> dispatcher_;
