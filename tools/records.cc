@@ -145,6 +145,19 @@ base::Result<schema::Instrument::Client> instrument(Client& client, const std::s
   return answer->getInstrument();
 }
 
+namespace {
+
+/// A document that was erased reads as empty; why goes to `missing`.
+template <typename T>
+base::Result<Document<T>> document_or_empty(Client& client, std::string_view sha256, std::string_view what, std::vector<std::string>& missing) {
+  auto found = document<T>(client, sha256);
+  if (found.is_ok() || found.status().code() != base::Code::kNotFound) return found;
+  missing.push_back(fmt::format("{}: {}", what, found.status().message()));
+  return Document<T>::open("");
+}
+
+}  // namespace
+
 base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job) {
   std::string_view manifest, environment;
   std::string output_directory(text_of(job.getQueued().getOutputDirectory()));
@@ -155,13 +168,15 @@ base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reade
     manifest = bytes_of(attempt.getOutputs().getManifest());
     if (attempt.getOutputs().getDirectory().size() > 0) output_directory = text_of(attempt.getOutputs().getDirectory());
   }
-  auto variables = document<schema::VariableSet>(client, bytes_of(job.getQueued().getVariables()));
+  std::vector<std::string> missing;
+  auto variables = document_or_empty<schema::VariableSet>(client, bytes_of(job.getQueued().getVariables()), "variables", missing);
   if (!variables.is_ok()) return variables.status();
-  auto outputs = document<schema::OutputManifest>(client, manifest);
+  auto outputs = document_or_empty<schema::OutputManifest>(client, manifest, "outputs", missing);
   if (!outputs.is_ok()) return outputs.status();
-  auto environment_document = document<schema::Environment>(client, environment);
+  auto environment_document = document_or_empty<schema::Environment>(client, environment, "environment", missing);
   if (!environment_document.is_ok()) return environment_document.status();
-  return VersionDetail{job, std::move(*variables), std::move(*outputs), std::move(*environment_document), output_directory};
+  return VersionDetail{job,  std::move(*variables), std::move(*outputs), std::move(*environment_document), output_directory,
+                       std::move(missing)};
 }
 
 }  // namespace tools

@@ -58,6 +58,7 @@ struct VersionDetail {
   Document<schema::OutputManifest> outputs;     // of the attempt that succeeded
   Document<schema::Environment> environment;    // of the last attempt
   std::string output_directory;
+  std::vector<std::string> missing;  // why a document is not there (erased, by whom); it reads as empty
 };
 base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job);
 

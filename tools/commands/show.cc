@@ -25,6 +25,7 @@ base::Result<int> show(Context& context, const std::vector<std::string>& words) 
     if (name->version != 0 && version != name->version) continue;
     base::Result<VersionDetail> detail = version_detail(client, job);
     if (!detail.is_ok()) return detail.status();
+    for (const std::string& reason : detail->missing) context.say(fmt::format("version {}: {}", version, reason));
     json["versions"].push_back(version_json(*detail));
     text += fmt::format("\nversion {}\n{}", version, labelled(version_lines(*detail), 2));
     std::string variables = variable_table_text(detail->variables.get(), context.terminal);

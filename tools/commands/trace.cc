@@ -145,6 +145,7 @@ base::Result<int> trace(Context& context, const TraceOptions& options) {
   if (!job) return trace_without_version(context, client, *name, shown->getRun());
   base::Result<VersionDetail> detail = version_detail(client, *job);
   if (!detail.is_ok()) return detail.status();
+  for (const std::string& reason : detail->missing) context.say(reason);
   base::Result<Events> events = version_events(client, *name, *detail);
   if (!events.is_ok()) return events.status();
   std::string script;

@@ -2,7 +2,7 @@
 _runledger() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local global="--site --connect --at --json --help"
-  local commands="init up status runs show trace diff explain log watch rerun cancel queue verify prove vars script pause resume version"
+  local commands="init up status runs show trace diff explain log watch rerun cancel queue verify prove vars script pause resume admin version"
   local states="detected refused held queued running succeeded failed skipped cancelled"
   local change="--comment --command-id" scope="--default --from-run --to-run --experiment"
   COMPREPLY=()
@@ -14,7 +14,7 @@ _runledger() {
     --state) COMPREPLY=($(compgen -W "$states" -- "$word")); return ;;
     --log-level) COMPREPLY=($(compgen -W "debug info warn error" -- "$word")); return ;;
     --script) if [[ " ${COMP_WORDS[*]} " == *" rerun "* ]]; then COMPREPLY=($(compgen -W "stored current" -- "$word")); return; fi ;;
-    --connect | --at | --experiment | --limit | --attempt | --tail | --from | --set | --comment | --command-id | --from-run | --to-run | --file | --name) return ;;
+    --connect | --at | --experiment | --limit | --older-than | --reason | --attempt | --tail | --from | --set | --comment | --command-id | --from-run | --to-run | --file | --name) return ;;
   esac
 
   local command= second= i
@@ -46,6 +46,13 @@ _runledger() {
         show) words="--experiment" ;;
         set) words="--dry-run $scope $change" ;;
         clear) words="$scope $change" ;;
+      esac ;;
+    admin)
+      case $second in
+        "") words="rebuild erase forget" ;;
+        rebuild) words="--check runs files jobs queue instruments variables experiments workers" ;;
+        erase) words="--log --reason --command-id" ;;
+        forget) words="--older-than --reason --command-id" ;;
       esac ;;
     script)
       case $second in
