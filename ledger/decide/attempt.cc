@@ -186,7 +186,10 @@ Decided decide_start(const Question& question, schema::AttemptStarted::Reader wa
 }
 
 Decided decide_fail(const Question& question, schema::AttemptFailed::Reader wanted) {
-  return decide_result(question, wanted, [&](schema::JobRow::Reader job, schema::AttemptRow::Reader, const std::string& words) -> Decided {
+  return decide_result(question, wanted, [&](schema::JobRow::Reader job, schema::AttemptRow::Reader open, const std::string& words) -> Decided {
+    if (open.getOutcome() == Outcome::PUBLISHING && wanted.getKind() != schema::FailureKind::OUTPUT) {
+      return refuse(Code::kConflict, words, " has succeeded and is being published; only its output can fail now");
+    }
     if (wanted.getKind() == schema::FailureKind::UNSET) return invalid(words, ": the failure has no kind; say what failed");
     if (wanted.getMessage().size() == 0) return invalid(words, ": the failure has no message; say what failed");
     LEDGER_CHECK(question.check_blob(wanted.getTraceback(), words + ": traceback"));

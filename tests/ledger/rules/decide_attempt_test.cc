@@ -138,6 +138,16 @@ TEST_F(DecideAttemptTest, SkipOfTheScriptEndsTheJobWithItsReason) {
   EXPECT_EQ(story.run(28001).get().getReason().getText(), "Skip: too short");
 }
 
+TEST_F(DecideAttemptTest, AcceptedAttemptFailsByItsOutputOnly) {
+  // Symptom: a worker's trouble after the rename made the job run again, which found its output there already and failed.
+  uint64_t fence = story.start(job).first();
+  story.succeed(job, 1, fence);
+  for (auto kind : {schema::FailureKind::WORKER, schema::FailureKind::SCRIPT_EXCEPTION}) {
+    EXPECT_TRUE(refused(story.fail(job, 1, fence, kind), Code::kConflict, "is being published; only its output can fail now"));
+  }
+  EXPECT_TRUE(story.publish(job, 1, fence).ok());
+}
+
 TEST_F(DecideAttemptTest, UnpublishableOutputFailsTheJob) {
   uint64_t fence = story.start(job).first();
   story.succeed(job, 1, fence);
