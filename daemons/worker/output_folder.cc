@@ -179,11 +179,17 @@ class Walk {
 int rename_new(const std::string& from, const std::string& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;
-  // A file system without RENAME_NOREPLACE (NFS): a directory may be renamed onto an empty one, and only onto an empty one.
-  if (mkdir(to.c_str(), 0777) != 0) return -1;
+  // A file system without RENAME_NOREPLACE (NFS): a directory may be renamed onto an empty one, and only onto an empty one. One that
+  // is there and empty may be what another worker, or one that was killed here, has just made for the same output.
+  int error = mkdir(to.c_str(), 0777) == 0 ? 0 : errno;
+  bool made = error == 0;
+  if (!made && (error != EEXIST || folder_state(to) != FolderState::kEmpty)) {
+    errno = error;
+    return -1;
+  }
   if (rename(from.c_str(), to.c_str()) == 0) return 0;
-  int error = errno;
-  rmdir(to.c_str());
+  error = errno;
+  if (made && error != ENOENT) rmdir(to.c_str());  // without `from`, what is there is the output
   errno = error;
   return -1;
 }

@@ -14,17 +14,27 @@ struct Moved {
   std::string left;  // where the output lies when it could not get its name
 };
 
-Moved move_into_place(const Publication& publication) {
-  if (folder_state(publication.staging) == FolderState::kMissing) {
-    if (folder_state(publication.final) != FolderState::kMissing) return {};  // renamed before, and not yet reported
-    return {{Code::kNotFound, publication.staging + ": is gone, and with it the output; reduce the run again"}, {}};
+/// Where the output is kept when its place is taken.
+std::string aside(const Publication& publication) { return fmt::format("{}.failed-attempt-{}", publication.final, publication.attempt); }
+
+/// What became of a staging directory that is not there any more: somebody has been here, a worker that ended then or one that
+/// publishes the same attempt at this moment.
+Moved what_was_made_of_it(const Publication& publication) {
+  for (const std::string& kept : {aside(publication), fmt::format("{}.{}", aside(publication), publication.fence)}) {
+    if (folder_state(kept) == FolderState::kMissing) continue;
+    return {{Code::kAlreadyExists, publication.final + ": already existed, and output is never overwritten; reduce the run again"}, kept};
   }
-  Moved moved{publish_folder(publication.staging, publication.final), {}};
-  if (moved.status.is_ok()) return moved;
-  auto kept = keep_folder(publication.staging, fmt::format("{}.failed-attempt-{}", publication.final, publication.attempt),
-                          publication.fence);
-  moved.left = kept.is_ok() ? *kept : publication.staging;
-  return moved;
+  if (folder_state(publication.final) != FolderState::kMissing) return {};
+  return {{Code::kNotFound, publication.staging + ": is gone, and with it the output; reduce the run again"}, {}};
+}
+
+Moved move_into_place(const Publication& publication) {
+  if (folder_state(publication.staging) == FolderState::kMissing) return what_was_made_of_it(publication);
+  Status renamed = publish_folder(publication.staging, publication.final);
+  if (renamed.is_ok()) return {};
+  if (folder_state(publication.staging) == FolderState::kMissing) return what_was_made_of_it(publication);
+  auto kept = keep_folder(publication.staging, aside(publication), publication.fence);
+  return {renamed, kept.is_ok() ? *kept : publication.staging};
 }
 
 kj::Promise<void> report_failure(Reporter& reporter, const Publication& publication, const Moved& moved) {

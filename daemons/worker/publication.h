@@ -1,5 +1,5 @@
-// The last step of a success: the directory gets its name, then the ledger hears of it. A crash between the two is finished
-// by whoever bears the worker's name next.
+// The last step of a success: the directory gets its name, then the ledger hears of it. Any worker may do it, again and at the same
+// time as another (docs/adr/0004).
 #pragma once
 
 #include <kj/async.h>
@@ -19,7 +19,8 @@ struct Publication {
 };
 
 /// Renames and reports; the attempt must have been accepted as a success. Failing that, reports a failure of kind output.
-/// Done already is fine. Rejects when the connection breaks.
+/// Done already is fine. What the ledger does not take is logged: the attempt stays open and is published again. Rejects when the
+/// connection breaks.
 kj::Promise<void> publish(rpc::Loop& loop, Reporter& reporter, Publication publication);
 
 }  // namespace daemons

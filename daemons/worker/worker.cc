@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/counted.h"
 #include "base/text.h"
@@ -114,11 +115,16 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   kj::Promise<void> set_up();
   kj::Promise<void> open_port();
   kj::Promise<void> clear_scratch();
-  kj::Promise<kj::Array<uint64_t>> jobs_of_former_bearer();
+  kj::Promise<kj::Array<uint64_t>> open_jobs();
   kj::Promise<void> join();
   kj::Promise<void> settle(kj::Array<uint64_t> jobs);
   kj::Promise<void> settle_job(uint64_t job);
   void start_working();
+
+  // finishing publications
+  kj::Promise<void> publish_accepted(const AttemptPlan& plan, schema::AttemptRow::Reader attempt);
+  kj::Promise<void> look_for_publications();
+  kj::Promise<void> look_at_publication(uint64_t job, std::set<uint64_t>& standing);
 
   // knowing where scripts run
   kj::Promise<void> watch_events();
@@ -159,6 +165,8 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   uint64_t asked_ = 0;  // nextJob calls so far
   std::vector<std::string> interpreters_;
   std::map<uint64_t, Attempt*> attempts_;  // by fence
+  std::set<uint64_t> publications_seen_;   // fences of others' publications at the last look
+  bool looking_ = false;                   // for publications
   size_t busy_slots_ = 0;
   kj::Own<kj::TaskSet> background_;  // signs of life, changes of instruments
   kj::TaskSet slots_;                // last, so that it goes first
@@ -192,7 +200,7 @@ kj::Promise<void> Worker::Impl::all_slots_ended() {
 kj::Promise<void> Worker::Impl::set_up() {
   return open_port()
       .then([this] { return clear_scratch(); })
-      .then([this] { return jobs_of_former_bearer(); })
+      .then([this] { return open_jobs(); })
       .then([this](kj::Array<uint64_t> jobs) {
         return join().then([this, jobs = kj::mv(jobs)]() mutable { return settle(kj::mv(jobs)); });
       })
@@ -217,6 +225,7 @@ kj::Promise<void> Worker::Impl::open_port() {
                            [this](SignsOfLife::Answer& answer) {
                              for (uint64_t job : answer.getCancelled()) look_after(job);
                              background_->add(ask_interpreters());  // one may have changed while a slot waits
+                             background_->add(look_for_publications());
                            });
   });
 }
@@ -240,15 +249,14 @@ kj::Promise<void> Worker::Impl::clear_scratch() {
       });
 }
 
-kj::Promise<kj::Array<uint64_t>> Worker::Impl::jobs_of_former_bearer() {
+/// Of every worker: those of our name are a former bearer's, and what was accepted of others is anybody's to publish.
+kj::Promise<kj::Array<uint64_t>> Worker::Impl::open_jobs() {
   return session_.operatorRequest().send().then([this](auto&& response) -> kj::Promise<kj::Array<uint64_t>> {
     Status status = status_of(response.getRefusal());
     if (!status.is_ok()) give_up(status.in("worker " + settings_.name + ": asking what was left open"));
     return response.getOperator().workersRequest().send().then([this](auto&& workers) {
       kj::Vector<uint64_t> jobs;
-      for (auto worker : workers.getWorkers()) {
-        if (ledger::view(worker.getWorker().getWorker()) == settings_.name) jobs.addAll(worker.getJobs());
-      }
+      for (auto worker : workers.getWorkers()) jobs.addAll(worker.getJobs());
       return jobs.releaseAsArray();
     });
   });
@@ -281,17 +289,56 @@ kj::Promise<void> Worker::Impl::settle_job(uint64_t job) {
     auto row = response.getJob();
     kj::Vector<kj::Promise<void>> steps;
     for (auto attempt : row.getAttempts()) {
-      if (ledger::view(attempt.getWorker()) != settings_.name) continue;
       AttemptPlan plan = AttemptPlan::from(row, attempt.getNumber(), attempt.getFence());
+      bool own_name = ledger::view(attempt.getWorker()) == settings_.name;
       if (attempt.getOutcome() == schema::AttemptRow::Outcome::PUBLISHING) {
-        spdlog::info("{}: finishing its publication", plan.name());
-        steps.add(publish(loop_, KJ_ASSERT_NONNULL(reporter_),
-                          {plan.job, plan.attempt, plan.fence, attempt.getStaging().cStr(), plan.output_directory}));
-      } else if (attempt.getOutcome() == schema::AttemptRow::Outcome::LOST) {
+        steps.add(publish_accepted(plan, attempt));
+      } else if (own_name && attempt.getOutcome() == schema::AttemptRow::Outcome::LOST) {
         steps.add(loop_.on_pool([staging = plan.staging()] { remove_folder(staging).ignore(); }));
       }
     }
     return kj::joinPromises(steps.releaseAsArray());
+  });
+}
+
+// ---- finishing publications ----
+
+kj::Promise<void> Worker::Impl::publish_accepted(const AttemptPlan& plan, schema::AttemptRow::Reader attempt) {
+  spdlog::info("{}: finishing its publication, begun by {}", plan.name(), base::printable(ledger::view(attempt.getWorker())));
+  return publish(loop_, KJ_ASSERT_NONNULL(reporter_),
+                 {plan.job, plan.attempt, plan.fence, attempt.getStaging().cStr(), plan.output_directory});
+}
+
+/// A publication that stands open at two looks has lost its worker, or its worker the ledger's ear. Whoever else is still at it is not
+/// disturbed, so nobody has to know which.
+kj::Promise<void> Worker::Impl::look_for_publications() {
+  if (std::exchange(looking_, true)) return kj::READY_NOW;
+  auto standing = kj::heap<std::set<uint64_t>>();
+  auto& found = *standing;
+  return open_jobs()
+      .then([this, &found](kj::Array<uint64_t> jobs) {
+        auto looks = KJ_MAP(job, jobs) { return look_at_publication(job, found); };
+        return kj::joinPromises(kj::mv(looks));
+      })
+      .then([this, &found] { publications_seen_ = found; })
+      .attach(kj::mv(standing), kj::defer([this] { looking_ = false; }));
+}
+
+kj::Promise<void> Worker::Impl::look_at_publication(uint64_t job, std::set<uint64_t>& standing) {
+  for (const auto& [fence, attempt] : attempts_) {
+    if (attempt->plan().job == job) return kj::READY_NOW;
+  }
+  auto request = KJ_ASSERT_NONNULL(reporter_).port().jobRequest();
+  request.setJob(job);
+  return request.send().then([this, &standing](auto&& response) -> kj::Promise<void> {
+    auto row = response.getJob();
+    for (auto attempt : row.getAttempts()) {
+      if (attempt.getOutcome() != schema::AttemptRow::Outcome::PUBLISHING) continue;
+      standing.insert(attempt.getFence());
+      if (!publications_seen_.contains(attempt.getFence())) continue;
+      return publish_accepted(AttemptPlan::from(row, attempt.getNumber(), attempt.getFence()), attempt);
+    }
+    return kj::READY_NOW;
   });
 }
 

@@ -23,7 +23,7 @@ struct WorkerSettings {
   uint64_t lease_ms = 30'000;  // silence after which the ledger may give our jobs to somebody else
 };
 
-/// One connection's worth of a worker: joins, finishes what a former bearer of its name left half published, then takes jobs.
+/// One connection's worth of a worker: joins, finishes what others left half published, then takes jobs.
 ///
 /// Owns:    its attempts and their process trees. Borrows loop, launcher and clock.
 /// Threads: loop thread.

@@ -151,6 +151,27 @@ class TroubleTest(unittest.TestCase):
         self.assertEqual([(a["worker"], a["outcome"]) for a in attempts], [("first", "lost"), ("second", "succeeded")])
         self.assertEqual(os.listdir(self.site.folder / "output/MARI/2010001/1"), ["run-version-1"])
 
+    def test_run_killed_while_publishing_is_finished_under_another_name(self):
+        # Symptom: it was running for ever, and neither cancel nor rerun was taken.
+        raw = self.site.instrument("MARI", COPY_SCRIPT)
+        for number in range(1, 31):
+            up = self.site.start("runledger-up", "--name", "w1")
+            make_run(raw / f"MAR{number:05}.nxs", number)
+            output = self.site.folder / f"output/MARI/2010001/{number}/run-version-1"
+            while not output.exists():  # from here to the event that says so takes two syncs
+                self.assertIsNone(up.poll())
+            self.site.stop(up, signal.SIGKILL)
+            ledgerd = self.site.start("ledgerd")
+            caught = self.site.runs()[("MARI", number)]["state"] == "running"
+            self.site.stop(ledgerd)
+            if caught:
+                break
+        self.assertTrue(caught)
+        self.site.start("runledger-up", "--name", "w2")
+        self.site.wait_for_states({("MARI", number): "succeeded"})
+        attempts = self.site.json("trace", f"MARI/{number}/v1")["attempts"]
+        self.assertEqual([(a["worker"], a["outcome"]) for a in attempts], [("w1", "succeeded")])
+
     def test_cancelled_script_is_ended_before_the_next_sign_of_life(self):
         # Symptom: it ran on for a third of the lease. Here that is eight hours, and the only slot is needed.
         printed = self.site.folder / "printed"

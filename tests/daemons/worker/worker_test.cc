@@ -11,6 +11,7 @@
 
 #include "base/program.h"
 #include "daemons/worker/output_folder.h"
+#include "daemons/worker/publication.h"
 #include "tests/daemons/worker/fake_ledger.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temporary_folder.h"
@@ -67,7 +68,7 @@ class WorkerTest : public testing::Test {
 
   std::unique_ptr<daemons::Worker> make_worker() {
     daemons::WorkerSettings settings;
-    settings.name = "alpha";
+    settings.name = worker_name;
     settings.host = "testhost";
     settings.scratch = folder / "scratch";
     settings.run_script = base::shared_file("run_script.py");
@@ -86,6 +87,7 @@ class WorkerTest : public testing::Test {
     return ledger.attempt(job);
   }
   schema::AttemptRow::Builder reduce(const std::string& script) { return work(queue(script)); }
+  schema::DaemonPort::Client port() { return ledger.session().daemonRequest().send().getPort(); }
   std::string log_of(schema::AttemptRow::Reader attempt) { return ledger.blob(attempt.getLog()); }
   std::string traceback_of(schema::AttemptRow::Reader attempt) { return ledger.blob(attempt.getTraceback()); }
   /// Everything in the folder the outputs go to.
@@ -104,6 +106,7 @@ class WorkerTest : public testing::Test {
   support::TemporaryFolder folder;
   fs::path raw = folder / "archive/MAR28001.nxs";
   fs::path output = folder / "reduced/28001/run-version-1";
+  std::string worker_name = "alpha";
   uint16_t slots = 1;
   uint64_t lease_ms = 30'000;
   support::FakeClock clock;
@@ -614,6 +617,81 @@ TEST_F(WorkerCrashTest, AcceptedOutputThatIsGoneFailsTheAttempt) {
   fs::remove_all(output.parent_path());
   join_anew(job);
   EXPECT_EQ(ledger.attempt(job).getKind(), FailureKind::OUTPUT);
+}
+
+TEST_F(WorkerCrashTest, AcceptedOutputIsPublishedByAWorkerOfAnotherName) {
+  // Symptom: a run whose worker was killed while it published stayed running for ever when the next worker had another name.
+  uint64_t job = queue(kCopy);
+  ledger.breaks_after = [](Body::Which kind) { return kind == Body::SUCCEED_ATTEMPT; };
+  work_until_broken();
+  worker_name = "gamma";
+  join_anew(job);
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::SUCCEEDED);
+  EXPECT_EQ(read(output / "MAR28001.nxs"), "raw bytes");
+}
+
+TEST_F(WorkerCrashTest, OutputLeftUnpublishedIsPublishedByWhoeverWorks) {
+  // Symptom: only a worker that joined anew looked for publications left over.
+  uint64_t job = queue(kCopy);
+  ledger.breaks_after = [](Body::Which kind) { return kind == Body::SUCCEED_ATTEMPT; };
+  work_until_broken();
+  ledger.breaks_after = [](Body::Which) { return false; };
+  ledger.attempt(job).setOutcome(Outcome::LOST);  // not to be seen by the worker that joins
+  std::string staging = ledger.attempt(job).getStaging().cStr();
+  worker_name = "gamma";
+  lease_ms = 30;
+  auto worker = make_worker();
+  auto running = worker->run().eagerlyEvaluate(nullptr);
+  loop.wait(ledger.when([&] { return !ledger.detail.empty(); }));
+  EXPECT_TRUE(fs::exists(staging));
+  ledger.attempt(job).setOutcome(Outcome::PUBLISHING);
+  loop.wait(ledger.when_settled(job));
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::SUCCEEDED);
+  EXPECT_EQ(read(output / "MAR28001.nxs"), "raw bytes");
+  loop.wait(worker->drain());
+}
+
+TEST_F(WorkerCrashTest, OutputThatWasMovedAsideIsNotTakenForWhatIsInItsPlace) {
+  // Symptom: killed after another folder was found in the output's place, and before that was reported, the run ended as succeeded.
+  uint64_t job = queue(kCopy);
+  ledger.breaks_after = [](Body::Which kind) { return kind == Body::SUCCEED_ATTEMPT; };
+  work_until_broken();
+  write(output / "theirs.txt", "somebody else's");
+  fs::rename(ledger.attempt(job).getStaging().cStr(), output.string() + ".failed-attempt-1");
+  join_anew(job);
+  EXPECT_EQ(ledger.attempt(job).getOutcome(), Outcome::FAILED);
+  EXPECT_EQ(ledger.attempt(job).getKind(), FailureKind::OUTPUT);
+  EXPECT_EQ(std::string(ledger.attempt(job).getOutputs().getDirectory().cStr()), output.string() + ".failed-attempt-1");
+}
+
+TEST_F(WorkerTest, PublicationTheLedgerDidNotTakeIsTriedAgain) {
+  // Symptom: one fault of the ledger at that moment, and the job stayed running until its worker was restarted.
+  lease_ms = 30;
+  int refused = 0;
+  ledger.refuses = [&](schema::Command::Reader command) {
+    return command.getBody().isPublishJob() && refused++ == 0 ? base::Code::kInternal : base::Code::kOk;
+  };
+  EXPECT_EQ(reduce(kCopy).getOutcome(), Outcome::SUCCEEDED);
+  EXPECT_EQ(refused, 2);
+}
+
+TEST_F(WorkerTest, WorkersThatPublishOneAttemptDoNotDisturbEachOther) {
+  // Symptom: the second found the hidden folder gone at its rename and failed an attempt whose output was in place.
+  daemons::Reporter one(loop.timer(), port()), other(loop.timer(), port());
+  for (int round = 0; round < 100; ++round) {
+    uint64_t job = ledger.started_elsewhere();
+    uint64_t fence = ledger.attempt(job).getFence();
+    daemons::Publication publication{job, 1, fence, daemons::staging_path(output.string() + std::to_string(round), 1, fence),
+                                     output.string() + std::to_string(round)};
+    write(fs::path(publication.staging) / "one.txt", "1");
+    auto both = kj::heapArrayBuilder<kj::Promise<void>>(2);
+    both.add(daemons::publish(loop, one, publication));
+    both.add(daemons::publish(loop, other, publication));
+    loop.wait(kj::joinPromises(both.finish()));
+    ASSERT_EQ(ledger.attempt(job).getOutcome(), Outcome::SUCCEEDED) << ledger.attempt(job).getMessage().cStr();
+    ASSERT_EQ(ledger.count(Body::FAIL_ATTEMPT), 0u);
+    ASSERT_EQ(read(fs::path(publication.final) / "one.txt"), "1");
+  }
 }
 
 TEST_F(WorkerCrashTest, LeftoversOfALostAttemptAreRemoved) {
