@@ -177,6 +177,7 @@ std::optional<Examination> Candidates::take_examination(bool retries, Moment now
   Entry& entry = at->second;
   entry.state = State::kExamining;
   entry.taken_wall_ns = now.wall_ns;
+  entry.announced = entry.live;
   entry.live = entry.always = false;
   return Examination{.path = at->first, .run_number = entry.run_number, .stamp = entry.stamp, .source = entry.source, .retry = retry};
 }
@@ -194,7 +195,9 @@ bool Candidates::examined(const std::string& path, const Verdict& verdict, const
   bool grew_inside = after.stamp && verdict.read.inode != 0 && !after.stamp->same_bytes(verdict.read);
   if (after.stamp) entry.stamp = *after.stamp;
   if (grew_before || grew_inside) changed(entry, now);
-  bool concluded = after.stamp && !grew_inside && verdict.kind != Verdict::Kind::kNotYet;
+  // A file that changed since its last look was not still, however whole it reads; unless its writer had said that it is done.
+  bool moved_on = grew_inside || (grew_before && !entry.announced);
+  bool concluded = after.stamp && !moved_on && verdict.kind != Verdict::Kind::kNotYet;
   if (concluded) {
     entry.state = State::kSubmitting;
     entry.meanwhile = meanwhile;
@@ -205,14 +208,14 @@ bool Candidates::examined(const std::string& path, const Verdict& verdict, const
   if (!after.stamp) {
     entry.code = "unreadable";
     entry.text = after.failure;
-  } else if (!grew_inside) {
+  } else if (!moved_on) {
     entry.code = verdict.code;
     entry.text = verdict.text;
   }
   if (meanwhile && *meanwhile != Notice::kScanned && *meanwhile != Notice::kCreated) {
     entry.incomplete = true;
     announce(at, *meanwhile, now);
-  } else if (grew_inside) {
+  } else if (moved_on) {
     settle(at, now);
   } else {
     not_yet(at, now);

@@ -112,6 +112,7 @@ class Candidates {
     bool known_stamp = false;
     bool live = false;           // its writer said it is done: no settling
     bool awaits_close = false;   // a writer was seen to open it
+    bool announced = false;      // it was live when its examination began
     bool always = false;         // examine even if it looks like what is on record
     bool incomplete = false;     // its last examination said so
     std::optional<Notice> meanwhile;  // noticed while out of our hands

@@ -109,6 +109,29 @@ TEST_F(CandidatesTest, ScannedFileThatGrowsIsNotOpened) {
   EXPECT_EQ(opened(), kFile);
 }
 
+TEST_F(CandidatesTest, ListedFileThatChangedBeforeItWasReadMustBeStillFirst) {
+  // Symptom: written to again between its last look and its reading, it was taken as it was at that moment.
+  write(kFile, 100);
+  notice(kFile, Notice::kScanned);
+  advance(2.1);
+  ASSERT_EQ(opened(), kFile);
+  write(kFile, 200);  // and then it is read, whole for now
+  EXPECT_FALSE(finds(kFile, Verdict::Kind::kRun));
+  advance(1.9);
+  EXPECT_EQ(opened(), "");
+  advance(0.2);
+  EXPECT_EQ(opened(), kFile);
+  EXPECT_TRUE(finds(kFile, Verdict::Kind::kRun));
+}
+
+TEST_F(CandidatesTest, ClosedFileThatChangedBeforeItWasReadIsTaken) {
+  write(kFile, 100);
+  notice(kFile, Notice::kClosed);
+  ASSERT_EQ(opened(), kFile);
+  write(kFile, 200);
+  EXPECT_TRUE(finds(kFile, Verdict::Kind::kRun));
+}
+
 TEST_F(CandidatesTest, FileWrittenLongAgoIsOpenedAtOnce) {
   write_at(kFile, 100, kNoon - 61 * kSecond);
   notice(kFile, Notice::kScanned);
