@@ -114,7 +114,7 @@ ResolvedVariables with_previous(schema::VariableSet::Reader current, schema::Var
   for (auto old : previous.getVariables()) {
     auto variable = set.find(old.getGroup(), view(old.getName()), false);
     if (!variable) {
-      set.unknown(view(old.getName()));
+      if (old.getRule() != Rule::SCRIPT_DEFAULT) set.unknown(view(old.getName()));
       continue;
     }
     variable->setValue(old.getValue());
@@ -143,6 +143,14 @@ ResolvedVariables with_given(schema::VariableSet::Reader current, capnp::List<sc
     variable->setSetSeq(seq);
   }
   return set.finish();
+}
+
+std::string variables_trouble(schema::InstrumentRow::Reader instrument) {
+  auto script = instrument.getScript();
+  if (script.getProblem().size() == 0) return {};
+  return "the variables of " + std::string(view(instrument.getConfig().getInstrument())) + "'s script are not known: " +
+         std::string(view(script.getProblem())) +
+         "; mend that, and the next run, or `runledger rerun RUN --script current`, reads them again";
 }
 
 std::string scope_key(schema::Scope::Reader scope) {

@@ -23,13 +23,17 @@ ResolvedVariables resolve(schema::VariableSet::Reader defaults, capnp::List<sche
                           std::string_view experiment, uint64_t run_number, uint64_t script_seq = 0);
 
 /// `set` with the values of an earlier version put over it, by name and group; each keeps the rule that chose it then, who set it
-/// and when.
+/// and when. What the script itself had chosen then and has no longer is not called unknown.
 ResolvedVariables with_previous(schema::VariableSet::Reader set, schema::VariableSet::Reader previous);
 
 /// `set` with the values of a request put over it. They were given by account `by` at `at`, in event `seq`.
 /// A name that `set` has in the other group only is meant all the same.
 ResolvedVariables with_given(schema::VariableSet::Reader set, capnp::List<schema::Variable>::Reader given, std::string_view by,
                              int64_t at, uint64_t seq);
+
+/// Why nobody can say which variables the instrument's script has, and what to do, as a sentence; empty = they are known, or no
+/// script was registered yet.
+std::string variables_trouble(schema::InstrumentRow::Reader instrument);
 
 /// The bytes scopes sort and compare by: default, then from-run ones by fromRun and end, then experiments.
 std::string scope_key(schema::Scope::Reader scope);

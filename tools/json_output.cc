@@ -151,6 +151,7 @@ Json version_json(const VersionDetail& detail) {
   add_reason(json, job.getReason());
   json["requested_by"] = text_or_null(job.getRequestedBy().getName());
   json["queued_at"] = time_or_null(job.getQueuedAt());
+  json["queued_because"] = text_or_null(queued.getReason().getText());
   json["started_at"] = time_or_null(job.getStartedAt());
   json["finished_at"] = time_or_null(job.getFinishedAt());
   json["script"] = {{"sha256", hash_or_null(queued.getScriptSha256())},

@@ -86,7 +86,7 @@ Labelled version_lines(const VersionDetail& detail) {
           {"because", decision_text(job.getReason())},
           {"job", std::to_string(job.getJob())},
           {"requested by", std::string(text_of(job.getRequestedBy().getName()))},
-          {"queued", human_time(job.getQueuedAt())},
+          {"queued", fmt::format("{}, {}", human_time(job.getQueuedAt()), text_of(queued.getReason().getText()))},
           {"script", fmt::format("{}\nsha256 {}", text_of(queued.getScriptPath()), base::hex(bytes_of(queued.getScriptSha256())))},
           {"attempts", attempts.empty() ? "none yet" : attempts},
           {"output in", or_dash(detail.output_directory)},

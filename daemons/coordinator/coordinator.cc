@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <cstring>
+#include <memory>
 #include <optional>
+#include <set>
 
+#include "base/text.h"
+#include "daemons/coordinator/instrument_lines.h"
 #include "daemons/coordinator/output_path.h"
 #include "daemons/coordinator/script_capture.h"
 #include "daemons/coordinator/script_defaults.h"
@@ -21,6 +26,7 @@ using ledger::view;
 constexpr uint8_t kNewRunPriority = 10;
 constexpr uint8_t kRerunPriority = 20;
 constexpr std::string_view kName = "coordinatord";
+constexpr size_t kLongestReasonBytes = 4000;  // the ledger takes a little more
 
 capnp::Data::Reader hash_data(const base::Sha256& hash) { return {hash.data(), hash.size()}; }
 
@@ -36,6 +42,37 @@ struct Plan {
   std::vector<std::pair<std::string, base::Sha256>> siblings;
   std::string variables;  // VariableSet document; empty = the contract has none
   std::vector<std::string> blobs;
+};
+
+/// An event that is kept until it has been reacted to.
+struct KeptEvent {
+  explicit KeptEvent(capnp::Data::Reader bytes) : words(aligned(bytes)), stored(words.asPtr()) {}
+  schema::Event::Reader get() { return stored.get(); }
+  static kj::Array<capnp::word> aligned(capnp::Data::Reader bytes) {
+    auto copy = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
+    memcpy(copy.begin(), bytes.begin(), copy.size() * sizeof(capnp::word));
+    return copy;
+  }
+  kj::Array<capnp::word> words;
+  ledger::StoredEvent stored;
+};
+
+struct RunName {
+  std::string instrument;
+  uint64_t number = 0;
+  explicit RunName(schema::RunKey::Reader key) : instrument(view(key.getInstrument())), number(key.getRunNumber()) {}
+  void write(schema::RunKey::Builder key) const {
+    key.setInstrument(instrument);
+    key.setRunNumber(number);
+  }
+  std::string text() const { return fmt::format("{} {}", instrument, number); }
+};
+
+/// The values for a run, or why there are none; with the names people set that its script has no variable for.
+struct ChosenVariables {
+  base::Status status;
+  std::string document;
+  std::set<std::string> unknown;
 };
 
 base::Sha256 to_hash(capnp::Data::Reader bytes) {
@@ -70,8 +107,11 @@ class Coordinator::Impl final : public kj::Refcounted {
         .then([this] { return signs_of_life().exclusiveJoin(broken_.promise.addBranch()); });
   }
 
-  /// Ends the watch, which holds a reference to this.
-  void close() { subscription_.reset(); }
+  /// Ends the watch, which holds a reference to this, and what is under way.
+  void close() {
+    subscription_.reset();
+    lines_.reset();
+  }
 
  private:
   class Sink final : public schema::EventSink::Server {
@@ -80,8 +120,8 @@ class Coordinator::Impl final : public kj::Refcounted {
     /// The ledger lets go of the sink when it watches no longer; without a watch there is nothing to react to.
     ~Sink() noexcept(false) { impl_->broken_.fulfiller->reject(KJ_EXCEPTION(DISCONNECTED, "the ledger ended the watch")); }
     kj::Promise<void> push(PushContext context) override {
-      context.allowCancellation();
-      return impl_->handle_all(context.getParams().getEvents(), 0);
+      for (auto bytes : context.getParams().getEvents()) impl_->take(bytes);
+      return kj::READY_NOW;
     }
 
    private:
@@ -105,59 +145,58 @@ class Coordinator::Impl final : public kj::Refcounted {
     });
   }
 
-  /// One after the other: what a later event finds is what an earlier one left.
-  kj::Promise<void> handle_all(capnp::List<capnp::Data>::Reader events, uint index) {
-    if (index == events.size()) return kj::READY_NOW;
-    auto bytes = events[index];
-    auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
-    memcpy(words.begin(), bytes.begin(), words.size() * sizeof(capnp::word));
-    auto stored = kj::heap<ledger::StoredEvent>(words.asPtr());
-    auto event = stored->get();
-    return kj::evalNow([&] { return handle(event); })
-        .catch_([this, &stored = *stored, seq = event.getSeq()](kj::Exception&& problem) -> kj::Promise<void> {
-          if (problem.getType() == kj::Exception::Type::DISCONNECTED) {
-            // Not handled and not passed over: the position stays before this event, and a new coordinator starts there.
-            broken_.fulfiller->reject(kj::cp(problem));
-            kj::throwFatalException(kj::mv(problem));
-          }
-          spdlog::error("event {} could not be reacted to: {}", seq, problem.getDescription().cStr());
-          return give_up(stored.get(), problem);
-        })
-        .attach(kj::mv(stored), kj::mv(words))
-        .then([this, events, index] { return handle_all(events, index + 1); });
+  /// One after the other for each instrument: what a later event finds is what an earlier one left.
+  void take(capnp::Data::Reader bytes) {
+    if (!lines_) return;
+    auto kept = std::make_shared<KeptEvent>(bytes);
+    auto event = kept->get();
+    auto body = event.getBody();
+    uint64_t seq = event.getSeq();
+    switch (body.which()) {
+      case schema::Event::Body::RUN_DETECTED: return react_to_file(seq, RunName(body.getRunDetected().getRun()), "new_run");
+      case schema::Event::Body::RUN_REVISED: return react_to_file(seq, RunName(body.getRunRevised().getRun()), "run_revised");
+      case schema::Event::Body::REDUCTION_REQUESTED:
+        return react(seq, RunName(body.getReductionRequested().getRun()), [this, kept] { return reduce_again(kept->get()); });
+      default: return;
+    }
+  }
+
+  void react_to_file(uint64_t seq, const RunName& run, std::string code) {
+    react(seq, run, [this, seq, run, code] { return reduce_new(seq, run, code); });
+  }
+
+  void react(uint64_t seq, const RunName& run, InstrumentLines::Work work) {
+    lines_->add(seq, run.instrument, [this, seq, run, work = std::move(work)] {
+      return kj::evalNow(work).catch_([this, seq, run](kj::Exception&& problem) -> kj::Promise<void> {
+        if (problem.getType() == kj::Exception::Type::DISCONNECTED) {
+          // Not handled and not passed over: the position stays before this event, and a new coordinator starts there.
+          broken_.fulfiller->reject(kj::cp(problem));
+          kj::throwFatalException(kj::mv(problem));
+        }
+        spdlog::error("event {} could not be reacted to: {}", seq, problem.getDescription().cStr());
+        return give_up(seq, run, problem);
+      });
+    });
   }
 
   /// A fault of ours ends the reaction to one event, never the others'; the run says so.
-  kj::Promise<void> give_up(schema::Event::Reader event, const kj::Exception& problem) {
-    auto body = event.getBody();
-    auto run = body.isRunDetected() ? body.getRunDetected().getRun() : body.isRunRevised() ? body.getRunRevised().getRun()
-                                                                                            : body.getReductionRequested().getRun();
-    Command command(fmt::format("{}/fault/{}", kName, event.getSeq()), event.getSeq());
-    set_position(command, event.getSeq());
+  kj::Promise<void> give_up(uint64_t seq, const RunName& run, const kj::Exception& problem) {
+    Command command(fmt::format("{}/fault/{}", kName, seq), seq);
+    set_position(command, seq);
     auto skipped = command.body().initSkipRun();
-    skipped.setRun(run);
+    run.write(skipped.initRun());
     skipped.getReason().setCode("internal_fault");
-    skipped.getReason().setText(fmt::format("{}: no job was made, by a fault of coordinatord ({}); `runledger rerun {}` asks again", name_of(run),
-                                            problem.getDescription().cStr(), name_of(run)));
-    return submitter_->submit(kj::mv(command)).then([seq = event.getSeq()](CommandAnswer&& answer) {
+    skipped.getReason().setText(fmt::format("{}: no job was made, by a fault of coordinatord ({}); `runledger rerun {}` asks again", run.text(),
+                                            base::to_utf8(problem.getDescription().cStr(), 1000), run.text()));
+    return submitter_->submit(kj::mv(command)).then([seq](CommandAnswer&& answer) {
       if (!answer.status.is_ok()) spdlog::error("event {}: its run could not be told so: {}", seq, answer.status.message());
     });
   }
 
-  kj::Promise<void> handle(schema::Event::Reader event) {
-    auto body = event.getBody();
-    switch (body.which()) {
-      case schema::Event::Body::RUN_DETECTED: return reduce_new(event.getSeq(), body.getRunDetected().getRun(), "new_run");
-      case schema::Event::Body::RUN_REVISED: return reduce_new(event.getSeq(), body.getRunRevised().getRun(), "run_revised");
-      case schema::Event::Body::REDUCTION_REQUESTED: return reduce_again(event);
-      default: return kj::READY_NOW;
-    }
-  }
-
   // ---- a run was detected, or its file changed ----
 
-  kj::Promise<void> reduce_new(uint64_t seq, schema::RunKey::Reader key, std::string code) {
-    return show(key).then([this, seq, code = std::move(code)](Shown&& shown) -> kj::Promise<void> {
+  kj::Promise<void> reduce_new(uint64_t seq, const RunName& name, std::string code) {
+    return show(name).then([this, seq, code = std::move(code)](Shown&& shown) -> kj::Promise<void> {
       auto run = shown.getRun();
       if (run.getRevisedSeq() != seq) return pass(seq);  // a later revision speaks for the run
       Plan plan;
@@ -175,7 +214,7 @@ class Coordinator::Impl final : public kj::Refcounted {
 
   kj::Promise<void> reduce_again(schema::Event::Reader event) {
     auto asked = event.getBody().getReductionRequested();
-    return show(asked.getRun()).then([this, event, asked](Shown&& shown) -> kj::Promise<void> {
+    return show(RunName(asked.getRun())).then([this, event, asked](Shown&& shown) -> kj::Promise<void> {
       auto run = shown.getRun();
       if (run.getPendingRequest() != event.getSeq()) return pass(event.getSeq());
       Plan plan;
@@ -213,9 +252,9 @@ class Coordinator::Impl final : public kj::Refcounted {
   using Shown = capnp::Response<schema::Runs::ShowResults>;
   using InstrumentShown = capnp::Response<schema::Instrument::ShowResults>;
 
-  kj::Promise<Shown> show(schema::RunKey::Reader key) {
+  kj::Promise<Shown> show(const RunName& run) {
     auto request = runs_->showRequest();
-    request.setRun(key);
+    run.write(request.initRun());
     return request.send().then([](Shown&& shown) { return kj::mv(shown); });
   }
 
@@ -253,7 +292,7 @@ class Coordinator::Impl final : public kj::Refcounted {
               plan.siblings.emplace_back(sibling.name, sibling.sha256);
               plan.blobs.push_back(sibling.bytes);
             }
-            return register_script(found.getInstrument(), plan, std::move(*captured))
+            return register_script(found.getInstrument(), plan, std::move(*captured), given.has_value())
                 .then([this, shown = kj::mv(shown), plan = std::move(plan), given]() mutable {
                   return with_variables(kj::mv(shown), std::move(plan), given);
                 })
@@ -262,8 +301,9 @@ class Coordinator::Impl final : public kj::Refcounted {
     });
   }
 
-  /// Puts the script on record when it is not the one the instrument had last.
-  kj::Promise<void> register_script(schema::InstrumentRow::Reader instrument, const Plan& plan, CapturedScript captured) {
+  /// Puts the script on record when it is not the one the instrument had last. `asked`: somebody did, who may have mended what
+  /// its variables need.
+  kj::Promise<void> register_script(schema::InstrumentRow::Reader instrument, const Plan& plan, CapturedScript captured, bool asked) {
     auto last = instrument.getScript();
     bool same = instrument.getScriptSeq() != 0 && last.getProblem().size() == 0 && view(last.getPath()) == plan.script_path && to_hash(last.getSha256()) == plan.script_sha256 &&
                 last.getSiblings().size() == plan.siblings.size();
@@ -272,7 +312,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     auto config = instrument.getConfig();
     kj::Promise<ScriptDefaults> defaults = ScriptDefaults{};
     if (!captured.siblings.empty()) {
-      defaults = defaults_.read(std::string(view(config.getInterpreter())), plan.script_path, captured.siblings.front());
+      defaults = defaults_.read(std::string(view(config.getInterpreter())), plan.script_path, captured.siblings.front(), asked);
     }
     return defaults.then([this, plan, name = std::string(view(config.getInstrument())), contract = config.getContract()](ScriptDefaults&& read) {
       Command command(fmt::format("{}/script/{}", kName, plan.cause), plan.cause);
@@ -319,40 +359,65 @@ class Coordinator::Impl final : public kj::Refcounted {
     return client.showRequest().send().then([this, client, shown = kj::mv(shown), plan = std::move(plan), given](
                                                 InstrumentShown&& found) mutable -> kj::Promise<void> {
       if (found.getInstrument().getConfig().getContract() != schema::Contract::ISIS) return queue(shown, found, std::move(plan));
-      return choose_variables(client, shown, given).then([this, shown = kj::mv(shown), found = kj::mv(found), plan = std::move(plan),
-                                                          given](std::string&& set) mutable {
-        if (given && given->request.getVariables().size() > 0) {
-          set = ledger::with_given(ledger::Row<schema::VariableSet>(set).get(), given->request.getVariables(), given->by, given->at, given->seq)
-                    .document;
-        }
-        plan.blobs.push_back(set);
-        plan.variables = std::move(set);
-        return queue(shown, found, std::move(plan));
-      });
+      return choose_variables(client, shown, given)
+          .then([this, shown = kj::mv(shown), found = kj::mv(found), plan = std::move(plan),
+                 given](ChosenVariables&& chosen) mutable -> kj::Promise<void> {
+            if (!chosen.status.is_ok()) return skip(shown.getRun().getRun(), plan, "variables_unknown", chosen.status.message());
+            if (given && given->request.getVariables().size() > 0) {
+              auto with = ledger::with_given(ledger::Row<schema::VariableSet>(chosen.document).get(), given->request.getVariables(),
+                                             given->by, given->at, given->seq);
+              chosen.document = std::move(with.document);
+              chosen.unknown.insert(with.unknown.begin(), with.unknown.end());
+            }
+            if (!chosen.unknown.empty()) {
+              plan.reason_text += fmt::format("; set but not used, as its script has no such variable: {}", fmt::join(chosen.unknown, ", "));
+            }
+            plan.blobs.push_back(chosen.document);
+            plan.variables = std::move(chosen.document);
+            return queue(shown, found, std::move(plan));
+          });
     });
   }
 
   /// What is set now for a new run; for a repeated one the earlier version's values: as they were with the stored script, laid
   /// over the defaults of the current one.
-  kj::Promise<std::string> choose_variables(schema::Instrument::Client client, Shown& shown, const std::optional<Given>& given) {
+  kj::Promise<ChosenVariables> choose_variables(schema::Instrument::Client client, Shown& shown, const std::optional<Given>& given) {
     bool repeated = given && given->basis_index && !given->request.getFreshVariables();
     std::string basis;
     if (repeated) basis = view(shown.getVersions()[*given->basis_index].getQueued().getVariables());
-    if (repeated && given->request.getScript() == schema::ReductionRequested::ScriptChoice::STORED) return blob_from(basis, {});
-    auto request = client.resolveRequest();
-    request.setRunNumber(shown.getRun().getRun().getRunNumber());
-    request.setExperiment(shown.getRun().getExperiment());
-    auto resolved = request.send().then([](auto&& response) {
-      if (response.getRefusal().getCode() != schema::Refusal::Code::OK) {
-        kj::throwFatalException(KJ_EXCEPTION(FAILED, "variables could not be resolved", response.getRefusal().getText()));
-      }
-      return std::string(view(response.getSet()));
-    });
-    if (!repeated || basis.empty()) return kj::mv(resolved);
-    return resolved.then([this, basis](std::string&& now) {
-      return blob_from(basis, {}).then([now = std::move(now)](std::string&& previous) {
+    if (repeated && given->request.getScript() == schema::ReductionRequested::ScriptChoice::STORED) {
+      return blob_from(basis, {}).then([](std::string&& previous) { return ChosenVariables{{}, std::move(previous), {}}; });
+    }
+    auto resolved = resolve(client, RunName(shown.getRun().getRun()), std::string(view(shown.getRun().getExperiment())));
+    if (!repeated || basis.empty()) return resolved;
+    return resolved.then([this, basis](ChosenVariables&& now) -> kj::Promise<ChosenVariables> {
+      if (!now.status.is_ok()) return kj::mv(now);
+      return blob_from(basis, {}).then([now = std::move(now)](std::string&& previous) mutable {
         using Set = ledger::Row<schema::VariableSet>;
-        return ledger::with_previous(Set(now).get(), Set(previous).get()).document;
+        auto with = ledger::with_previous(Set(now.document).get(), Set(previous).get());
+        now.document = std::move(with.document);
+        now.unknown.insert(with.unknown.begin(), with.unknown.end());
+        return std::move(now);
+      });
+    });
+  }
+
+  /// What is set now for the run, over the defaults of the script on record.
+  kj::Promise<ChosenVariables> resolve(schema::Instrument::Client client, RunName run, std::string experiment) {
+    auto request = client.resolveRequest();
+    request.setRunNumber(run.number);
+    request.setExperiment(experiment);
+    return request.send().then([client, run, experiment](auto&& response) mutable -> kj::Promise<ChosenVariables> {
+      auto refusal = response.getRefusal();
+      if (refusal.getCode() != schema::Refusal::Code::OK) {
+        return ChosenVariables{{static_cast<base::Code>(refusal.getCode()), refusal.getText().cStr()}, {}, {}};
+      }
+      ChosenVariables chosen{{}, std::string(view(response.getSet())), {}};
+      return client.variableRulesRequest().send().then([chosen = std::move(chosen), run, experiment](auto&& answer) mutable {
+        ledger::Row<schema::VariableSet> set(chosen.document);
+        auto unknown = ledger::resolve(set.get(), answer.getRules(), experiment, run.number).unknown;
+        chosen.unknown.insert(unknown.begin(), unknown.end());
+        return std::move(chosen);
       });
     });
   }
@@ -380,7 +445,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     job.setMemoryLimitBytes(config.getMemoryLimitBytes());
     job.setPriority(plan.priority);
     job.getReason().setCode(plan.reason_code);
-    job.getReason().setText(plan.reason_text);
+    job.getReason().setText(base::to_utf8(plan.reason_text, kLongestReasonBytes));
     job.setExperiment(run.getExperiment());
     return submitter_->submit(kj::mv(command)).then([this, plan = std::move(plan), key = owned(run.getRun())](CommandAnswer&& answer) mutable
                                                         -> kj::Promise<void> {
@@ -403,7 +468,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     auto skipped = command.body().initSkipRun();
     skipped.setRun(run);
     skipped.getReason().setCode(std::string(code));
-    skipped.getReason().setText(fmt::format("{}: {}", plan.run_name, text));
+    skipped.getReason().setText(base::to_utf8(fmt::format("{}: {}", plan.run_name, text), kLongestReasonBytes));
     return submitter_->submit(kj::mv(command)).then([text](CommandAnswer&& answer) {
       if (!answer.status.is_ok()) spdlog::warn("{} ({})", text, answer.status.message());
     });
@@ -412,9 +477,9 @@ class Coordinator::Impl final : public kj::Refcounted {
   /// Nothing to do for this event; its position is stored with a later command.
   kj::Promise<void> pass(uint64_t) { return kj::READY_NOW; }
 
-  static void set_position(Command& command, uint64_t seq) {
+  void set_position(Command& command, uint64_t seq) {
     command.get().getPosition().setDaemon(std::string(kName));
-    command.get().getPosition().setSeq(seq);
+    command.get().getPosition().setSeq(lines_->position_after(seq));
   }
   static void write_siblings(const Plan& plan, capnp::List<schema::ScriptFile>::Builder siblings) {
     for (size_t i = 0; i < plan.siblings.size(); ++i) {
@@ -498,6 +563,7 @@ class Coordinator::Impl final : public kj::Refcounted {
   std::optional<schema::Runs::Client> runs_;
   std::optional<schema::Operator::Client> operator_;
   std::optional<schema::Subscription::Client> subscription_;
+  std::unique_ptr<InstrumentLines> lines_ = std::make_unique<InstrumentLines>();  // null: closed
   struct Broken {
     kj::ForkedPromise<void> promise;
     kj::Own<kj::PromiseFulfiller<void>> fulfiller;

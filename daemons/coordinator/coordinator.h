@@ -12,8 +12,8 @@
 
 namespace daemons {
 
-/// Reacts to runDetected, runRevised and reductionRequested, in the order of the log, each with one command whose id derives
-/// from the event: after a restart, or told twice, it changes nothing.
+/// Reacts to runDetected, runRevised and reductionRequested, in the order of the log within each instrument, each with one command
+/// whose id derives from the event: after a restart, or told twice, it changes nothing.
 ///
 /// Owns:    its subscription and its position (stored by the ledger with each command). Borrows loop and launcher.
 /// Threads: loop thread; files are read on the pool; reduce_vars.py is read by its own interpreter in a child.

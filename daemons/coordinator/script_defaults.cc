@@ -26,10 +26,11 @@ std::string read_answer(const std::filesystem::path& path) {
 
 /// What the child's end and its answer file come to. Blocking.
 ScriptDefaults defaults_from(const base::Result<ProgramOutput>& output, const std::string& interpreter, const std::filesystem::path& answer) {
-  if (!output.is_ok()) return {"", output.status().message()};
+  if (!output.is_ok()) return {"", output.status().message(), true};
   if (output->timed_out) return {"", "reduce_vars.py did not come to an end within 30 s"};
   if (!output->exit.clean()) {
-    return {"", fmt::format("reading reduce_vars.py with {} {}: {}", interpreter, output->exit.text(), output->text)};
+    bool killed = !output->exit.exited();  // for want of memory, perhaps
+    return {"", fmt::format("reading reduce_vars.py with {} {}: {}", interpreter, output->exit.text(), output->text), killed};
   }
   return parse_defaults(read_answer(answer));
 }
@@ -67,9 +68,10 @@ ScriptDefaults parse_defaults(const std::string& json) {
   return {ledger::canonical_bytes(message.getRoot<schema::VariableSet>().asReader()), ""};
 }
 
-kj::Promise<ScriptDefaults> ScriptDefaultsReader::read(std::string interpreter, std::filesystem::path script_path, CapturedFile variables) {
+kj::Promise<ScriptDefaults> ScriptDefaultsReader::read(std::string interpreter, std::filesystem::path script_path, CapturedFile variables,
+                                                       bool again) {
   std::string key = base::hex(variables.sha256) + interpreter;
-  if (auto found = known_.find(key); found != known_.end()) return ScriptDefaults(found->second);
+  if (auto found = known_.find(key); found != known_.end() && (!again || found->second.problem.empty())) return ScriptDefaults(found->second);
   std::filesystem::path stem = scratch_ / fmt::format("script-variables-{}-{}", getpid(), next_file_++);
   std::filesystem::path source = stem.string() + ".py", answer = stem.string() + ".json";
   ProcessRequest request;
@@ -102,7 +104,8 @@ kj::Promise<ScriptDefaults> ScriptDefaultsReader::read(std::string interpreter, 
         });
       })
       .then([this, key](ScriptDefaults&& defaults) {
-        if (defaults.problem.empty()) known_.emplace(key, defaults);  // the same bytes would give the same answer again
+        // The same bytes would give the same answer again, and endless ones would keep every run waiting.
+        if (!defaults.passing) known_.insert_or_assign(key, defaults);
         return kj::mv(defaults);
       });
 }

@@ -17,6 +17,7 @@ namespace daemons {
 struct ScriptDefaults {
   std::string document;  // canonical VariableSet; empty when they could not be read
   std::string problem;   // why, for people; empty when they could
+  bool passing = false;  // the problem was ours, or the interpreter's: the next reading may go well
 };
 
 /// Child processes that read variables; remembers what it has read, by content and interpreter.
@@ -26,7 +27,8 @@ class ScriptDefaultsReader {
  public:
   ScriptDefaultsReader(rpc::Loop& loop, ProcessLauncher& launcher, std::filesystem::path run_script, std::filesystem::path scratch)
       : loop_(loop), launcher_(launcher), run_script_(std::move(run_script)), scratch_(std::move(scratch)) {}
-  kj::Promise<ScriptDefaults> read(std::string interpreter, std::filesystem::path script_path, CapturedFile variables);
+  /// `again`: also when these bytes had a problem before; else that is answered until they change.
+  kj::Promise<ScriptDefaults> read(std::string interpreter, std::filesystem::path script_path, CapturedFile variables, bool again = false);
 
  private:
   rpc::Loop& loop_;

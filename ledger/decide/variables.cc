@@ -36,6 +36,7 @@ Decided decide_set_variables(const Question& question, schema::VariablesSet::Rea
   auto row = known_instrument(question, name);
   if (!row.is_ok()) return row.status();
   LEDGER_CHECK(check_takes_variables(row->get()));
+  if (std::string trouble = variables_trouble(row->get()); !trouble.empty()) return refuse(Code::kConflict, quoted(std::string_view(trouble), kMaxTextBytes));
   LEDGER_CHECK(check_scope(wanted.getScope()));
   if (wanted.getVariables().size() == 0) return invalid(name, ": no variable is given; say NAME=VALUE");
   LEDGER_CHECK(check_variables(wanted.getVariables()));
@@ -44,6 +45,10 @@ Decided decide_set_variables(const Question& question, schema::VariablesSet::Rea
   auto set = proposal.add();
   set.setVariablesSet(wanted);
   auto defaults = script_defaults(question, row->get());
+  if (!defaults && row->get().getScriptSeq() != 0) {
+    return invalid(name, ": its script takes no variables, as there is no reduce_vars.py beside it; add one, then `runledger rerun RUN "
+                         "--script current` reads it");
+  }
   auto stored = variable_rules(question.rows, name);
   schema::VariableRules::Reader rules = stored ? stored->get() : schema::VariableRules::Reader();
   bool changes = wanted.getComment().size() > 0;

@@ -58,6 +58,9 @@ class InstrumentServer final : public schema::Instrument::Server {
       if (experiment.empty()) {
         if (auto run = ledger::find_run(snapshot, name, params.getRunNumber())) experiment = view(run->get().getExperiment());
       }
+      if (std::string trouble = ledger::variables_trouble(instrument->get()); !trouble.empty()) {
+        return write_refusal({base::Code::kConflict, trouble}, results.initRefusal());
+      }
       std::optional<ledger::Row<schema::VariableSet>> own;
       if (auto defaults = snapshot.blob(view(instrument->get().getScript().getDefaults()))) own.emplace(*defaults);
       auto rules = ledger::variable_rules(snapshot, name);

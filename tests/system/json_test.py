@@ -57,7 +57,7 @@ ATTEMPT = {
     "environment_sha256": OrNull(SHA256), "traceback_sha256": OrNull(SHA256), "log_sha256": OrNull(SHA256),
 }
 VERSION = {
-    "version": int, "job": int, "state": STATE, **REASON, "requested_by": str, "queued_at": TIME, "started_at": OrNull(TIME),
+    "version": int, "job": int, "state": STATE, **REASON, "requested_by": str, "queued_at": TIME, "queued_because": str, "started_at": OrNull(TIME),
     "finished_at": OrNull(TIME),
     "script": {"sha256": SHA256, "path": str, "contract": Text("isis|sns"), "siblings": [{"name": str, "sha256": SHA256}]},
     "variables": [VARIABLE], "attempts": [ATTEMPT], "outputs": [{"path": str, "size_bytes": int, "sha256": SHA256, "name": str}],

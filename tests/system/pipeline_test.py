@@ -84,6 +84,56 @@ class PipelineTest(unittest.TestCase):
         self.site.run("vars", "set", "MARI", "offset=3", "--default")
         self.assertEqual({v["name"]: v["value"] for v in self.site.json("vars", "show", "MARI", "2")["variables"]}["offset"], 3)
 
+    def test_run_waits_for_a_broken_reduce_vars_and_gets_its_values_when_that_is_mended(self):
+        # Symptom: it was reduced with the script's own values, and what people had set was dropped without a word.
+        raw = self.site.instrument("MARI", SCALE_SCRIPT, variables="standard_vars = {'scale': 1\n")
+        self.site.start()
+        make_run(raw / "MAR00001.nxs", 1)
+        run = self.site.wait_for_states({("MARI", 1): "skipped"})[("MARI", 1)]
+        self.assertEqual(run["reason_code"], "variables_unknown")
+        self.assertIn("reduce_vars.py, line 1: SyntaxError", run["reason"])
+        shown = self.site.run("vars", "show", "MARI", check=False)
+        self.assertEqual((shown.returncode, shown.stdout), (1, ""))
+        self.assertIn("SyntaxError", shown.stderr)
+        refused = self.site.run("vars", "show", "MARI", "1", check=False)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("SyntaxError", refused.stderr)
+        refused = self.site.run("vars", "set", "MARI", "scael=10", "--default", check=False)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("SyntaxError", refused.stderr)
+
+        self.site.write_script("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
+        self.site.run("rerun", "MARI", "1", "--script", "current", "--wait")
+        self.site.run("vars", "set", "MARI", "scale=10", "--default")
+        self.site.write_script("MARI", SCALE_SCRIPT, variables="raise ValueError('no')\n")
+        make_run(raw / "MAR00002.nxs", 2)
+        self.site.wait_for_states({("MARI", 1): "succeeded", ("MARI", 2): "skipped"})
+        shown = self.site.run("vars", "show", "MARI")
+        self.assertIn("scale", shown.stdout)
+        self.assertIn("ValueError: no", shown.stderr)
+        self.site.write_script("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
+        make_run(raw / "MAR00003.nxs", 3)
+        self.site.run("rerun", "MARI", "2", "--script", "current", "--wait")
+        self.site.wait_for_states({("MARI", 2): "succeeded", ("MARI", 3): "succeeded"})
+        folder = self.site.folder / "output/MARI/2010001"
+        self.assertEqual([(folder / f"{run}/run-version-1/sum.txt").read_text() for run in (1, 2, 3)], ["6", "60", "60"])
+
+    def test_value_whose_variable_is_gone_from_the_script_is_named_with_the_version(self):
+        # Symptom: it was dropped without a word.
+        with_offset = SCALE_VARIABLES.replace('"scale": 1', '"scale": 1, "offset": 0')
+        raw = self.site.instrument("MARI", SCALE_SCRIPT, variables=with_offset)
+        self.site.start()
+        make_run(raw / "MAR00001.nxs", 1)
+        self.site.wait_for_states({("MARI", 1): "succeeded"})
+        self.site.run("vars", "set", "MARI", "offset=3", "--from-run", "2")
+        self.site.write_script("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
+        make_run(raw / "MAR00002.nxs", 2)
+        self.site.wait_for_states({("MARI", 2): "succeeded"})
+        words = "set but not used, as its script has no such variable: offset"
+        for command in ("show", "trace", "explain"):
+            self.assertIn(words, self.site.run(command, "MARI", "2").stdout, command)
+        self.assertIn(words, self.site.json("trace", "MARI/2/v1")["queued_because"])
+
     def test_rerun_makes_a_new_version_and_leaves_the_old_one(self):
         raw = self.site.instrument("MARI", SCALE_SCRIPT, variables=SCALE_VARIABLES)
         self.site.start()

@@ -172,6 +172,21 @@ class TroubleTest(unittest.TestCase):
         attempts = self.site.json("trace", f"MARI/{number}/v1")["attempts"]
         self.assertEqual([(a["worker"], a["outcome"]) for a in attempts], [("w1", "succeeded")])
 
+    def test_endless_reduce_vars_of_one_instrument_delays_no_other(self):
+        # Symptom: each run of that instrument kept every other instrument waiting for 30 s.
+        pipe = self.site.folder / "pipe"
+        os.mkfifo(pipe)  # opening it waits for the other side
+        mari = self.site.instrument("MARI", COPY_SCRIPT, variables=f"standard_vars = {{'mon': len(open({str(pipe)!r}).read())}}\n")
+        let = self.site.instrument("LET", COPY_SCRIPT)
+        self.site.start()
+        make_run(mari / "MAR00001.nxs", 1)
+        reading = pipe.open("w")
+        make_run(let / "LET00001.nxs", 1)
+        runs = self.site.wait_for_states({("LET", 1): "succeeded"})
+        self.assertEqual(runs[("MARI", 1)]["state"], "detected")
+        reading.close()
+        self.site.wait_for_states({("MARI", 1): "succeeded"})
+
     def test_cancelled_script_is_ended_before_the_next_sign_of_life(self):
         # Symptom: it ran on for a third of the lease. Here that is eight hours, and the only slot is needed.
         printed = self.site.folder / "printed"

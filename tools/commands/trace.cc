@@ -88,6 +88,7 @@ Labelled chain(schema::RunRow::Reader run, const VersionDetail& detail) {
   return {{"version", run_text(text_of(run.getRun().getInstrument()), run.getRun().getRunNumber(), queued.getVersion())},
           {"state", enum_word(detail.job.getState())},
           {"because", decision_text(detail.job.getReason())},
+          {"queued", fmt::format("{}, {}", human_time(detail.job.getQueuedAt()), text_of(queued.getReason().getText()))},
           {"raw files", files_text(queued.getInputs())},
           {"script", fmt::format("{} ({} contract)\nsha256 {}{}", text_of(queued.getScriptPath()), enum_word(queued.getContract()),
                                  base::hex(bytes_of(queued.getScriptSha256())), siblings)},

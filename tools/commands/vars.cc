@@ -57,11 +57,19 @@ void write_scope(const ScopeOptions& options, schema::Scope::Builder scope) {
   scope.setToRun(options.to_run.value_or(0));
 }
 
-/// The script's own values, shown beside what people set.
-base::Result<Document<schema::VariableSet>> script_defaults(Client& client, schema::Instrument::Client& instrument) {
+/// The script's own values, shown beside what people set, and why they are not known.
+struct ScriptVariables {
+  Document<schema::VariableSet> defaults;
+  std::string problem;
+};
+
+base::Result<ScriptVariables> script_variables(Client& client, schema::Instrument::Client& instrument) {
   auto row = ask(client, instrument.showRequest());
   if (!row.is_ok()) return row.status();
-  return document<schema::VariableSet>(client, bytes_of(row->getInstrument().getScript().getDefaults()));
+  auto script = row->getInstrument().getScript();
+  auto defaults = document<schema::VariableSet>(client, bytes_of(script.getDefaults()));
+  if (!defaults.is_ok()) return defaults.status();
+  return ScriptVariables{std::move(*defaults), std::string(text_of(script.getProblem()))};
 }
 
 base::Result<int> print_set(Context& context, schema::VariableSet::Reader set, Json json) {
@@ -81,8 +89,9 @@ base::Result<int> show_rules(Context& context, Client& client, const std::string
   if (!of.is_ok()) return of.status();
   auto answer = ask(client, of->variableRulesRequest());
   if (!answer.is_ok()) return answer.status();
-  base::Result<Document<schema::VariableSet>> defaults = script_defaults(client, *of);
-  if (!defaults.is_ok()) return defaults.status();
+  base::Result<ScriptVariables> script = script_variables(client, *of);
+  if (!script.is_ok()) return script.status();
+  schema::VariableSet::Reader defaults = script->defaults.get();
 
   Json json = Json::array();
   Table table({{"VARIABLE"}, {"GROUP"}, {"VALUE", Table::Align::kLeft, true}, {"FOR"}, {"SET BY"}, {"SET AT"}, {"COMMENT", Table::Align::kLeft, true}});
@@ -91,16 +100,21 @@ base::Result<int> show_rules(Context& context, Client& client, const std::string
     table.add({rule.getVariable().getName().cStr(), enum_word(rule.getVariable().getGroup()), rule.getVariable().getValue().cStr(),
                scope_text(rule.getScope()), rule.getSetBy().cStr(), human_time(rule.getSetAt()), rule.getComment().cStr()});
   }
-  for (Json& variable : variables_json(defaults->get())) {
+  for (Json& variable : variables_json(defaults)) {
     variable["scope"] = {{"kind", "script_default"}, {"from_run", nullptr}, {"to_run", nullptr}, {"experiment", nullptr}};
     variable["comment"] = nullptr;
     variable.erase("rule");
     json.push_back(variable);
   }
-  for (auto variable : defaults->get().getVariables()) {
+  for (auto variable : defaults.getVariables()) {
     table.add({variable.getName().cStr(), enum_word(variable.getGroup()), variable.getValue().cStr(), "script default", "-", "-", variable.getHelp().cStr()});
   }
-  return context.print_listing(json, table, fmt::format("{} has no variables: its script brings none and none are set", name));
+  if (script->problem.empty()) {
+    return context.print_listing(json, table, fmt::format("{} has no variables: its script brings none and none are set", name));
+  }
+  std::string unknown = fmt::format("{}: the script's own variables are not known: {}", name, script->problem);
+  if (!json.empty()) context.say(unknown);
+  return context.print_listing(json, table, unknown + "; none are set");
 }
 
 base::Result<int> show_used(Context& context, Client& client, const RunName& run) {
@@ -228,10 +242,10 @@ base::Result<int> set(Context& context, const VarsOptions& options) {
   Client& client = **context.client();
   base::Result<schema::Instrument::Client> of = instrument(client, *name);
   if (!of.is_ok()) return of.status();
-  base::Result<Document<schema::VariableSet>> defaults = script_defaults(client, *of);
-  if (!defaults.is_ok()) return defaults.status();
+  base::Result<ScriptVariables> script = script_variables(client, *of);
+  if (!script.is_ok()) return script.status();
   KnownVariables known;
-  known.add(defaults->get());
+  known.add(script->defaults.get());
   base::Result<std::vector<Assignment>> assignments = parse_assignments(options.rest, known);
   if (!assignments.is_ok()) return assignments.status().in(*name);
 

@@ -1,9 +1,12 @@
 // coordinatord against a real ledger in process.
 #include "daemons/coordinator/coordinator.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -114,10 +117,67 @@ TEST_F(CoordinatorTest, ScriptWhoseVariablesAreRefusedIsOnRecordWithTheReason) {
   EXPECT_EQ(script.getDefaults().size(), 0u);
   EXPECT_EQ(script.getProblem(), "the test refuses it");
   EXPECT_EQ(ledger::scripts(*served.ledger->snapshot(), "MARI").size(), 1u);
-  EXPECT_EQ(state(28001), RunState::QUEUED);
+  EXPECT_EQ(state(28001), RunState::SKIPPED);
+  EXPECT_EQ(served.run(28001).get().getReason().getCode(), "variables_unknown");
   refuse([](Body::Reader) { return false; });
   detect(28003);
+  EXPECT_EQ(state(28003), RunState::QUEUED);
   EXPECT_EQ(served.mari().get().getScript().getDefaults().size(), 32u) << "it is tried again with the next run";
+}
+
+TEST_F(CoordinatorTest, RunIsSkippedWhileItsScriptsVariablesCannotBeRead) {
+  // Symptom: it was reduced without any of the values people had set, and nobody was told.
+  write("reduce_vars.py", "standard_vars = {'mon': 1\n");
+  detect(28001);
+  auto run = served.run(28001);
+  EXPECT_EQ(state(28001), RunState::SKIPPED);
+  EXPECT_EQ(run.get().getReason().getCode(), "variables_unknown");
+  EXPECT_THAT(run.get().getReason().getText().cStr(),
+              testing::MatchesRegex("MARI 28001: the variables of MARI's script are not known: .*reduce_vars.py, line 1: SyntaxError.*mend that.*"));
+  write("reduce_vars.py", "standard_vars = {'mon': 1}\n");
+  request("again", 28001);
+  detect(28002);
+  EXPECT_EQ(state(28001), RunState::QUEUED);
+  EXPECT_EQ(state(28002), RunState::QUEUED);
+}
+
+TEST_F(CoordinatorTest, ValueTheScriptHasNoVariableForIsNamedWithTheJob) {
+  // Symptom: when a variable was taken out of the script, what was set for it was dropped without a word.
+  write("reduce_vars.py", "standard_vars = {'mon': 1, 'mask': ''}\n");
+  detect(28001);
+  support::CommandMessage command("set");
+  auto change = command.get().getBody().initSetVariables();
+  change.setInstrument("MARI");
+  auto value = change.initVariables(1)[0];
+  value.setName("mask");
+  value.setValue("\"m.xml\"");
+  served.must(command);
+  write("reduce_vars.py", "standard_vars = {'mon': 1}\n");
+  detect(28002);
+  auto job = ledger::find_job(*served.ledger->snapshot(), served.run(28002).get().getJob());
+  EXPECT_THAT(job->get().getQueued().getReason().getText().cStr(),
+              HasSubstr("; set but not used, as its script has no such variable: mask"));
+}
+
+TEST_F(CoordinatorTest, InstrumentWhoseVariablesTakeForEverDelaysNoOther) {
+  // Symptom: one endless reduce_vars.py made every run of the facility wait, 30 s for each of its own runs.
+  std::filesystem::path pipe = served.folder / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  write("reduce_vars.py", "standard_vars = {'mon': len(open('" + pipe.string() + "').read())}\n");
+  std::filesystem::create_directory(served.folder / "let");
+  auto configure = support::configure_instrument("configure-let", "LET");
+  configure.get().getBody().getConfigureInstrument().setScriptPath((served.folder / "let/reduce.py").string());
+  write("let/reduce.py", "def main(input_file, output_dir):\n    pass\n");
+  served.must(configure);
+  served.must(support::detect_run("detect28001", "MARI", 28001));
+  served.must(support::detect_run("detect-let", "LET", 1));
+  served.until([&] { return ledger::find_run(*served.ledger->snapshot(), "LET", 1)->get().getState() != RunState::DETECTED; });
+  EXPECT_EQ(ledger::find_run(*served.ledger->snapshot(), "LET", 1)->get().getState(), RunState::QUEUED);
+  EXPECT_EQ(state(28001), RunState::DETECTED);
+  EXPECT_LT(served.ledger->snapshot()->position("coordinatord"), served.run(28001).get().getRevisedSeq());
+  served.loop.wait(served.loop.on_pool([pipe] { close(open(pipe.c_str(), O_WRONLY)); }));  // opening it waits for the reader
+  served.until([&] { return state(28001) != RunState::DETECTED; });
+  EXPECT_EQ(state(28001), RunState::QUEUED);
 }
 
 }  // namespace

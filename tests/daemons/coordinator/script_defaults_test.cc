@@ -15,8 +15,8 @@ namespace {
 /// With the real script runner in real processes.
 class ScriptDefaultsReaderTest : public testing::Test {
  protected:
-  daemons::ScriptDefaults read(const std::string& text, const std::string& interpreter = "/usr/bin/python3") {
-    return loop.wait(reader.read(interpreter, folder / "scripts/reduce.py", {"reduce_vars.py", text, base::sha256(text)}));
+  daemons::ScriptDefaults read(const std::string& text, const std::string& interpreter = "/usr/bin/python3", bool again = false) {
+    return loop.wait(reader.read(interpreter, folder / "scripts/reduce.py", {"reduce_vars.py", text, base::sha256(text)}, again));
   }
   support::TemporaryFolder folder;
   rpc::Loop loop;
@@ -34,13 +34,30 @@ TEST_F(ScriptDefaultsReaderTest, VariablesAreReadAndNoFileIsLeft) {
   EXPECT_TRUE(std::filesystem::is_empty(folder / "scratch"));
 }
 
-TEST_F(ScriptDefaultsReaderTest, TroubleNamesFileAndLineAndIsNotKept) {
+TEST_F(ScriptDefaultsReaderTest, TroubleNamesFileAndLineAndIsKeptUntilAskedAgain) {
   auto defaults = read("import beside\nstandard_vars = {'mon': beside.mon}\n");
   EXPECT_THAT(defaults.problem, testing::HasSubstr("reduce_vars.py, line 1: ModuleNotFoundError"));
   EXPECT_TRUE(std::filesystem::is_empty(folder / "scratch"));
   std::filesystem::create_directory(folder / "scripts");
   folder.write("scripts/beside.py", "mon = 3\n");
+  EXPECT_NE(read("import beside\nstandard_vars = {'mon': beside.mon}\n").problem, "");
+  EXPECT_EQ(read("import beside\nstandard_vars = {'mon': beside.mon}\n", "/usr/bin/python3", true).problem, "");
   EXPECT_EQ(read("import beside\nstandard_vars = {'mon': beside.mon}\n").problem, "");
+}
+
+TEST_F(ScriptDefaultsReaderTest, ProblemIsReadOnceForTheSameBytes) {
+  // Symptom: a reduce_vars.py that did not come to an end kept every single run waiting for 30 s.
+  std::string text = "with open('" + (folder / "readings").string() + "', 'a') as file: file.write('x')\nraise ValueError('no')\n";
+  EXPECT_THAT(read(text).problem, testing::HasSubstr("ValueError"));
+  EXPECT_THAT(read(text).problem, testing::HasSubstr("ValueError"));
+  EXPECT_EQ(std::filesystem::file_size(folder / "readings"), 1u);
+}
+
+TEST_F(ScriptDefaultsReaderTest, InterpreterThatCouldNotBeStartedIsTriedAgain) {
+  std::filesystem::path python = folder / "python";
+  EXPECT_NE(read("", python.string()).problem, "");
+  std::filesystem::create_symlink("/usr/bin/python3", python);
+  EXPECT_EQ(read("", python.string()).problem, "");
 }
 
 TEST_F(ScriptDefaultsReaderTest, InterpreterThatIsNotThereIsNamed) {

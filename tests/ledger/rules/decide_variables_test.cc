@@ -19,6 +19,35 @@ class DecideVariablesTest : public ::testing::Test {
   Story story;
 };
 
+TEST_F(DecideVariablesTest, NothingIsSetWhileTheScriptsVariablesAreNotKnown) {
+  // Symptom: with a broken reduce_vars.py any name was taken, and dropped when a run came.
+  Told registered = story.tell([](schema::Command::Builder command) {
+    command.initBlobs(1).set(0, ledger::data(kScript));
+    auto script = command.getBody().initRegisterScript();
+    script.setInstrument("MARI");
+    script.setContract(schema::Contract::ISIS);
+    script.setPath("/scripts/MARI/reduce.py");
+    script.setSha256(ledger::data(hash_of(kScript)));
+    script.setProblem("reduce_vars.py, line 3: SyntaxError");
+  });
+  ASSERT_TRUE(registered.ok());
+  EXPECT_TRUE(refused(story.set({{"mon", "3"}}), Code::kConflict,
+                      "the variables of MARI's script are not known: reduce_vars.py, line 3: SyntaxError; mend that"));
+}
+
+TEST_F(DecideVariablesTest, ScriptWithoutVariablesTakesNone) {
+  Told registered = story.tell([](schema::Command::Builder command) {
+    command.initBlobs(1).set(0, ledger::data(kScript));
+    auto script = command.getBody().initRegisterScript();
+    script.setInstrument("MARI");
+    script.setContract(schema::Contract::ISIS);
+    script.setPath("/scripts/MARI/reduce.py");
+    script.setSha256(ledger::data(hash_of(kScript)));
+  });
+  ASSERT_TRUE(registered.ok());
+  EXPECT_TRUE(refused(story.set({{"mon", "3"}}), Code::kInvalidArgument, "no reduce_vars.py beside it"));
+}
+
 TEST_F(DecideVariablesTest, SettingIsKeptWithWhoAndWhen) {
   Told told = story.as_person("alice").set({{"mon", "3"}}, [](schema::Scope::Builder scope) { scope.setFromRun(28000); });
   auto rules = ledger::variable_rules(story.rows(), "MARI");

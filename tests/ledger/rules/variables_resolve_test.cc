@@ -107,7 +107,7 @@ TEST_F(VariablesResolveTest, GivenValuesWinOverEverything) {
 }
 
 TEST_F(VariablesResolveTest, EarlierVersionKeepsItsValuesAndTheirHistory) {
-  story.as_person("alice").set({{"mon", "5"}});
+  story.as_person("alice").set({{"mon", "5"}, {"mask", "\"b.xml\""}});
   std::string previous = resolve(1).document;
   story.clear({});
   defaults = story.store_variables({{"mon", "2"}, {"fresh", "1"}});
@@ -116,6 +116,15 @@ TEST_F(VariablesResolveTest, EarlierVersionKeepsItsValuesAndTheirHistory) {
   EXPECT_EQ(chosen(with, "mon"), "5 default by alice");
   EXPECT_EQ(chosen(with, "fresh"), "1 script by ");
   EXPECT_THAT(with.unknown, ElementsAre("mask"));
+}
+
+TEST_F(VariablesResolveTest, DefaultTheScriptNoLongerHasIsNotCalledUnknown) {
+  // It was never set by anybody, so nobody misses it.
+  std::string previous = resolve(1).document;
+  defaults = story.store_variables({{"fresh", "1"}});
+  std::string now = resolve(1).document;
+  auto with = ledger::with_previous(ledger::Row<schema::VariableSet>(now).get(), ledger::Row<schema::VariableSet>(previous).get());
+  EXPECT_TRUE(with.unknown.empty());
 }
 
 }  // namespace
