@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/version.h"
 #include "rpc/transport.h"
@@ -14,6 +15,7 @@
 namespace daemons {
 namespace {
 
+constexpr const char* kPoolThreads = "16";  // a file server that does not answer keeps one for each instrument it serves
 constexpr auto kFirstPause = 100 * kj::MILLISECONDS;
 constexpr auto kLongestPause = 5 * kj::SECONDS;
 
@@ -60,6 +62,7 @@ kj::Promise<void> again(Keeper& keeper, kj::Duration pause) {
 }  // namespace
 
 HostOptions parse_host_options(int argc, char** argv, const char* program, const char* purpose) {
+  setenv("UV_THREADPOOL_SIZE", kPoolThreads, 0);  // read at the pool's first use
   CLI::App app(purpose, program);
   std::string folder, level = "info";
   HostOptions options;

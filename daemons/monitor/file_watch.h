@@ -38,8 +38,9 @@ struct FileChange {
 class FileWatch {
  public:
   virtual ~FileWatch() noexcept(false) = default;
-  /// Changes directly in `folder`, not below. Again is harmless. kUnavailable: the system's limit on watches is reached.
-  virtual base::Status watch(const std::string& folder) = 0;
+  /// Changes directly in `folder`, not below, from when this is fulfilled. Again is harmless. kUnavailable: the system's limit on
+  /// watches is reached.
+  virtual kj::Promise<base::Status> watch(const std::string& folder) = 0;
   virtual void forget(const std::string& folder) = 0;
   /// The next changes, at least one, in order. One waiter at a time.
   virtual kj::Promise<std::vector<FileChange>> changes() = 0;

@@ -194,19 +194,21 @@ kj::Promise<void> FolderWatch::quick_sweep() {
   });
 }
 
-void FolderWatch::watch_folder(const std::string& folder, Root& root) {
-  if (!watch_ || root.listen_only) return;
-  base::Status status = watch_->watch(folder);
-  if (status.is_ok() || status.code() == base::Code::kNotFound) return;
-  root.listen_only = true;
-  root.trouble = fmt::format("{}; listed every {} s instead", status.message(), settings_.quick_sweep_ms / 1000);
-  spdlog::warn("monitor: {}", root.trouble);
+kj::Promise<void> FolderWatch::watch_folder(const std::string& folder, size_t number) {
+  if (!watch_ || roots_[number].listen_only) return kj::READY_NOW;
+  return watch_->watch(folder).then([this, number](base::Status status) {
+    if (status.is_ok() || status.code() == base::Code::kNotFound) return;
+    Root& root = roots_[number];
+    root.listen_only = true;
+    root.trouble = fmt::format("{}; listed every {} s instead", status.message(), settings_.quick_sweep_ms / 1000);
+    spdlog::warn("monitor: {}", root.trouble);
+  });
 }
 
 kj::Promise<void> FolderWatch::list(Task task) {
   // Watched before it is listed: what comes in between is seen twice, not missed.
-  watch_folder(task.folder, roots_[task.root]);
-  return loop_.on_pool([folder = task.folder, filter = filter_] { return list_folder(folder, filter); })
+  return watch_folder(task.folder, task.root)
+      .then([this, folder = task.folder] { return loop_.on_pool([folder, filter = filter_] { return list_folder(folder, filter); }); })
       .then([this, task = std::move(task)](FolderListing found) -> kj::Promise<void> {
         auto listing = std::make_shared<FolderListing>(std::move(found));
         listed(task, *listing);

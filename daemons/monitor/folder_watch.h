@@ -27,7 +27,7 @@ struct FolderWatchSettings {
 /// Watches raw folders and everything below them, but not through links to folders.
 ///
 /// Owns:    the FileWatch and its memory of folders. Borrows the loop and the listener, which must outlive it.
-/// Threads: loop thread; folders are read on the pool, one at a time for each FolderWatch, so that a file server that does not
+/// Threads: loop thread; folders are watched and read on the pool, one at a time for each FolderWatch, so that a file server that does not
 ///          answer holds up one thread of the pool and no other instrument.
 /// Errors:  run() ends only with a fault; troubles() says what is missing or cannot be read.
 class FolderWatch {
@@ -86,7 +86,7 @@ class FolderWatch {
   kj::Promise<void> quick_sweep();
   void add(std::string folder, size_t root, bool deep);
   void forget_below(const std::string& folder);
-  void watch_folder(const std::string& folder, Root& root);
+  kj::Promise<void> watch_folder(const std::string& folder, size_t root);
   int64_t now_ms() const;
   void wake();
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <unordered_map>
 
 #include "base/text.h"
@@ -37,18 +38,27 @@ class InotifyWatch final : public FileWatch {
     uv_poll_stop(&poll_->handle);
     poll_->owner = nullptr;
     uv_close(reinterpret_cast<uv_handle_t*>(&poll_->handle), [](uv_handle_t* handle) {
-      auto* poll = static_cast<Poll*>(handle->data);
-      close(poll->descriptor);
-      delete poll;
+      delete static_cast<Poll*>(handle->data);
     });
   }
 
-  base::Status watch(const std::string& folder) override {
-    int id = inotify_add_watch(poll_->descriptor, folder.c_str(), kEvents);
+  /// On the pool: looking up the folder waits for its file server.
+  kj::Promise<base::Status> watch(const std::string& folder) override {
+    struct Added {
+      int id, error;
+    };
+    auto add = [inotify = inotify_, folder]() -> Added {
+      int id = inotify_add_watch(inotify->descriptor, folder.c_str(), kEvents);
+      return {id, id < 0 ? errno : 0};
+    };
+    return loop_.on_pool(add).then([this, folder](Added added) { return added_watch(folder, added.id, added.error); });
+  }
+
+  base::Status added_watch(const std::string& folder, int id, int error) {
     if (id < 0) {
-      std::string advice = errno == ENOSPC ? "; raise fs.inotify.max_user_watches" : "";
-      return base::Status(errno == ENOENT ? base::Code::kNotFound : base::Code::kUnavailable,
-                          fmt::format("{} is not watched: {}{}", base::to_utf8(folder), strerror(errno), advice));
+      std::string advice = error == ENOSPC ? "; raise fs.inotify.max_user_watches" : "";
+      return base::Status(error == ENOENT ? base::Code::kNotFound : base::Code::kUnavailable,
+                          fmt::format("{} is not watched: {}{}", base::to_utf8(folder), strerror(error), advice));
     }
     // A moved folder keeps its id and has a new name.
     if (auto known = folders_.find(id); known != folders_.end() && known->second != folder) ids_.erase(known->second);
@@ -60,7 +70,7 @@ class InotifyWatch final : public FileWatch {
   void forget(const std::string& folder) override {
     auto at = ids_.find(folder);
     if (at == ids_.end()) return;
-    inotify_rm_watch(poll_->descriptor, at->second);
+    inotify_rm_watch(inotify_->descriptor, at->second);
     folders_.erase(at->second);
     ids_.erase(at);
   }
@@ -73,13 +83,22 @@ class InotifyWatch final : public FileWatch {
   }
 
  private:
+  /// Closed when the last thread that adds a watch is done with it, too.
+  struct Inotify {
+    explicit Inotify(int opened) : descriptor(opened) {}
+    Inotify(const Inotify&) = delete;
+    Inotify& operator=(const Inotify&) = delete;
+    ~Inotify() { close(descriptor); }
+    const int descriptor;
+  };
   struct Poll {
     uv_poll_t handle;
     InotifyWatch* owner;
-    int descriptor;
+    std::shared_ptr<Inotify> inotify;
   };
 
-  InotifyWatch(rpc::Loop& loop, int descriptor) : poll_(new Poll{{}, this, descriptor}) {
+  InotifyWatch(rpc::Loop& loop, int descriptor)
+      : loop_(loop), inotify_(std::make_shared<Inotify>(descriptor)), poll_(new Poll{{}, this, inotify_}) {
     poll_->handle.data = poll_;
     uv_poll_init(loop.uv(), &poll_->handle, descriptor);
     uv_poll_start(&poll_->handle, UV_READABLE, [](uv_poll_t* handle, int, int) {
@@ -91,7 +110,7 @@ class InotifyWatch final : public FileWatch {
   void read_events() {
     alignas(inotify_event) std::array<char, 64 * 1024> buffer;
     for (int i = 0; i < kReadsPerTurn; ++i) {
-      ssize_t size = read(poll_->descriptor, buffer.data(), buffer.size());
+      ssize_t size = read(inotify_->descriptor, buffer.data(), buffer.size());
       if (size <= 0) break;
       for (ssize_t at = 0; at < size;) {
         const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
@@ -144,6 +163,8 @@ class InotifyWatch final : public FileWatch {
     }
   }
 
+  rpc::Loop& loop_;
+  std::shared_ptr<Inotify> inotify_;
   Poll* poll_;  // freed once libuv has closed it
   std::unordered_map<int, std::string> folders_;
   std::unordered_map<std::string, int> ids_;

@@ -263,11 +263,6 @@ class RunningProcess final : public Process {
 };
 
 Result<kj::Own<Process>> Launcher::start(const ProcessRequest& request) {
-  struct stat folder {};
-  if (!request.working_directory.empty() && (stat(request.working_directory.c_str(), &folder) != 0 || !S_ISDIR(folder.st_mode))) {
-    return Status(Code::kNotFound, fmt::format("{}: could not be started: its working directory {} is not there", request.program,
-                                               request.working_directory));
-  }
   std::vector<Connection> connections;
   auto add = [&](int descriptor, Stream stream) -> Status {
     auto connection = connect(descriptor, stream);
@@ -283,7 +278,14 @@ Result<kj::Own<Process>> Launcher::start(const ProcessRequest& request) {
   }
 
   pid_t pid = 0;
-  if (int error = Spawn().run(request, connections, &pid)) return failure(request, error);
+  if (int error = Spawn().run(request, connections, &pid)) {
+    struct stat folder {};
+    if (!request.working_directory.empty() && (stat(request.working_directory.c_str(), &folder) != 0 || !S_ISDIR(folder.st_mode))) {
+      return Status(Code::kNotFound, fmt::format("{}: could not be started: its working directory {} is not there", request.program,
+                                                 request.working_directory));
+    }
+    return failure(request, error);
+  }
   auto watched = watch(pid);
   if (!watched.is_ok()) {
     ::kill(-pid, SIGKILL);

@@ -140,10 +140,15 @@ kj::Promise<Attempt::Early> Attempt::prepare() {
 // ---- the script ----
 
 kj::Promise<AttemptVerdict> Attempt::execute() {
-  if (!context_.environments.is_current(plan_.interpreter)) {
+  return context_.environments.is_current(plan_.interpreter).then([this](bool current) -> kj::Promise<AttemptVerdict> {
+    if (*abandoned_) return AttemptVerdict();
+    if (current) return run_script();
     return AttemptVerdict::failed(FailureKind::WORKER, fmt::format("{} has changed since its version was recorded for this attempt; the next "
                                                                    "attempt records it anew", plan_.interpreter));
-  }
+  });
+}
+
+kj::Promise<AttemptVerdict> Attempt::run_script() {
   SupervisedProgram program;
   program.supervisor = context_.supervisor;
   program.program = plan_.interpreter;

@@ -53,6 +53,7 @@ class Attempt {
   kj::Promise<Early> fetch_variables();
   kj::Promise<Early> prepare();
   kj::Promise<AttemptVerdict> execute();
+  kj::Promise<AttemptVerdict> run_script();
   kj::Promise<SupervisedEnd> await_end();
   kj::Promise<AttemptVerdict> judge_end(SupervisedEnd end);
   kj::Promise<void> finish(AttemptVerdict verdict);

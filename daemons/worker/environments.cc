@@ -1,6 +1,8 @@
 #include "daemons/worker/environments.h"
 
 #include <fmt/format.h>
+#include <kj/vector.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -15,6 +17,8 @@
 
 namespace daemons {
 namespace {
+
+constexpr auto kLongestWait = 10 * kj::SECONDS;  // for the answer of an interpreter
 
 /// Changes when another file stands behind the path, or the same one was written.
 std::string stamp_of(const std::string& path) {
@@ -62,43 +66,63 @@ std::string resolved_interpreter(const std::string& interpreter, std::string_vie
   return interpreter;
 }
 
-bool Environments::is_current(const std::string& interpreter) const {
+kj::Promise<bool> Environments::is_current(const std::string& interpreter) const {
   auto known = stamps_.find(interpreter);
-  return documents_.contains(interpreter) && known->second == stamp_of(resolved_interpreter(interpreter));
+  if (known == stamps_.end() || !documents_.contains(interpreter)) return false;
+  return loop_.on_pool([interpreter, stamp = known->second] { return stamp == stamp_of(resolved_interpreter(interpreter)); });
 }
 
-kj::Promise<bool> Environments::refresh(std::vector<std::string> interpreters) {
-  kj::Vector<kj::Promise<bool>> asked;
-  std::sort(interpreters.begin(), interpreters.end());
-  interpreters.erase(std::unique(interpreters.begin(), interpreters.end()), interpreters.end());
-  for (const std::string& interpreter : interpreters) {
+kj::Promise<void> Environments::refresh(std::vector<std::string> interpreters) {
+  kj::Vector<kj::Promise<void>> answers;
+  for (std::string& interpreter : interpreters) {
+    if (!looking_.insert(interpreter).second) continue;
+    auto answered = kj::newPromiseAndFulfiller<void>();
+    answers.add(kj::mv(answered.promise));
+    auto done = kj::defer([this, interpreter] { looking_.erase(interpreter); });
+    auto trouble = [interpreter](kj::Exception&& why) {
+      spdlog::error("{} could not be asked: {}", base::printable(interpreter), base::printable(why.getDescription().cStr()));
+    };
+    tasks_.add(look(interpreter).catch_(trouble).attach(kj::mv(done)).then([fulfiller = kj::mv(answered.fulfiller)]() mutable {
+      fulfiller->fulfill();
+    }));
+  }
+  if (answers.empty()) return kj::READY_NOW;
+  return kj::joinPromises(answers.releaseAsArray()).exclusiveJoin(loop_.timer().afterDelay(kLongestWait));
+}
+
+void Environments::taskFailed(kj::Exception&& exception) {
+  spdlog::error("asking an interpreter: {}", base::printable(exception.getDescription().cStr()));
+}
+
+kj::Promise<void> Environments::look(std::string interpreter) {
+  auto see = [interpreter]() -> Sight {
     std::string file = resolved_interpreter(interpreter);
     std::string stamp = stamp_of(file);
+    return {std::move(file), std::move(stamp)};
+  };
+  return loop_.on_pool(see).then([this, interpreter](Sight sight) -> kj::Promise<void> {
     std::string& known = stamps_[interpreter];
-    if (known == stamp) continue;
-    known = stamp;
+    if (known == sight.stamp) return kj::READY_NOW;
+    known = sight.stamp;
     documents_.erase(interpreter);  // no job is started with the old one while the new one is asked
-    asked.add(ask(interpreter, file));
-  }
-  return kj::joinPromises(asked.releaseAsArray()).then([](kj::Array<bool> changed) {
-    return std::any_of(changed.begin(), changed.end(), [](bool one) { return one; });
+    return ask(interpreter, sight.file);
   });
 }
 
-kj::Promise<bool> Environments::ask(std::string interpreter, std::string file) {
+kj::Promise<void> Environments::ask(std::string interpreter, std::string file) {
   ProcessRequest request;
   request.program = file;
   request.arguments = {"--version"};
   request.environment = script_variables(interpreter, "/nonexistent");
   request.error = ProcessRequest::Stream::kOutput;  // Python 2 says it there
   ProgramLimits limits{.time = 20 * kj::SECONDS, .output_bytes = 4096};
-  auto answer = run_program(launcher_, timer_, std::move(request), limits);
+  auto answer = run_program(launcher_, loop_.timer(), std::move(request), limits);
   auto compiled = compile_runner(interpreter, file);
   return answer.then([compiled = kj::mv(compiled)](base::Result<ProgramOutput> said) mutable {
     return compiled.then([said = std::move(said)]() mutable { return std::move(said); });
   }).then([this, interpreter, file](base::Result<ProgramOutput> said) {
     documents_[interpreter] = document(interpreter, file, version_of(said));
-    return true;
+    if (changed_) changed_();
   });
 }
 
@@ -109,7 +133,7 @@ kj::Promise<void> Environments::compile_runner(const std::string& interpreter, c
   request.arguments = {"-m", "compileall", "-q", runner_package_};
   request.environment = script_variables(interpreter, "/nonexistent");
   request.error = ProcessRequest::Stream::kOutput;
-  return run_program(launcher_, timer_, std::move(request), {.time = 20 * kj::SECONDS, .output_bytes = 4096}).ignoreResult();
+  return run_program(launcher_, loop_.timer(), std::move(request), {.time = 20 * kj::SECONDS, .output_bytes = 4096}).ignoreResult();
 }
 
 std::string Environments::document(const std::string& interpreter, const std::string& file, const std::string& version) const {

@@ -2,14 +2,16 @@
 #pragma once
 
 #include <kj/async.h>
-#include <kj/timer.h>
 
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemons/process/process.h"
+#include "rpc/loop.h"
 
 namespace daemons {
 
@@ -26,34 +28,50 @@ std::vector<std::string> script_variables(const std::string& interpreter, const 
 /// The folders an interpreter without one of its own is looked for in; the last in every script's PATH.
 inline constexpr std::string_view kSystemPath = "/usr/local/bin:/usr/bin:/bin";
 /// The file that runs as `interpreter`: the first of that name on `path` that can be run. As it is when it names a folder, or when
-/// there is none.
+/// there is none. Blocking.
 std::string resolved_interpreter(const std::string& interpreter, std::string_view path = kSystemPath);
 
-/// Owns:    the documents. Borrows launcher and timer.
-/// Threads: loop thread.
+/// Owns:    the documents. Borrows loop and launcher.
+/// Threads: loop thread; files are looked at on the pool.
 /// Errors:  an interpreter that cannot be asked has a document that says why: jobs that want it start, and fail by name.
-class Environments {
+class Environments final : private kj::TaskSet::ErrorHandler {
  public:
-  /// `runner_package`: folder of Python modules each interpreter compiles for the jobs to come.
-  Environments(ProcessLauncher& launcher, kj::Timer& timer, std::string host, std::string runner_package)
-      : launcher_(launcher), timer_(timer), host_(std::move(host)), runner_package_(std::move(runner_package)) {}
+  /// `runner_package`: folder of Python modules each interpreter compiles for the jobs to come. `changed`: a document was added or
+  /// made anew.
+  Environments(rpc::Loop& loop, ProcessLauncher& launcher, std::string host, std::string runner_package, std::function<void()> changed)
+      : loop_(loop),
+        launcher_(launcher),
+        host_(std::move(host)),
+        runner_package_(std::move(runner_package)),
+        changed_(std::move(changed)),
+        tasks_(*this) {}
 
-  /// Asks the interpreters that are new or whose file has changed since. True when a document was added or made anew.
-  kj::Promise<bool> refresh(std::vector<std::string> interpreters);
+  /// Asks the interpreters that are new or whose file has changed since. Waits for their answers, but not for one that takes long: its
+  /// document comes when it comes.
+  kj::Promise<void> refresh(std::vector<std::string> interpreters);
   /// Canonical bytes of the Environment document, by interpreter.
   const std::map<std::string, std::string>& documents() const { return documents_; }
   /// False from when another file stands where the interpreter was until that has been asked.
-  bool is_current(const std::string& interpreter) const;
+  kj::Promise<bool> is_current(const std::string& interpreter) const;
 
  private:
-  kj::Promise<bool> ask(std::string interpreter, std::string file);
+  struct Sight {
+    std::string file, stamp;
+  };
+
+  void taskFailed(kj::Exception&& exception) override;
+  kj::Promise<void> look(std::string interpreter);
+  kj::Promise<void> ask(std::string interpreter, std::string file);
   kj::Promise<void> compile_runner(const std::string& interpreter, const std::string& file);
   std::string document(const std::string& interpreter, const std::string& file, const std::string& version) const;
 
+  rpc::Loop& loop_;
   ProcessLauncher& launcher_;
-  kj::Timer& timer_;
   std::string host_, runner_package_;
+  std::function<void()> changed_;
   std::map<std::string, std::string> documents_, stamps_;  // by interpreter as it is configured
+  std::set<std::string> looking_;                          // at most one look at each: it may wait for a file server
+  kj::TaskSet tasks_;                                      // last: its tasks use all of the above
 };
 
 }  // namespace daemons

@@ -98,7 +98,7 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
         settings_(std::move(settings)),
         launcher_(launcher),
         joining_(fmt::format("workerd/{}/{}-{}", settings_.name, clock.now_ns(), getpid())),
-        environments_(launcher, loop.timer(), settings_.host, runner_package(run_script_)),
+        environments_(loop, launcher, settings_.host, runner_package(run_script_), [this] { environments_changed_.raise(); }),
         background_(kj::heap<kj::TaskSet>(*this)),
         slots_(*this) {}
 
@@ -150,7 +150,6 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   ProcessLauncher& launcher_;
   std::string joining_;  // heads the ids of this connection's commands
   const std::string run_script_ = settings_.scratch + "/runner/run_script.py";
-  Environments environments_;
 
   kj::Maybe<schema::Runs::Client> runs_;
   kj::Maybe<Reporter> reporter_;
@@ -168,6 +167,7 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   std::set<uint64_t> publications_seen_;   // fences of others' publications at the last look
   bool looking_ = false;                   // for publications
   size_t busy_slots_ = 0;
+  Environments environments_;  // raises environments_changed_
   kj::Own<kj::TaskSet> background_;  // signs of life, changes of instruments
   kj::TaskSet slots_;                // last, so that it goes first
 };
@@ -380,9 +380,7 @@ kj::Promise<void> Worker::Impl::refresh_environments() {
 }
 
 kj::Promise<void> Worker::Impl::ask_interpreters() {
-  return environments_.refresh(interpreters_).then([this](bool changed) {
-    if (changed) environments_changed_.raise();
-  });
+  return environments_.refresh(interpreters_);
 }
 
 kj::Promise<void> Worker::Impl::follow_changes() {

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 /// inotify whose queue can be made to overflow.
 class OverflowingWatch final : public FileWatch {
  public:
-  base::Status watch(const std::string&) override { return base::Status::ok(); }
+  kj::Promise<base::Status> watch(const std::string&) override { return base::Status::ok(); }
   void forget(const std::string&) override {}
   kj::Promise<std::vector<FileChange>> changes() override {
     auto pair = kj::newPromiseAndFulfiller<std::vector<FileChange>>();
@@ -34,7 +34,7 @@ class OverflowingWatch final : public FileWatch {
 /// A system without a watch to spare.
 class ExhaustedWatch final : public FileWatch {
  public:
-  base::Status watch(const std::string& folder) override {
+  kj::Promise<base::Status> watch(const std::string& folder) override {
     return base::Status(base::Code::kUnavailable, folder + " is not watched: No space left on device");
   }
   void forget(const std::string&) override {}

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -17,6 +18,7 @@ namespace fs = std::filesystem;
 
 class EnvironmentsTest : public testing::Test {
  protected:
+  ~EnvironmentsTest() noexcept override {}
   /// A program that only says its version; written beside and renamed, as a package manager does.
   void install(const fs::path& path, const std::string& version) {
     fs::create_directories(path.parent_path());
@@ -34,29 +36,38 @@ class EnvironmentsTest : public testing::Test {
   fs::path python = folder / "bin/python";
   rpc::Loop loop;
   std::unique_ptr<daemons::ProcessLauncher> launcher = daemons::make_process_launcher(loop);
-  daemons::Environments environments{*launcher, loop.timer(), "testhost", (folder / "runner").string()};
+  int changes = 0;
+  daemons::Environments environments{loop, *launcher, "testhost", (folder / "runner").string(), [this] { ++changes; }};
 };
 
 TEST_F(EnvironmentsTest, ReplacedInterpreterIsAskedAgain) {
   install(python, "3.9.1");
-  EXPECT_TRUE(loop.wait(environments.refresh({python})));
+  loop.wait(environments.refresh({python}));
   EXPECT_EQ(version_of(python), "Python 3.9.1");
-  EXPECT_FALSE(loop.wait(environments.refresh({python})));
+  loop.wait(environments.refresh({python}));
+  EXPECT_EQ(changes, 1);
   install(python, "3.11.2");
-  EXPECT_FALSE(environments.is_current(python));
-  EXPECT_TRUE(loop.wait(environments.refresh({python})));
-  EXPECT_TRUE(environments.is_current(python));
+  EXPECT_FALSE(loop.wait(environments.is_current(python)));
+  loop.wait(environments.refresh({python}));
+  EXPECT_TRUE(loop.wait(environments.is_current(python)));
   EXPECT_EQ(version_of(python), "Python 3.11.2");
+  EXPECT_EQ(changes, 2);
 }
 
 TEST_F(EnvironmentsTest, NoDocumentIsOfferedWhileAReplacedInterpreterIsAsked) {
   install(python, "3.9.1");
   loop.wait(environments.refresh({python}));
-  install(python, "3.11.2");
-  auto asking = environments.refresh({python});
+  fs::path pipe = folder / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  install(python, "$([ $1 = --version ] && cat '" + pipe.string() + "')");
+  auto asking = environments.refresh({python}).eagerlyEvaluate(nullptr);
+  int writer = loop.wait(loop.on_pool([pipe] { return open(pipe.c_str(), O_WRONLY); }));  // it waits for the reader
   EXPECT_TRUE(environments.documents().empty());
-  EXPECT_FALSE(environments.is_current(python));
+  EXPECT_FALSE(loop.wait(environments.is_current(python)));
+  ASSERT_EQ(write(writer, "3.11.2\n", 7), 7);
+  close(writer);
   loop.wait(kj::mv(asking));
+  EXPECT_EQ(version_of(python), "Python 3.11.2");
 }
 
 TEST_F(EnvironmentsTest, NameWithoutAFolderIsTheFirstProgramOnThePath) {
