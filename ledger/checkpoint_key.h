@@ -9,6 +9,8 @@
 
 namespace ledger {
 
+inline constexpr const char* kCheckpointKeyFiles[] = {"checkpoint.key", "checkpoint.pub"};
+
 /// The key pair of ledger `id`; made when neither file is there, and the public line written again when only that is gone.
 /// kCorruption: one of the files is not what it should be; kUnavailable: they cannot be read or written. Neither is touched then.
 base::Result<SigningKey> open_checkpoint_key(const std::filesystem::path& folder, std::string_view id);

@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <thread>
 
 namespace ledger {
@@ -38,6 +41,25 @@ base::Status FolderLock::lock(const std::filesystem::path& folder) {
     return {base::Code::kUnavailable, fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno))};
   return {base::Code::kConflict,
           fmt::format("{}: another process has this ledger open; stop it, or connect to it", folder.string())};
+}
+
+LockHolder lock_holder(const std::filesystem::path& folder) {
+  LockHolder holder;
+  struct stat about;
+  const int file = ::open((folder / "LOCK").c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return holder;
+  const bool known = ::fstat(file, &about) == 0;
+  if (::flock(file, LOCK_SH | LOCK_NB) != 0) holder.held = errno == EWOULDBLOCK;
+  ::close(file);
+  if (!holder.held || !known) return holder;
+  // "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1048602 0 EOF"
+  const std::string place = fmt::format("{:02x}:{:02x}:{}", major(about.st_dev), minor(about.st_dev), about.st_ino);
+  std::ifstream locks("/proc/locks");
+  for (std::string number, type, advisory, access, process, where, rest; locks >> number >> type >> advisory >> access >> process >> where;) {
+    std::getline(locks, rest);
+    if (type == "FLOCK" && where == place) holder.process = std::atoi(process.c_str());
+  }
+  return holder;
 }
 
 }  // namespace ledger

@@ -49,22 +49,6 @@ bool write_all(int file, const char* bytes, size_t size, off_t at) {
 
 off_t slot_offset(uint64_t number) { return static_cast<off_t>(number % kHeadSlots * kHeadSlotBytes); }
 
-base::Status create(const std::filesystem::path& path, const HeadSlot& first) {
-  // Whole or not at all: a HEAD without a slot would look like a damaged one.
-  const std::filesystem::path fresh = path.string() + ".new";
-  const int file = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return failed(fresh, "cannot be created");
-  std::vector<char> bytes(kHeadSlots * kHeadSlotBytes, 0);
-  const auto slot = encode_head_slot(first);
-  std::memcpy(bytes.data() + slot_offset(first.number), slot.data(), slot.size());
-  base::Status status;
-  if (!write_all(file, bytes.data(), bytes.size(), 0) || ::fsync(file) != 0) status = failed(fresh, "cannot be written");
-  ::close(file);
-  if (!status.is_ok()) return status;
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return failed(path, "cannot be renamed into place");
-  return sync_directory(path.parent_path());
-}
-
 }  // namespace
 
 std::array<char, kHeadSlotBytes> encode_head_slot(const HeadSlot& slot) {
@@ -119,10 +103,26 @@ base::Result<HeadSlot> read_head_file(const std::filesystem::path& path) {
   return *newest;
 }
 
+base::Status create_head_file(const std::filesystem::path& path, const HeadSlot& first) {
+  // Whole or not at all: a HEAD without a slot would look like a damaged one.
+  const std::filesystem::path fresh = path.string() + ".new";
+  const int file = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) return failed(fresh, "cannot be created");
+  std::vector<char> bytes(kHeadSlots * kHeadSlotBytes, 0);
+  const auto slot = encode_head_slot(first);
+  std::memcpy(bytes.data() + slot_offset(first.number), slot.data(), slot.size());
+  base::Status status;
+  if (!write_all(file, bytes.data(), bytes.size(), 0) || ::fsync(file) != 0) status = failed(fresh, "cannot be written");
+  ::close(file);
+  if (!status.is_ok()) return status;
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return failed(path, "cannot be renamed into place");
+  return sync_directory(path.parent_path());
+}
+
 base::Result<std::unique_ptr<HeadFile>> HeadFile::open(const std::filesystem::path& path, const HeadSlot& first, OnFault on_fault) {
   auto last = read_head_file(path);
   if (!last.is_ok() && last.status().code() == base::Code::kNotFound) {
-    if (base::Status made = create(path, first); !made.is_ok()) return made;
+    if (base::Status made = create_head_file(path, first); !made.is_ok()) return made;
     last = first;
   }
   if (!last.is_ok()) return last.status();

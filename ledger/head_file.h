@@ -38,6 +38,9 @@ std::optional<HeadSlot> decode_head_slot(std::string_view bytes);
 /// The newest whole slot. kNotFound: no such file. kCorruption: a file without one.
 base::Result<HeadSlot> read_head_file(const std::filesystem::path& path);
 
+/// Makes the file (preallocated, synced, with its directory entry) with one slot. It must not be there.
+base::Status create_head_file(const std::filesystem::path& path, const HeadSlot& first);
+
 /// Keeps HEAD at most kHeadBehindMs plus one sync behind what was published, off the path of the answers.
 ///
 /// Owns:    the file, its own thread. Threads: publish() from one thread.

@@ -7,7 +7,9 @@
 #include <future>
 
 #include "base/text.h"
+#include "ledger/backup.h"
 #include "ledger/checkpoint_key.h"
+#include "ledger/event_bytes.h"
 #include "ledger/fold_board.h"
 #include "ledger/folder_lock.h"
 #include "ledger/head_file.h"
@@ -70,6 +72,28 @@ base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& 
   return {};
 }
 
+/// What was promised when a loss is accepted.
+struct Lost {
+  uint64_t promised = 0;  // 0 = not known: HEAD is lost
+  std::string promised_root;
+};
+
+/// Appends lossAccepted, durably.
+base::Status record_loss(Ledger& ledger, const Lost& lost, const TreeEdge& kept, const AcceptedLoss& accepted) {
+  capnp::MallocMessageBuilder message;
+  auto command = message.initRoot<schema::Command>();
+  command.setId(fmt::format("accept-loss/{}/{}", kept.size(), base::hex(kept.root())));
+  auto loss = command.getBody().initAcceptLoss();
+  loss.setPromisedEvents(lost.promised);
+  loss.setPromisedRoot({reinterpret_cast<const kj::byte*>(lost.promised_root.data()), lost.promised_root.size()});
+  loss.setKeptEvents(kept.size());
+  const base::Sha256 root = kept.root();
+  loss.setKeptRoot({root.data(), root.size()});
+  loss.getReason().setCode("loss_accepted");
+  loss.getReason().setText(accepted.reason);
+  return ledger.apply(command.asReader(), accepted.who).status;
+}
+
 class StoredLedger final : public Ledger {
  public:
   StoredLedger(std::filesystem::path folder, std::string id, std::shared_ptr<HealthBoard> health, Rules rules)
@@ -113,6 +137,18 @@ class StoredLedger final : public Ledger {
     auto promised = read_head_file(folder_ / "HEAD");  // first: it says less than what is there
     Published now = writer_->published();
     return std::make_unique<Verification>(std::move(now.cut), now.head, rules_.views, std::move(promised));
+  }
+  base::Result<std::unique_ptr<Backup>> backup() const override {
+    const Published now = writer_->published();
+    const auto edge = load_edge(*now.cut, now.head);
+    if (!edge.is_ok()) return edge.status();
+    HeadSlot held{.number = 0, .id = id_, .size = now.head, .root = edge->root(), .time_ns = 0};
+    if (now.head > 0) {
+      const auto last = load_event(*now.cut, now.head);
+      if (!last.is_ok()) return last.status();
+      held.time_ns = StoredEvent(*last).get().getTime();
+    }
+    return std::make_unique<Backup>(store_, folder_, std::move(held), rules_.views);
   }
   std::vector<ViewProgress> rebuilding() const override { return board_->get(); }
   void rebuild_views(const std::vector<std::string>& names, Progress progress, std::function<void(base::Status)> done) override {
@@ -170,22 +206,35 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
 
   // Look first, without a trace: opening for writing would throw away the very bytes that could still be saved.
   auto promised = read_head_file(head_path);
-  if (!promised.is_ok() && promised.status().code() != base::Code::kNotFound) return promised.status();
+  const bool unreadable = !promised.is_ok() && promised.status().code() == base::Code::kCorruption;
+  if (!promised.is_ok() && promised.status().code() != base::Code::kNotFound && !(unreadable && options.accept_loss)) return promised.status();
+  std::optional<Lost> lost;
   auto looked = Store::open(database, {.read_only = true, .views = rules.views});
   if (!looked.is_ok() && looked.status().code() != base::Code::kNotFound) return looked.status();
   std::string id;
   bool known = false;  // something has been promised here before
+  uint64_t held = 0;
   if (looked.is_ok()) {
     const auto cut = (*looked)->live();
     if (const auto found = cut->get(Table::kMeta, kIdKey, id); !found.is_ok()) return found.status();
     const auto state = load_log_state(*cut);
     if (!state.is_ok()) return state.status().in(folder.string());
-    known = state->head() > 0;
+    held = state->head();
+    known = held > 0;
   }
   if (promised.is_ok()) {
     const auto cut = looked.is_ok() ? (*looked)->live() : nullptr;
-    if (base::Status kept = keeps_promise(folder, *promised, cut.get()); !kept.is_ok()) return kept;
+    const bool accepted = options.accept_loss && cut && promised->size > held && (id.empty() || id == promised->id);
+    if (accepted) {
+      lost = Lost{promised->size, std::string(base::as_bytes(promised->root))};
+    } else if (base::Status kept = keeps_promise(folder, *promised, cut.get()); !kept.is_ok()) {
+      return kept;
+    }
     id = promised->id;
+  } else if (known && options.accept_loss) {
+    lost = Lost{};
+    if (unreadable) std::filesystem::rename(head_path, folder / "HEAD.unreadable", error);
+    if (error) return base::Status(base::Code::kUnavailable, fmt::format("{}: cannot be renamed: {}", head_path.string(), error.message()));
   } else if (known) {
     return base::Status(
         base::Code::kCorruption,
@@ -229,7 +278,11 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   }
 
   auto opened = std::make_unique<StoredLedger>(folder, id, health, std::move(rules));
+  const TreeEdge kept = state->edge;
   opened->begin(std::move(store).value(), *state, std::move(head_file).value(), options, clock);
+  if (lost) {
+    if (base::Status recorded = record_loss(*opened, *lost, kept, *options.accept_loss); !recorded.is_ok()) return recorded.in(folder.string());
+  }
   return std::unique_ptr<Ledger>(std::move(opened));
 }
 

@@ -20,6 +20,7 @@
 
 namespace ledger {
 
+class Backup;
 struct Rules;
 class Verification;
 
@@ -35,6 +36,12 @@ struct Answer {
   base::Status status;
   std::vector<uint64_t> events;
   bool repeated = false;  // the id was known: the first answer again
+};
+
+/// Somebody takes a ledger as it is, knowing that something was lost.
+struct AcceptedLoss {
+  Identity who;
+  std::string reason;
 };
 
 struct Health {
@@ -88,6 +95,9 @@ class Ledger {
     bool sync = true;                      // false only in benchmarks: then an answer promises nothing
     uint64_t min_free_bytes = 128u << 20;  // less room on the disk than this: no commands, before the storage engine runs into it
     int storage_probe_ms = 1000;           // how often it is looked whether there is room again
+    /// Opens a ledger that is whole but shorter than its HEAD promises, or whose HEAD is lost; the first thing it appends is
+    /// lossAccepted. A HEAD that cannot be read is kept as HEAD.unreadable.
+    const AcceptedLoss* accept_loss = nullptr;
   };
 
   /// kCorruption: the folder holds less than its HEAD promised (the message says how much is missing), or cannot be read.
@@ -121,6 +131,9 @@ class Ledger {
   virtual const base::Result<SigningKey>& checkpoint_key() const = 0;
   /// Everything there is now, ready to be read again (ledger/verify.h). May outlive the ledger.
   virtual std::unique_ptr<Verification> verification() const = 0;
+
+  /// Everything there is now, ready to be backed up (ledger/backup.h). May outlive the ledger.
+  virtual base::Result<std::unique_ptr<Backup>> backup() const = 0;
 
   /// Views being folded again: since the start, where a release has another version of them, or because somebody asked.
   virtual std::vector<ViewProgress> rebuilding() const = 0;

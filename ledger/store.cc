@@ -8,6 +8,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -55,7 +56,10 @@ base::Status to_status(const rocksdb::Status& status) {
   if (status.IsCorruption()) code = base::Code::kCorruption;
   if (status.IsInvalidArgument()) code = base::Code::kInternal;
   if (status.IsNotSupported()) code = base::Code::kUnsupportedVersion;
-  return {code, status.ToString()};
+  std::string text = status.ToString();
+  // A table file that is missing is looked for under its name of long ago last, and that is the name given.
+  for (size_t at; (at = text.find(".ldb")) != std::string::npos;) text.replace(at, 4, ".sst");
+  return {code, std::move(text)};
 }
 
 /// The engine's own log would leave a trace in a folder that is refused, and ends the process when it cannot be written.
@@ -344,6 +348,11 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* database = nullptr;
   rocksdb::DBOptions settings = database_options(options, state->faults);
+  if (options.damaged) {
+    settings.paranoid_checks = false;
+    settings.skip_checking_sst_file_sizes_on_db_open = true;
+    settings.max_open_files = 256;  // fewer than all: then a missing file fails its own rows only
+  }
   if (!options.read_only) {
     state->logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default(), path);
     state->env = rocksdb::NewCompositeEnv(state->logs);
@@ -366,6 +375,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
 
   std::string value;
   auto found = store->live()->get(Table::kMeta, kFormatKey, value);
+  if (!found.is_ok() && options.damaged) found = false;
   if (!found.is_ok()) return found.status();
   if (*found && (value.size() != 8 || read_u64(value) > kFormat)) {
     return base::Status(base::Code::kUnsupportedVersion,
@@ -373,10 +383,11 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
                                     path, value.size() == 8 ? read_u64(value) : 0, kFormat));
   }
   const bool there_is_format = *found;
-  if (there_is_format && missing > 0)
+  if (there_is_format && missing > 0 && !options.damaged)
     return base::Status(base::Code::kCorruption, fmt::format("{}: {} of its tables are missing", path, missing));
 
   found = store->live()->get(Table::kMeta, kForgottenKey, value);
+  if (!found.is_ok() && options.damaged) found = false;
   if (!found.is_ok()) return found.status();
   if (*found && value.size() == 8) *at.forgotten = read_u64(value);
 
@@ -396,6 +407,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
       return family == by_name.end() ? nullptr : family->second;
     };
     auto entry = store->live()->get(Table::kMeta, generation_key(*each), value);
+    if (!entry.is_ok() && options.damaged) entry = false;
     if (!entry.is_ok()) return entry.status();
     if (*entry && value.size() == 16 && read_u64(value) == each->version() && table_of(read_u64(value, 8))) {
       const uint64_t generation = read_u64(value, 8);
@@ -404,6 +416,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
       entries.insert(generation_key(*each));
     }
     entry = store->live()->get(Table::kMeta, rebuild_key(*each), value);
+    if (!entry.is_ok() && options.damaged) entry = false;
     if (!entry.is_ok()) return entry.status();
     if (*entry && value.size() == 24 && read_u64(value) == each->version() && table_of(read_u64(value, 8))) {
       const uint64_t generation = read_u64(value, 8);
@@ -452,6 +465,14 @@ base::Status Store::write(Batch& batch, bool sync) {
     state_->on_fault(status, false);
   }
   return status;
+}
+
+base::Status Store::link_into(const std::filesystem::path& folder) {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(state_->database.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(std::filesystem::absolute(folder).string());
+  return to_status(status).in(folder.string());
 }
 
 uint64_t Store::free_bytes() const {

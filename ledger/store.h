@@ -78,6 +78,7 @@ class Store : public std::enable_shared_from_this<Store> {
   struct Options {
     bool create = false;
     bool read_only = false;  // looks, without leaving a trace
+    bool damaged = false;    // with read_only: opens what files there are; tables and rows that need others fail when they are read
     std::span<const View* const> views;
     std::shared_ptr<const void> held = nullptr;  // kept for as long as the database is open
     /// A write, flush or compaction failed; on any thread. Without `passing` only a restart helps.
@@ -91,6 +92,9 @@ class Store : public std::enable_shared_from_this<Store> {
   base::Status write(Batch& batch, bool sync);
   std::shared_ptr<const Cut> live() const;
   std::shared_ptr<const Cut> cut() const;
+
+  /// A database of its own that holds all that is written, in a new folder; hard links where that is possible.
+  base::Status link_into(const std::filesystem::path& folder);
 
   /// Room left on the disk, for this user.
   uint64_t free_bytes() const;

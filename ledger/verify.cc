@@ -43,8 +43,8 @@ class Run {
     if (whole && going()) read_blobs();
     if (going()) read_log(from, whole);
     if (going()) check_blob_names();
-    if (whole && going()) check_views();
-    if (whole && going()) read_records();
+    if (whole && options_.derived && going()) check_views();
+    if (whole && options_.derived && going()) read_records();
     findings_.write(report_);
     return report_;
   }
@@ -102,7 +102,7 @@ class Run {
       if (as_appended && event) {
         if (whole_until + 1 == seq) whole_until = seq;
         note_blobs(seq, event->get());
-        if (whole) subjects.add(seq, event->get());
+        if (whole && options_.derived) subjects.add(seq, event->get());
       } else {
         subjects.lose(seq);
         log_is_whole_ = false;
@@ -116,7 +116,7 @@ class Run {
     tree_->finish();
     report_.root = tree_->root(head_).value_or(base::Sha256{});
     check_promises(from);
-    if (whole) {
+    if (whole && options_.derived) {
       tell("subjects", 0, 0);
       if (going()) subjects.finish();
     }

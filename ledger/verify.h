@@ -59,6 +59,8 @@ class Verification {
   struct Options {
     /// Only events behind this checkpoint, which is trusted; then neither subjects nor views are looked at. Else everything.
     std::optional<Checkpoint> trusted;
+    /// False: only the log, its tree and the documents; what follows from the log (subjects, views) and records beside it are left.
+    bool derived = true;
     /// Further checkpoints the log must lead to, each with the name it has in a sentence.
     std::vector<std::pair<std::string, Checkpoint>> checkpoints;
     /// How far it is; false ends it. `total` 0 = unknown.

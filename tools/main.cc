@@ -10,6 +10,7 @@
 #include <iostream>
 
 #include "site/site.h"
+#include "tools/ledger_commands.h"
 #include "tools/output.h"
 #include "tools/program.h"
 #include "tools/site_commands.h"
@@ -42,7 +43,8 @@ int main(int argc, char** argv) {
   tools::FileBuffer buffer(STDOUT_FILENO);
   std::ostream out(&buffer);
   tools::Context context(out, std::cerr, terminal_of(STDOUT_FILENO), open_client);
-  constexpr tools::AddCommand kSiteCommands[] = {tools::add_verify, tools::add_init, tools::add_up};
+  constexpr tools::AddCommand kSiteCommands[] = {tools::add_verify, tools::add_init,   tools::add_up,     tools::add_export,
+                                                 tools::add_import, tools::add_restore, tools::add_doctor};
   int exit_code = tools::run_program({argv + std::min(argc, 1), argv + argc}, context, kSiteCommands);
   out.flush();
   if (buffer.error() == 0 || buffer.error() == EPIPE) return exit_code;

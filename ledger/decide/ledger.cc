@@ -30,12 +30,13 @@ std::set<std::string, std::less<>> needed_blobs(const Question& question) {
 
 }  // namespace
 
+/// promisedEvents 0: nobody knows what was promised, because HEAD is lost too.
 Decided decide_accept_loss(const Question& question, schema::LossAccepted::Reader wanted) {
   const uint64_t head = question.context.next_seq - 1;
   if (wanted.getKeptEvents() != head) {
     return refuse(base::Code::kConflict, fmt::format("a loss down to {} events cannot be accepted: the log holds {}", wanted.getKeptEvents(), head));
   }
-  if (wanted.getPromisedEvents() <= head) return invalid("nothing is lost: ", std::to_string(wanted.getPromisedEvents()), " events were promised, all are there");
+  if (wanted.getPromisedEvents() != 0 && wanted.getPromisedEvents() <= head) return invalid("nothing is lost: ", std::to_string(wanted.getPromisedEvents()), " events were promised, all are there");
   LEDGER_CHECK(check_reason(wanted.getReason(), "acceptLoss"));
   Proposal proposal(question);
   proposal.add().setLossAccepted(wanted);

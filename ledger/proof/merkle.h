@@ -29,6 +29,8 @@ class TreeEdge {
   }
 
   uint64_t size() const { return size_; }
+  /// Root of the complete subtree of 2^level leaves; there is one where bit `level` of size() is set.
+  const base::Sha256& peak(int level) const { return peaks_[level]; }
   /// Adds a leaf and reports every node it completes, the leaf first.
   template <typename Report>
   void append(const base::Sha256& leaf, Report&& complete) {

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "rpc/service/answers.h"
+#include "rpc/service/backup.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/service.h"
 
@@ -69,6 +70,8 @@ class AdministratorServer final : public schema::Administrator::Server {
       for (unsigned i = 0; i < list.size(); ++i) list.set(i, (*findings)[i]);
     });
   }
+
+  kj::Promise<void> backup(BackupContext context) override { return back_up(service_, context); }
 
   kj::Promise<void> eraseBlobs(EraseBlobsContext context) override {
     auto params = context.getParams();

@@ -9,6 +9,7 @@
 #include "ledger/verify.h"
 #include "ledger/witness.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/copy.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/service.h"
 
@@ -200,6 +201,8 @@ class AuditorServer final : public schema::Auditor::Server {
         })
         .attach(kj::defer([verifying] { verifying->stop = true; }));
   }
+
+  kj::Promise<void> copy(CopyContext context) override { return copy_log(service_, context); }
 
  private:
   LedgerService& service_;

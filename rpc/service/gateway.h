@@ -16,6 +16,7 @@ schema::Gateway::Client make_gateway(LedgerService& service, ledger::Identity id
 schema::Runs::Client make_runs(const Viewpoint& from, ledger::Identity identity);
 schema::Instrument::Client make_instrument(const Viewpoint& from, ledger::Identity identity, std::string instrument);
 schema::Operator::Client make_operator(const Viewpoint& from, ledger::Identity identity);
+schema::Administrator::Client make_administrator(LedgerService& service, ledger::Identity identity);
 schema::Auditor::Client make_auditor(LedgerService& service);
 schema::Administrator::Client make_administrator(LedgerService& service, ledger::Identity identity);
 /// `identity` is the daemon's own: kind daemon, its name, its caller's proof.

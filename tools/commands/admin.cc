@@ -180,9 +180,10 @@ void add_reason_options(CLI::App& command, std::string& reason, std::string& id)
 }  // namespace
 
 void add_admin(CLI::App& app, Context& context) {
-  CLI::App* admin = app.add_subcommand("admin", "Look after the ledger: rebuild, erase, forget");
+  CLI::App* admin = app.add_subcommand("admin", "Look after the ledger: back up, rebuild, erase, forget");
   admin->require_subcommand(1);
   admin->footer("Example: runledger admin rebuild --check");
+  add_backup(*admin, context);
 
   auto rebuilt = std::make_shared<RebuildOptions>();
   CLI::App* rebuild_command = admin->add_subcommand("rebuild", "Fold views again from the log, while the ledger serves");

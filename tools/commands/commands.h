@@ -24,6 +24,8 @@ void add_resume(CLI::App& app, Context& context);
 void add_queue(CLI::App& app, Context& context);
 void add_cancel(CLI::App& app, Context& context);
 void add_admin(CLI::App& app, Context& context);
+/// Below admin.
+void add_backup(CLI::App& admin, Context& context);
 void add_prove(CLI::App& app, Context& context);
 
 /// `verify` of a ledger that answers; `from` 0 = everything.

@@ -2,13 +2,13 @@
 _runledger() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local global="--site --connect --at --json --help"
-  local commands="init up status runs show trace diff explain log watch rerun cancel queue verify prove vars script pause resume admin version"
+  local commands="init up status runs show trace diff explain log watch rerun cancel queue verify prove vars script pause resume admin export import restore doctor version"
   local states="detected refused held queued running succeeded failed skipped cancelled"
   local change="--comment --command-id" scope="--default --from-run --to-run --experiment"
   COMPREPLY=()
 
   case $previous in
-    --tiles) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --tiles | --restore | --salvage) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --output | --consistency | -o) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --site) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --state) COMPREPLY=($(compgen -W "$states" -- "$word")); return ;;
@@ -36,6 +36,10 @@ _runledger() {
     verify) words="--from --offline" ;;
     prove) words="--output --consistency --tiles --checkpoint --key" ;;
     queue) words="--limit" ;;
+    export) words="--output --from" ;;
+    import | restore) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    doctor) words="--restore --accept-loss --reason --salvage $(compgen -d -- "$word")" ;;
+    admin) if [[ -z $second ]]; then words=" backup "; else COMPREPLY=($(compgen -d -- "$word")); return; fi ;;
     rerun) words="--set --script --fresh-variables --wait $change" ;;
     cancel | pause | resume) words="$change" ;;
     init) COMPREPLY=($(compgen -d -- "$word")); return ;;

@@ -1,0 +1,271 @@
+// Real files are damaged as disks and people damage them; the doctor says what is whole, and makes nothing worse.
+#include "ledger/doctor.h"
+
+#include <gmock/gmock.h>
+#include <rocksdb/db.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include "ledger/backup.h"
+#include "ledger/decide.h"
+#include "ledger/keys.h"
+#include "ledger/log_state.h"
+#include "ledger/verify.h"
+#include "tests/ledger/ledger_fixture.h"
+
+namespace {
+
+using ledger::Condition;
+using testing::Contains;
+using testing::HasSubstr;
+
+bool go_on(std::string_view, uint64_t, uint64_t) { return true; }
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+std::map<std::string, std::string> contents(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files[entry.path().string()] = read_file(entry.path());
+  }
+  return files;
+}
+
+class DoctorTest : public support::LedgerFixture {
+ protected:
+  void SetUp() override {
+    must_open();
+    note_many(20);
+    ASSERT_TRUE(ledger_->backup().value()->make(root_ / "backup", go_on).is_ok());
+    note_many(30, "later");
+    id_ = ledger_->id();
+    close();
+  }
+  std::filesystem::path database() const { return folder() / "db"; }
+  /// Everything into table files, one per table.
+  void flush() {
+    std::vector<std::string> names;
+    EXPECT_TRUE(rocksdb::DB::ListColumnFamilies({}, database(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* made = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, database(), families, &handles, &made).ok());
+    for (size_t i = 0; i < handles.size(); ++i) {
+      EXPECT_TRUE(made->Flush({}, handles[i]).ok());
+      std::vector<rocksdb::LiveFileMetaData> files;
+      made->GetLiveFilesMetaData(&files);
+      for (const auto& file : files) table_files_[file.column_family_name] = database() / file.relative_filename;
+    }
+    for (auto* handle : handles) EXPECT_TRUE(made->DestroyColumnFamilyHandle(handle).ok());
+    delete made;
+  }
+  void cut_write_ahead_log() {
+    for (const auto& entry : std::filesystem::directory_iterator(database())) {
+      if (entry.path().extension() == ".log" && entry.file_size() > 0) std::filesystem::resize_file(entry.path(), entry.file_size() / 2);
+    }
+  }
+  ledger::Diagnosis examine() {
+    const auto before = contents(folder());
+    auto found = ledger::examine(folder(), support::toy_rules(), go_on);
+    EXPECT_EQ(contents(folder()), before) << "looking wrote something";
+    return found;
+  }
+  ledger::AcceptedLoss loss() { return {support::person(), "the disk is gone"}; }
+  base::Status accept() { return ledger::accept_loss(folder(), loss(), rules(), clock_, go_on); }
+  /// The toy's, and the one command that accepts a loss.
+  ledger::Rules rules() {
+    ledger::Rules rules = support::toy_rules();
+    rules.decide = [toy = rules.decide](const ledger::RowReader& rows, const ledger::DecideContext& context, schema::Command::Reader command) {
+      return command.getBody().isAcceptLoss() ? ledger::decide(rows, context, command) : toy(rows, context, command);
+    };
+    return rules;
+  }
+  std::string id_;
+  std::map<std::string, std::filesystem::path> table_files_;
+};
+
+TEST_F(DoctorTest, WholeLedgerIsWhole) {
+  const auto found = examine();
+  EXPECT_EQ(found.condition, Condition::kWhole) << testing::PrintToString(found.findings);
+  EXPECT_EQ(found.whole_events, 50u);
+  EXPECT_TRUE(found.keeps_promise);
+  EXPECT_EQ(found.whole_root, found.promised->root);
+  EXPECT_EQ(accept().code(), base::Code::kConflict) << "nothing is lost";
+}
+
+TEST_F(DoctorTest, LedgerInUseIsLeftAloneAndItsProcessNamed) {
+  must_open();
+  const auto found = ledger::examine(folder(), support::toy_rules(), go_on);
+  EXPECT_EQ(found.condition, Condition::kInUse);
+  EXPECT_EQ(found.lock.process, ::getpid());
+  EXPECT_EQ(ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on).status().code(), base::Code::kConflict);
+}
+
+TEST_F(DoctorTest, NoLedgerIsNoLedger) { EXPECT_EQ(ledger::examine(root_ / "nowhere", support::toy_rules(), go_on).condition, Condition::kAbsent); }
+
+TEST_F(DoctorTest, TornWriteAheadLogIsShortAndItsLossIsAcceptedOnRecord) {
+  cut_write_ahead_log();
+  const auto found = examine();
+  ASSERT_EQ(found.condition, Condition::kShort) << testing::PrintToString(found.findings);
+  EXPECT_LT(found.whole_events, 50u);
+  EXPECT_EQ(found.promised->size, 50u);
+  ASSERT_FALSE(open().is_ok());
+  const base::Status accepted = accept();
+  ASSERT_TRUE(accepted.is_ok()) << accepted.message();
+  must_open();
+  ASSERT_EQ(ledger_->head(), found.whole_events + 1);
+  const auto words = ledger_->snapshot()->event(ledger_->head());
+  ledger::StoredEvent event(*words);
+  const auto lost = event.get().getBody().getLossAccepted();
+  EXPECT_EQ(lost.getPromisedEvents(), 50u);
+  EXPECT_EQ(lost.getKeptEvents(), found.whole_events);
+  EXPECT_EQ(support::text_of(lost.getReason().getText()), "the disk is gone");
+  EXPECT_EQ(support::text_of(event.get().getActor().getName()), "alice");
+  close();
+  EXPECT_EQ(examine().condition, Condition::kWhole);
+}
+
+TEST_F(DoctorTest, LostHeadIsSaidAndAcceptedOnRecord) {
+  for (const bool torn : {false, true}) {
+    if (torn) {
+      std::ofstream(folder() / "HEAD", std::ios::binary | std::ios::trunc) << std::string(32768, 'x');
+    } else {
+      std::filesystem::remove(folder() / "HEAD");
+    }
+    const auto found = examine();
+    ASSERT_EQ(found.condition, Condition::kHeadLost) << testing::PrintToString(found.findings);
+    EXPECT_THAT(found.head_problem, HasSubstr(torn ? "none of its 64 slots is whole" : "is missing"));
+    EXPECT_EQ(found.ledger_id, id_);
+    const base::Status accepted = accept();
+    ASSERT_TRUE(accepted.is_ok()) << accepted.message();
+    EXPECT_EQ(std::filesystem::exists(folder() / "HEAD.unreadable"), torn) << "what cannot be read is kept";
+    EXPECT_EQ(examine().condition, Condition::kWhole);
+  }
+}
+
+TEST_F(DoctorTest, OlderHeadIsKept) {
+  std::filesystem::copy_file(root_ / "backup" / "HEAD", folder() / "HEAD", std::filesystem::copy_options::overwrite_existing);
+  const auto found = examine();
+  EXPECT_EQ(found.condition, Condition::kWhole);
+  EXPECT_EQ(found.promised->size, 20u);
+  EXPECT_EQ(found.whole_events, 50u);
+}
+
+TEST_F(DoctorTest, HeadOfAnotherLedgerIsNamed) {
+  close();
+  auto other = ledger::Ledger::open(root_ / "other", {}, clock_, support::toy_rules()).value();
+  other.reset();
+  std::filesystem::copy_file(root_ / "other" / "HEAD", folder() / "HEAD", std::filesystem::copy_options::overwrite_existing);
+  EXPECT_EQ(examine().condition, Condition::kOther);
+  EXPECT_FALSE(accept().is_ok());
+}
+
+TEST_F(DoctorTest, MissingTableFileIsNamedAndNothingElseIsLost) {
+  flush();
+  const auto gone = table_files_.at("view_notes.1");
+  std::filesystem::remove(gone);
+  EXPECT_FALSE(open().is_ok());
+  const auto found = examine();
+  EXPECT_EQ(found.condition, Condition::kDerived) << testing::PrintToString(found.findings);
+  EXPECT_EQ(found.whole_events, 50u);
+  EXPECT_THAT(found.engine_problem + testing::PrintToString(found.findings), HasSubstr(gone.filename().string()));
+  const auto saved = ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on);
+  ASSERT_TRUE(saved.is_ok()) << saved.status().message();
+  EXPECT_EQ(saved->events, 50u);
+  EXPECT_EQ(saved->root, found.promised->root);
+  auto there = ledger::Ledger::open(root_ / "saved", {.create_if_missing = false}, clock_, support::toy_rules());
+  ASSERT_TRUE(there.is_ok()) << there.status().message();
+  EXPECT_TRUE((*there)->verification()->run({}).ok);
+}
+
+TEST_F(DoctorTest, MissingFileOfTheLogLeavesNothingToSaveAndSaysSo) {
+  flush();
+  std::filesystem::remove(table_files_.at("events"));
+  const auto found = examine();
+  EXPECT_EQ(found.condition, Condition::kDamaged);
+  EXPECT_EQ(found.whole_events, 0u);
+  EXPECT_EQ(ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on).status().code(), base::Code::kCorruption);
+  EXPECT_FALSE(std::filesystem::exists(root_ / "saved"));
+}
+
+TEST_F(DoctorTest, MissingTreeIsMadeAgainFromTheEvents) {
+  flush();
+  std::filesystem::remove(table_files_.at("tree"));
+  const auto found = examine();
+  EXPECT_EQ(found.whole_events, 50u) << testing::PrintToString(found.findings);
+  EXPECT_TRUE(found.keeps_promise) << "the events lead to the promised root";
+  const auto saved = ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on);
+  ASSERT_TRUE(saved.is_ok()) << saved.status().message();
+  EXPECT_EQ(saved->root, found.promised->root);
+}
+
+TEST_F(DoctorTest, FlippedBitInATableFileIsFoundAndWhatIsBeforeItSaved) {
+  flush();
+  const auto file = table_files_.at("events");
+  std::string bytes = read_file(file);
+  bytes[bytes.size() / 4] ^= 0x20;
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+  const auto found = examine();
+  EXPECT_EQ(found.condition, Condition::kDamaged);
+  EXPECT_GT(found.finding_count, 0u);
+  EXPECT_LT(found.whole_events, 50u);
+}
+
+TEST_F(DoctorTest, ChangedEventInTheMiddleEndsWhatIsSavedAndThePromiseIsKept) {
+  {
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, database(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* made = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, database(), families, &handles, &made).ok());
+    const size_t events = std::find(names.begin(), names.end(), "events") - names.begin();
+    std::string value;
+    ASSERT_TRUE(made->Get({}, handles[events], ledger::u64_key(31), &value).ok());
+    value[20] ^= 1;
+    ASSERT_TRUE(made->Put({}, handles[events], ledger::u64_key(31), value).ok());
+    for (auto* handle : handles) EXPECT_TRUE(made->DestroyColumnFamilyHandle(handle).ok());
+    delete made;
+  }
+  const auto found = examine();
+  EXPECT_EQ(found.condition, Condition::kDamaged);
+  EXPECT_EQ(found.whole_events, 30u);
+  EXPECT_THAT(found.findings, Contains(HasSubstr("event 31 ")));
+  const auto saved = ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on);
+  ASSERT_TRUE(saved.is_ok()) << saved.status().message();
+  EXPECT_EQ(saved->events, 30u);
+  EXPECT_EQ(saved->promised, 50u);
+  EXPECT_THAT(saved->ended_by, HasSubstr("event 31 "));
+  // It does not open as if nothing had happened.
+  EXPECT_FALSE(ledger::Ledger::open(root_ / "saved", {.create_if_missing = false}, clock_, support::toy_rules()).is_ok());
+  ASSERT_TRUE(ledger::accept_loss(root_ / "saved", loss(), rules(), clock_, go_on).is_ok());
+  EXPECT_TRUE(ledger::Ledger::open(root_ / "saved", {.create_if_missing = false}, clock_, support::toy_rules()).is_ok());
+}
+
+TEST_F(DoctorTest, BackupTakesThePlaceAndTheDamagedFolderIsKept) {
+  cut_write_ahead_log();
+  const auto damaged = contents(folder());
+  const auto aside = ledger::exchange_for_backup(root_ / "backup", folder(), support::toy_rules(), go_on);
+  ASSERT_TRUE(aside.is_ok()) << aside.status().message();
+  EXPECT_EQ(*aside, folder().string() + ".damaged-1");
+  EXPECT_EQ(contents(*aside).size(), damaged.size());
+  must_open();
+  EXPECT_EQ(ledger_->head(), 20u);
+}
+
+TEST_F(DoctorTest, FolderWithoutADatabaseIsUnreadable) {
+  std::filesystem::remove_all(database());
+  std::filesystem::create_directory(database());
+  const auto found = examine();
+  EXPECT_EQ(found.condition, Condition::kUnreadable);
+  EXPECT_EQ(found.promised->size, 50u);
+}
+
+}  // namespace

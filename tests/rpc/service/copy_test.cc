@@ -1,0 +1,96 @@
+#include "rpc/service/copy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/sha256.h"
+#include "rpc/service/gateway.h"
+#include "tests/support/served_ledger.h"
+
+namespace {
+
+/// Keeps what comes; holds the answer to a push back while told to.
+class KeepingSink final : public schema::CopySink::Server {
+ public:
+  struct Kept {
+    std::vector<uint64_t> seqs;
+    std::vector<std::string> blobs;
+    size_t pushes = 0;
+    bool stall = false;
+  };
+  explicit KeepingSink(Kept& kept) : kept_(kept) {}
+  kj::Promise<void> push(PushContext context) override {
+    kept_.pushes += 1;
+    for (auto event : context.getParams().getEvents()) kept_.seqs.push_back(ledger::Row<schema::Event>(ledger::view(event)).get().getSeq());
+    for (auto blob : context.getParams().getBlobs()) kept_.blobs.emplace_back(ledger::view(blob));
+    if (kept_.stall) return kj::NEVER_DONE;
+    return kj::READY_NOW;
+  }
+
+ private:
+  Kept& kept_;
+};
+
+class CopyTest : public testing::Test {
+ protected:
+  CopyTest() {
+    served.must(support::configure_instrument("configure", "MARI"));
+    served.must(support::register_script("script", "MARI", "print(1)"));
+    served.must(support::detect_run("detect", "MARI", 1));
+    served.must(support::queue_job("queue", "MARI", 1).cause(3));
+  }
+  /// Until so many events came.
+  void wait_for(size_t events) {
+    auto late = served.loop.timer().afterDelay(60 * kj::SECONDS).then([]() -> kj::Promise<void> { return KJ_EXCEPTION(FAILED, "nothing came"); });
+    auto there = until([this, events] { return kept.seqs.size() >= events; });
+    served.loop.wait(there.exclusiveJoin(kj::mv(late)));
+  }
+  kj::Promise<void> until(std::function<bool()> condition) {
+    if (condition()) return kj::READY_NOW;
+    return served.loop.timer().afterDelay(1 * kj::MILLISECONDS).then([this, condition] { return until(condition); });
+  }
+  schema::Subscription::Client copy(uint64_t from) {
+    auto request = served.session().auditorRequest().send().getAuditor().copyRequest();
+    request.setFrom(from);
+    request.setSink(kj::heap<KeepingSink>(kept));
+    return request.send().getSubscription();
+  }
+  KeepingSink::Kept kept;
+  support::ServedLedger served;
+};
+
+TEST_F(CopyTest, EveryEventComesOnceWithItsDocumentsAndThenLiveOnes) {
+  const auto subscription = copy(1);
+  const uint64_t head = served.ledger->head();
+  wait_for(head);
+  EXPECT_EQ(std::count(kept.blobs.begin(), kept.blobs.end(), "print(1)"), 1);
+  served.must(support::detect_run("live", "MARI", 2));
+  wait_for(head + 1);
+  std::vector<uint64_t> all(head + 1);
+  for (uint64_t i = 0; i <= head; ++i) all[i] = i + 1;
+  EXPECT_EQ(kept.seqs, all);
+}
+
+TEST_F(CopyTest, LaterStartLeavesOutWhatIsBefore) {
+  const auto subscription = copy(3);
+  wait_for(served.ledger->head() - 2);
+  EXPECT_EQ(kept.seqs.front(), 3u);
+}
+
+TEST_F(CopyTest, StalledSinkGetsOnePieceAndHoldsUpNobody) {
+  kept.stall = true;
+  const auto subscription = copy(1);
+  wait_for(1);
+  const size_t first = kept.seqs.size();
+  for (int i = 0; i < 5; ++i) served.must(support::detect_run("more" + std::to_string(i), "MARI", 10 + i));
+  KeepingSink::Kept other;
+  auto request = served.session().auditorRequest().send().getAuditor().copyRequest();
+  request.setFrom(1);
+  request.setSink(kj::heap<KeepingSink>(other));
+  const auto second = request.send().getSubscription();
+  served.loop.wait(until([&] { return other.seqs.size() >= served.ledger->head(); }));
+  EXPECT_EQ(kept.seqs.size(), first);
+  EXPECT_EQ(kept.pushes, 1u);
+}
+
+}  // namespace
