@@ -39,7 +39,6 @@ _runledger() {
     export) words="--output --from" ;;
     import | restore) COMPREPLY=($(compgen -f -- "$word")); return ;;
     doctor) words="--restore --accept-loss --reason --salvage $(compgen -d -- "$word")" ;;
-    admin) if [[ -z $second ]]; then words=" backup "; else COMPREPLY=($(compgen -d -- "$word")); return; fi ;;
     rerun) words="--set --script --fresh-variables --wait $change" ;;
     cancel | pause | resume) words="$change" ;;
     init) COMPREPLY=($(compgen -d -- "$word")); return ;;
@@ -53,8 +52,9 @@ _runledger() {
       esac ;;
     admin)
       case $second in
-        "") words="rebuild erase forget" ;;
+        "") words="backup rebuild erase forget" ;;
         rebuild) words="--check runs files jobs queue instruments variables experiments workers" ;;
+        backup) COMPREPLY=($(compgen -d -- "$word")); return ;;
         erase) words="--log --reason --command-id" ;;
         forget) words="--older-than --reason --command-id" ;;
       esac ;;

@@ -35,7 +35,7 @@ class CopyTest : public testing::Test {
  protected:
   CopyTest() {
     served.must(support::configure_instrument("configure", "MARI"));
-    served.must(support::register_script("script", "MARI", "print(1)"));
+    served.must(support::register_script("script", "MARI"));
     served.must(support::detect_run("detect", "MARI", 1));
     served.must(support::queue_job("queue", "MARI", 1).cause(3));
   }
@@ -63,7 +63,7 @@ TEST_F(CopyTest, EveryEventComesOnceWithItsDocumentsAndThenLiveOnes) {
   const auto subscription = copy(1);
   const uint64_t head = served.ledger->head();
   wait_for(head);
-  EXPECT_EQ(std::count(kept.blobs.begin(), kept.blobs.end(), "print(1)"), 1);
+  EXPECT_EQ(std::count(kept.blobs.begin(), kept.blobs.end(), "def main(input_file, output_dir):\n    pass\n"), 1);
   served.must(support::detect_run("live", "MARI", 2));
   wait_for(head + 1);
   std::vector<uint64_t> all(head + 1);
