@@ -103,6 +103,10 @@ class StoredLedger final : public Ledger {
         rules_(std::move(rules)),
         checkpoint_key_(open_checkpoint_key(folder_, id_)) {}
 
+  ~StoredLedger() override {
+    if (writer_) writer_->on_purge(nullptr);  // the writer outlives the thread that purges
+  }
+
   void begin(std::shared_ptr<Store> store, LogState state, std::unique_ptr<HeadFile> head_file, const Options& options,
              const base::Clock& clock) {
     understood_ = state.kinds.understood();

@@ -606,8 +606,13 @@ base::Status Store::purge(Table table, std::string_view from, std::string_view t
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   const rocksdb::Slice begin = slice(from), end = slice(to);
   const auto tables = state_->current();
-  return to_status(state_->database->CompactRange(options, tables->at(table), &begin, to.empty() ? nullptr : &end))
-      .in(state_->folder.string());
+  rocksdb::Status status = state_->database->CompactRange(options, tables->at(table), &begin, to.empty() ? nullptr : &end);
+  // The files that held the bytes go with the next look for obsolete ones: now, and after any other such look has ended.
+  rocksdb::VectorLogPtr logs;
+  if (status.ok()) status = state_->database->DisableFileDeletions();
+  if (status.ok()) status = state_->database->GetSortedWalFiles(logs);
+  if (status.ok()) status = state_->database->EnableFileDeletions(true);
+  return to_status(status).in(state_->folder.string());
 }
 
 }  // namespace ledger

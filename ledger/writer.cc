@@ -138,7 +138,7 @@ void Writer::on_commit(std::function<void(uint64_t)> observer) {
 }
 
 void Writer::on_purge(std::function<void()> observer) {
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(purge_mutex_);
   purge_observer_ = std::move(observer);
 }
 
@@ -268,6 +268,10 @@ void Writer::process(const std::vector<Share>& group) {
     durable_ = next_;
     store_->forget(forgotten_);
     publish();
+    if (std::exchange(purges_, false)) {
+      std::lock_guard lock(purge_mutex_);
+      if (purge_observer_) purge_observer_();
+    }
   }
   answer_group();
   if (!grown) return;
@@ -277,14 +281,11 @@ void Writer::process(const std::vector<Share>& group) {
 
 void Writer::tell_observer() {
   std::function<void(uint64_t)> observer;
-  std::function<void()> purge_observer;
   {
     std::lock_guard lock(mutex_);
     observer = observer_;
-    if (std::exchange(purges_, false)) purge_observer = purge_observer_;
   }
   if (observer) observer(durable_.head());
-  if (purge_observer) purge_observer();
 }
 
 void Writer::refuse_group(const std::vector<Share>& group, const base::Status& status) {

@@ -46,7 +46,8 @@ class Writer {
   void submit_all(capnp::List<schema::Command>::Reader commands, const Identity& identity, Done done);
   Published published() const;
   void on_commit(std::function<void(uint64_t)> observer);
-  /// Called when an event wants bytes taken off the disk (ledger/upkeep.h). Set before the first command.
+  /// Called when an event wants bytes taken off the disk (ledger/upkeep.h), before it is answered. When this returns no earlier
+  /// observer is being called any more.
   void on_purge(std::function<void()> observer);
   /// Runs `task` on the writer's thread with the last seq, and waits for it. When it is done readers see what it made of the tables.
   /// kUnavailable: the ledger is closing or takes no writes.
@@ -103,6 +104,9 @@ class Writer {
   mutable std::mutex published_mutex_;
   Published published_;  // guarded by published_mutex_
 
+  std::mutex purge_mutex_;
+  std::function<void()> purge_observer_;  // guarded by purge_mutex_, also while it is called
+
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Submission>> queue_;  // guarded by mutex_, as all below
@@ -111,7 +115,6 @@ class Writer {
   size_t waiting_bytes_ = 0;
   bool stop_ = false;
   std::function<void(uint64_t)> observer_;
-  std::function<void()> purge_observer_;
 
   std::thread thread_;
 };
