@@ -51,6 +51,7 @@ std::string subject_index_key(std::string_view subject, uint64_t seq) {
 void Overlay::begin(std::shared_ptr<const Cut> base) {
   base_ = std::move(base);
   for (Written& rows : rows_) rows.clear();
+  for (auto& rows : read_) rows.clear();
   links_.clear();
   subjects_.clear();
   blobs_.clear();
@@ -67,10 +68,19 @@ const Overlay::Written& Overlay::of(ViewId view) const { return const_cast<Overl
 std::optional<std::string> Overlay::get(ViewId view, std::string_view key) const {
   const Written& rows = of(view);
   if (const auto written = rows.find(key); written != rows.end()) return written->second;
-  if (!base_->holds(view_table(view))) throw ViewMissing{view};
-  std::string row;
-  if (!found(base_->get(view_table(view), key, row))) return std::nullopt;
-  return row;
+  // What deciding reads, folding mostly reads again; the tables stand still as long as a group is at hand.
+  auto& known = read_[static_cast<size_t>(view)];
+  auto [at, fresh] = known.try_emplace(std::string(key));
+  if (!fresh) return at->second;
+  try {
+    if (!base_->holds(view_table(view))) throw ViewMissing{view};
+    std::string row;
+    if (found(base_->get(view_table(view), key, row))) at->second = std::move(row);
+  } catch (...) {
+    known.erase(at);
+    throw;
+  }
+  return at->second;
 }
 
 void Overlay::scan(ViewId view, std::string_view from, const Visit& visit) const {

@@ -71,6 +71,7 @@ class Overlay final : public Rows {
 
   std::shared_ptr<const Cut> base_;
   std::array<Written, kViews> rows_;
+  mutable std::array<std::unordered_map<std::string, std::optional<std::string>>, kViews> read_;  // rows of base_ seen since begin()
   Written links_;
   std::vector<std::string> subjects_;
   using Blob = std::optional<std::string_view>;  // nullopt = erased
