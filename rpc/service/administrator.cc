@@ -1,48 +1,11 @@
-#include <memory>
-#include <utility>
-
 #include "rpc/service/answers.h"
 #include "rpc/service/backup.h"
 #include "rpc/service/gateway.h"
+#include "rpc/service/progress.h"
 #include "rpc/service/service.h"
 
 namespace rpc {
 namespace {
-
-/// Tells a client how far long work is: the newest word only, one call in flight.
-///
-/// Owns:    its capability. Threads: loop thread.
-class ProgressTeller : public std::enable_shared_from_this<ProgressTeller> {
- public:
-  ProgressTeller(Loop& loop, schema::Progress::Client progress) : loop_(loop), progress_(kj::mv(progress)) {}
-  void tell(std::string what, uint64_t done, uint64_t total) {
-    what_ = std::move(what);
-    done_ = done;
-    total_ = total;
-    if (!std::exchange(telling_, true)) send();
-  }
-
- private:
-  void send() {
-    auto request = progress_.reportRequest();
-    request.setWhat(what_);
-    request.setDone(done_);
-    request.setTotal(total_);
-    auto told = request.send().ignoreResult().then(
-        [self = shared_from_this(), done = done_, what = what_] {
-          self->telling_ = done != self->done_ || what != self->what_;
-          if (self->telling_) self->send();
-        },
-        [](kj::Exception&&) {});  // nobody listens any more
-    loop_.detach(kj::mv(told), "tell progress");
-  }
-
-  Loop& loop_;
-  schema::Progress::Client progress_;
-  std::string what_;
-  uint64_t done_ = 0, total_ = 0;
-  bool telling_ = false;
-};
 
 class AdministratorServer final : public schema::Administrator::Server {
  public:
@@ -52,16 +15,11 @@ class AdministratorServer final : public schema::Administrator::Server {
     auto params = context.getParams();
     std::vector<std::string> names;
     for (auto name : params.getViews()) names.emplace_back(view(name));
-    std::shared_ptr<ProgressTeller> teller;
-    ledger::Ledger::Progress progress;
-    if (params.hasProgress()) {
-      teller = std::make_shared<ProgressTeller>(service_.loop(), params.getProgress());
-      progress = [&loop = service_.loop(), weak = std::weak_ptr(teller)](const std::string& what, uint64_t done, uint64_t total) {
-        loop.post([weak, what, done, total] {
-          if (auto there = weak.lock()) there->tell(what, done, total);
-        });
-      };
-    }
+    auto teller = kj::heap<ProgressTeller>(service_.loop(), params.getProgress());
+    // Folding goes on when its caller has gone.
+    ledger::Ledger::Progress progress = [report = teller->report()](const std::string& what, uint64_t done, uint64_t total) {
+      report(what, done, total);
+    };
     auto work = params.getCheckOnly() ? service_.check_views(names, std::move(progress)) : service_.rebuild_views(names, std::move(progress));
     return work.attach(kj::mv(teller)).then([context](LedgerService::Findings findings) mutable {
       auto results = context.getResults();

@@ -2,7 +2,6 @@
 #include <kj/debug.h>
 
 #include <algorithm>
-#include <atomic>
 
 #include "ledger/event_bytes.h"
 #include "ledger/proof/tree_proof.h"
@@ -11,6 +10,7 @@
 #include "rpc/service/answers.h"
 #include "rpc/service/copy.h"
 #include "rpc/service/gateway.h"
+#include "rpc/service/progress.h"
 #include "rpc/service/service.h"
 
 namespace rpc {
@@ -50,26 +50,6 @@ Proofs read_proofs(const ledger::Snapshot& snapshot, const std::vector<uint64_t>
     if (!proofs.status.is_ok()) break;
   }
   return proofs;
-}
-
-/// A verification under way on the pool: how it tells of its progress, and how it is ended.
-struct Verifying {
-  explicit Verifying(schema::Progress::Client client) : progress(kj::mv(client)) {}
-  schema::Progress::Client progress;  // loop thread only
-  std::atomic<bool> telling = false;
-  std::atomic<bool> stop = false;
-};
-
-void tell(Loop& loop, const std::shared_ptr<Verifying>& verifying, std::string_view what, uint64_t done, uint64_t total) {
-  if (verifying->telling.exchange(true)) return;  // one report is in flight at a time; the next one will say more
-  loop.post([&loop, verifying, text = std::string(what), done, total] {
-    auto request = verifying->progress.reportRequest();
-    request.setWhat(text);
-    request.setDone(done);
-    request.setTotal(total);
-    // A client that does not listen is verified for all the same.
-    loop.detach(request.send().ignoreResult().then([verifying] { verifying->telling = false; }, [](kj::Exception&&) {}), "progress of verify");
-  });
 }
 
 using Entries = base::Result<std::vector<ledger::Witnessed>>;
@@ -172,13 +152,10 @@ class AuditorServer final : public schema::Auditor::Server {
                     context.getResults().initRefusal());
       return kj::READY_NOW;
     }
-    auto verifying = std::make_shared<Verifying>(context.getParams().getProgress());
-    service_.verifying() = verifying;
+    auto teller = kj::heap<ProgressTeller>(service_.loop(), context.getParams().getProgress());
+    service_.verifying() = teller->token();
     ledger::Verification::Options options;
-    options.progress = [&loop = service_.loop(), verifying](std::string_view what, uint64_t done, uint64_t total) {
-      tell(loop, verifying, what, done, total);
-      return !verifying->stop;
-    };
+    options.progress = teller->report();
     // The witness file first: it may then not say more than the ledger that is looked at.
     return service_.loop()
         .on_pool([witness = service_.witness()] { return read_witness(*witness); })
@@ -199,7 +176,7 @@ class AuditorServer final : public schema::Auditor::Server {
           auto findings = results.initFindings(report->findings.size());
           for (size_t i = 0; i < report->findings.size(); ++i) findings.set(i, report->findings[i]);
         })
-        .attach(kj::defer([verifying] { verifying->stop = true; }));
+        .attach(kj::mv(teller));
   }
 
   kj::Promise<void> copy(CopyContext context) override { return copy_log(service_, context); }

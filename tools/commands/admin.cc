@@ -11,29 +11,10 @@
 #include "tools/commands/changes.h"
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
+#include "tools/progress.h"
 
 namespace tools {
 namespace {
-
-/// Says how far long work is, at every tenth of it.
-class SaidProgress final : public schema::Progress::Server {
- public:
-  explicit SaidProgress(Context& context) : context_(context) {}
-  kj::Promise<void> report(ReportContext call) override {
-    auto progress = call.getParams();
-    const uint64_t tenth = progress.getTotal() == 0 ? 0 : progress.getDone() * 10 / progress.getTotal();
-    const std::string what(text_of(progress.getWhat()));
-    if (what != what_ || tenth != tenth_) context_.say(fmt::format("{}: {} of {}", base::printable(what), progress.getDone(), progress.getTotal()));
-    what_ = what;
-    tenth_ = tenth;
-    return kj::READY_NOW;
-  }
-
- private:
-  Context& context_;
-  std::string what_;
-  uint64_t tenth_ = 0;
-};
 
 base::Result<schema::Administrator::Client> administrator_of(Client& client) {
   auto answer = ask(client, client.session().administratorRequest());
@@ -55,7 +36,7 @@ base::Result<int> rebuild(Context& context, const RebuildOptions& options) {
   auto views = request.initViews(static_cast<unsigned>(options.views.size()));
   for (unsigned i = 0; i < views.size(); ++i) views.set(i, kj_text(options.views[i]));
   request.setCheckOnly(options.check);
-  request.setProgress(kj::heap<SaidProgress>(context));
+  request.setProgress(shown_progress(context));
   auto answer = ask(**client, std::move(request));
   if (!answer.is_ok()) return answer.status();
   Json findings = Json::array();

@@ -9,33 +9,11 @@
 #include "base/text.h"
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
+#include "tools/progress.h"
 #include "tools/words.h"
 
 namespace tools {
 namespace {
-
-/// Says how far it is, at every tenth of each part of the work.
-class BackupProgress final : public schema::Progress::Server {
- public:
-  explicit BackupProgress(Context& context) : context_(context) {}
-  kj::Promise<void> report(ReportContext call) override {
-    const auto progress = call.getParams();
-    const std::string what(text_of(progress.getWhat()));
-    const uint64_t tenth = progress.getTotal() == 0 ? 0 : progress.getDone() * 10 / progress.getTotal();
-    if (what != what_ || tenth != tenth_) {
-      context_.say(progress.getTotal() == 0 ? base::printable(what) + " ..."
-                                            : fmt::format("{}: {} of {}", base::printable(what), progress.getDone(), progress.getTotal()));
-    }
-    what_ = what;
-    tenth_ = tenth;
-    return kj::READY_NOW;
-  }
-
- private:
-  Context& context_;
-  std::string what_;
-  uint64_t tenth_ = 0;
-};
 
 base::Result<int> back_up(Context& context, const std::string& folder) {
   base::Result<Client*> client = context.client();
@@ -45,7 +23,7 @@ base::Result<int> back_up(Context& context, const std::string& folder) {
   auto request = session->getAdministrator().backupRequest();
   const std::string path = std::filesystem::absolute(folder).lexically_normal().string();
   request.setFolder(kj_text(path));
-  request.setProgress(kj::heap<BackupProgress>(context));
+  request.setProgress(shown_progress(context));
   auto answer = ask(**client, std::move(request));
   if (!answer.is_ok()) return answer.status();
   const std::string root = base::hex(bytes_of(answer->getRoot()));
