@@ -317,12 +317,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     return defaults.then([this, plan, name = std::string(view(config.getInstrument())), contract = config.getContract()](ScriptDefaults&& read) {
       Command command(fmt::format("{}/script/{}", kName, plan.cause), plan.cause);
       std::vector<std::string_view> blobs(plan.blobs.begin(), plan.blobs.end());
-      auto script = command.body().initRegisterScript();
-      script.setInstrument(name);
-      script.setContract(contract);
-      script.setPath(plan.script_path);
-      script.setSha256(hash_data(plan.script_sha256));
-      write_siblings(plan, script.initSiblings(plan.siblings.size()));
+      auto script = begin_script(command, plan, name, contract);
       base::Sha256 hash = base::sha256(read.document);
       if (!read.document.empty()) {
         blobs.push_back(read.document);
@@ -337,17 +332,21 @@ class Coordinator::Impl final : public kj::Refcounted {
     });
   }
 
-  /// The script's variables were not fit for the record: it goes on record without them, with the reason.
-  kj::Promise<void> register_without_variables(const Plan& plan, const std::string& name, schema::Contract contract, const std::string& problem) {
-    Command command(fmt::format("{}/script-only/{}", kName, plan.cause), plan.cause);
-    command.attach(std::vector<std::string_view>(plan.blobs.begin(), plan.blobs.end()));
+  static schema::ScriptRegistered::Builder begin_script(Command& command, const Plan& plan, const std::string& name, schema::Contract contract) {
     auto script = command.body().initRegisterScript();
     script.setInstrument(name);
     script.setContract(contract);
     script.setPath(plan.script_path);
     script.setSha256(hash_data(plan.script_sha256));
     write_siblings(plan, script.initSiblings(plan.siblings.size()));
-    script.setProblem(problem);
+    return script;
+  }
+
+  /// The script's variables were not fit for the record: it goes on record without them, with the reason.
+  kj::Promise<void> register_without_variables(const Plan& plan, const std::string& name, schema::Contract contract, const std::string& problem) {
+    Command command(fmt::format("{}/script-only/{}", kName, plan.cause), plan.cause);
+    command.attach(std::vector<std::string_view>(plan.blobs.begin(), plan.blobs.end()));
+    begin_script(command, plan, name, contract).setProblem(problem);
     return submitter_->submit(kj::mv(command)).then([name](CommandAnswer&& answer) {
       if (!answer.status.is_ok()) spdlog::warn("{}: the script could not be put on record: {}", name, answer.status.message());
     });
