@@ -93,6 +93,7 @@ class Ledger {
     size_t queue_bytes = 256u << 20;
     bool create_if_missing = true;
     bool sync = true;                      // false only in benchmarks: then an answer promises nothing
+    bool tree = true;                      // false only in benchmarks: then nothing can be proved, and the ledger is not opened again
     uint64_t min_free_bytes = 128u << 20;  // less room on the disk than this: no commands, before the storage engine runs into it
     int storage_probe_ms = 1000;           // how often it is looked whether there is room again
     /// Opens a ledger that is whole but shorter than its HEAD promises, or whose HEAD is lost; the first thing it appends is
