@@ -1,107 +1,206 @@
-"""How fast the ledger is, as ratios against loops of its own parts (and SQLite, which Python brings), taken in turn on one machine.
+"""How fast the ledger is, as ratios against the limits of the machine and against what one would run instead, in one session.
 
-    RUNLEDGER_BIN=build/release/bin /usr/bin/python3 tests/bench/ledger.py [--rounds 5] [--seconds 3] [--events 1000000] [--only TEXT]
+    RUNLEDGER_BIN=build/release/bin /usr/bin/python3 tests/bench/ledger.py [--quick] [--rounds 5] [--events 1000000] [--only TEXT] [--json]
 
-Every ratio is the median of rounds in which both sides ran one after the other. "goal" is what is aimed at; nothing here passes or fails.
-L1 and L64 are RocksDB as it comes, one thread, with 1 and 64 events of 400 bytes in a synced batch.
+What is measured and how: README.md. A peer that is not installed is said to be absent. "goal" is what is aimed at; nothing here passes or fails.
 """
 
 import argparse
-import json
-import os
-import pathlib
+import functools
 import shutil
-import sqlite3
-import statistics
-import subprocess
-import tempfile
-import time
+import signal
+import sys
 
-BIN = pathlib.Path(os.environ["RUNLEDGER_BIN"])
+import peers
+from peers import postgresql
+from session import NO_GOAL, Session, at_least, at_most
 
-
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="runledger-bench.", dir=options.folder))
-        self.made = 0
-
-    def new_folder(self):
-        self.made += 1
-        return self.folder / str(self.made)
-
-    def take(self, what, amount, *numbers, folder=None):
-        where = folder or self.new_folder()
-        where.parent.mkdir(parents=True, exist_ok=True)
-        command = [BIN / "bench_ledger", what, where, amount, *numbers]
-        printed = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-        if printed.returncode != 0:
-            raise SystemExit(f"{' '.join(map(str, command))} failed:\n{printed.stderr}")
-        return json.loads(printed.stdout)
-
-    def compare(self, name, ours, theirs, goal, key="rate"):
-        """`ours` and `theirs` answer one measurement each; alternating, so that what else the machine does hits both."""
-        if self.options.only not in name:
-            return
-        pairs = []
-        for _ in range(self.options.rounds):
-            pairs.append((ours()[key], theirs()[key]))
-        ratio = statistics.median(a / b for a, b in pairs)
-        a, b = (statistics.median(side) for side in zip(*pairs))
-        print(f"{name:66} {a:12.1f} {b:12.1f} {ratio:7.2f}  {goal}", flush=True)
+AHEAD = at_least(1.0)
 
 
-def sqlite(folder, seconds):
-    """One committed INSERT of 400 bytes after the other, WAL, synchronous=FULL; Python's share of each is about 5 microseconds."""
-    folder.mkdir(parents=True)
-    database = sqlite3.connect(folder / "events.db", isolation_level=None)
-    database.execute("pragma journal_mode=wal")
-    database.execute("pragma synchronous=full")
-    database.execute("create table events(seq integer primary key, body blob)")
-    body, count, began = b"e" * 400, 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        database.execute("insert into events(body) values (?)", (body,))
-        count += 1
-    rate = count / (time.perf_counter() - began)
-    database.close()
-    return {"rate": rate}
+def one_client(session, s):
+    def in_process():
+        return session.warm("threads", s, 1)
+
+    session.compare("1 client in process", in_process, [
+        ("L1: RocksDB, 1 event a synced batch", lambda: session.take("raw", s, 1), at_least(1.2)),
+        ("SQLite WAL FULL", lambda: session.take("", s, program="sqlite_loop"), at_least(1.0))])
+    goals = {kind: AHEAD for kind in peers.ALL} | {peers.MariaDB: NO_GOAL}
+    session.compare("1 client over the socket", lambda: session.warm("socket", s, 1), [
+        ("1 client in process", in_process, at_least(0.8)),
+        *((kind.name, session.of(kind, lambda peer: peer.append(1, s)), goal) for kind, goal in goals.items())])
+
+
+def many_clients(session, s):
+    goals = {kind: NO_GOAL for kind in peers.ALL} | {
+        peers.PostgreSQL: at_least(1.3), peers.MariaDB: at_least(1.3), peers.Etcd: at_least(1.8), peers.RabbitMQQuorum: at_least(1.8),
+        peers.ActiveMQ: at_least(8)}
+    session.compare("64 clients over the socket", lambda: session.warm("socket", s, 64), [
+        ("empty calls, same commits behind them", lambda: session.take("socket-limit", s, 64), at_least(0.7)),
+        *((kind.name, session.of(kind, lambda peer: peer.append(64, s)), goal) for kind, goal in goals.items())])
+    session.compare("8 clients, 64 events a call, over the socket", lambda: session.warm("socket-bulk", s, 64), [
+        ("RocksDB, batches of 512", lambda: session.take("raw", s, 512), at_least(0.7)),
+        ("L64: RocksDB, batches of 64", lambda: session.take("raw", s, 64), NO_GOAL),
+        ("PostgreSQL, 64 rows a transaction", session.of(peers.PostgreSQL, lambda peer: peer.append(8, s, rows=64)), at_least(1.8))])
+    session.compare("512 events a call in process", lambda: session.warm("bulk", s, 512), [
+        ("RocksDB, batches of 512", lambda: session.take("raw", s, 512), at_least(0.7))])
+    session.compare("64 threads in process", lambda: session.warm("threads", s, 64), [
+        ("RocksDB, its own 64 threads", lambda: session.take("raw-threads", s, 64), at_least(2.2)),
+        ("L64: RocksDB, batches of 64", lambda: session.take("raw", s, 64), NO_GOAL)])
+
+
+def parts(session, s):
+    """Commands become their events unasked here, so that both sides decide alike."""
+    all_parts = ("views and tree", "threads-copying", 0.6), ("views alone", "threads-views", 0.85), ("tree alone", "threads-tree", 0.85)
+    for name, what, goal in all_parts:
+        session.compare(f"64 threads, {name}", lambda: session.warm(what, s, 64), [
+            ("neither", lambda: session.warm("threads-bare", s, 64), at_least(goal))])
+
+
+def tail(session, seconds):
+    tables = []
+
+    def noted(side):
+        def measured():
+            found = side()
+            tables.append(found)
+            return found
+        return measured
+
+    session.compare("answer to one of 64 threads", noted(lambda: session.warm("threads", seconds, 64)), [
+        ("RocksDB, its own 64 threads", noted(lambda: session.take("raw-threads", seconds, 64)), at_most(0.5))], key="p999_us")
+    for whose, found in zip(("ours", "RocksDB"), tables[-2:]):
+        session.note(f"{whose} meanwhile: {found['tables_made']:.0f} table files flushed or compacted, "
+                     f"{found['tables_dropped']:.0f} dropped after a compaction")
+
+
+def syncs(session, s):
+    counted = {}
+
+    def count():
+        counted.update(session.take("", s, 64, program="count_syncs"))
+        return counted
+
+    session.compare("syncs of the log, 64 threads", count, [
+        ("groups answered", lambda: {"syncs": counted["groups"]}, ("= 1", lambda ratio: 1 <= ratio < 1.02))], key="syncs")
+
+
+def deliver(session, events):
+    pause_us = 2000
+    limit = "limit: synced put, then a socketpair"
+
+    def raw():
+        return session.take("raw-deliver", events)
+
+    session.compare("append in process -> subscriber", lambda: session.warm("deliver-in-process", events, 1), [
+        (limit, raw, at_most(1.15))], key="p50_us")
+    session.compare("append over the socket -> subscriber", lambda: session.warm("deliver", events, 1), [
+        (limit, raw, NO_GOAL),
+        ("PostgreSQL NOTIFY", session.of(peers.PostgreSQL, lambda peer: peer.deliver(events, pause_us)), at_most(1.0)),
+        ("Redis XREAD BLOCK", session.of(peers.Redis, lambda peer: peer.deliver(events, pause_us)), at_most(1.0))], key="p50_us")
+
+
+def sizes(session, s, events):
+    """A small, a medium and a large ledger: what grows with the log, and what must not."""
+    small, medium, large = min(10_000, events // 10), min(100_000, events // 2), events
+
+    @functools.cache
+    def filled(size):
+        return session.take("fill", size, folder=session.folder / f"of-{size}")
+
+    def folder(size):
+        filled(size)
+        return session.folder / f"of-{size}"
+
+    session.compare(f"append rate, last tenth of {large:,} events", lambda: {"rate": filled(large)["last_rate"]}, [
+        ("first tenth", lambda: {"rate": filled(large)["first_rate"]}, at_least(0.85))], rounds=1)
+    session.compare(f"resident memory after {large:,} events", lambda: filled(large), [
+        (f"after {medium:,}", lambda: filled(medium), at_most(1.1))], key="resident_kib", rounds=1)
+
+    of_small, of_large = f"of {small:,} events", f"of {large:,} events"
+    for name, what in (("one run by key", "by-key"), ("newest 50 runs", "newest"), ("counts by state", "counts")):
+        session.compare(f"{name} {of_large}", lambda: session.take(what, s, folder=folder(large)), [
+            (of_small, lambda: session.take(what, s, folder=folder(small)), at_most(1.2))], key=("p50_us", "p99_us"))
+
+    def counted_by_postgresql(peer):
+        if getattr(peer, "runs", 0) != large:
+            peer.fill_runs(large)
+            peer.runs = large
+        return peer.ask(postgresql.COUNTS, max(s, 3))
+
+    session.compare(f"status over the socket {of_large}", lambda: session.take("status", s, folder=folder(large)), [
+        (of_small, lambda: session.take("status", s, folder=folder(small)), NO_GOAL),
+        (f"PostgreSQL, counts of {large:,} rows", session.of(peers.PostgreSQL, counted_by_postgresql), at_most(0.001))], key="p50_us")
+
+    def raw_scan():
+        return session.take("raw-scan", 0, folder=folder(large))
+
+    session.compare(f"scan and decode {of_large}", lambda: session.take("scan", 0, folder=folder(large)), [
+        ("RocksDB, bare scan", raw_scan, at_least(0.5))])
+    session.compare(f"rebuild of all views {of_large}", lambda: session.take("rebuild", 0, folder=folder(large)), [
+        ("RocksDB, bare scan", raw_scan, at_least(0.4))])
+    openings(session, lambda: folder(large), lambda: folder(small), of_large, of_small, small)
+
+
+def openings(session, large, small, of_large, of_small, tail):
+    """Each after so many events more, which the write-ahead log alone holds. The small ledger stays small: copies of it are opened."""
+    def after_stop(folder):
+        session.take("grow", tail, folder=folder)
+        return session.take("open", 0, folder=folder)
+
+    def after_kill(folder):
+        session.killed("killed", folder, tail)
+        return session.take("open", 0, folder=folder)
+
+    def copied():
+        folder = session.new_folder()
+        shutil.copytree(small(), folder)
+        return folder
+
+    def raw_after_kill():
+        folder = session.new_folder()
+        session.killed("raw-killed", folder, tail)
+        return session.take("raw-open", 0, folder=folder)
+
+    session.compare(f"open after a stop {of_large}", lambda: after_stop(large()), [
+        (of_small, lambda: after_stop(copied()), at_most(3))], key="seconds")
+    session.compare(f"open after kill -9 {of_large}", lambda: after_kill(large()), [
+        (of_small, lambda: after_kill(copied()), NO_GOAL), (f"RocksDB, same tail of {tail:,}", raw_after_kill, NO_GOAL)], key="seconds")
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="everything once and small, to see that it works; the figures mean nothing")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--events", type=int, default=1_000_000, help="size of the large ledger; the small one has a hundredth")
-    parser.add_argument("--only", default="", help="only measurements whose name holds this")
-    parser.add_argument("--folder", help="where ledgers are made; default: the temporary folder")
+    parser.add_argument("--seconds", type=float, default=3, help="of one measurement")
+    parser.add_argument("--tail-seconds", type=float, default=20, help="of one measurement of the slowest answers; flushes and compactions must fit in")
+    parser.add_argument("--events", type=int, default=1_000_000, help="size of the large ledger")
+    parser.add_argument("--deliveries", type=int, default=1500)
+    parser.add_argument("--warm-up", type=int, default=200, help="rounds of 512 events before appends are measured")
+    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for an idle machine before each measurement; 0 = do not")
+    parser.add_argument("--only", default="", help="only lines whose first two columns hold this")
+    parser.add_argument("--json", action="store_true", help="one document in the end, with every round")
+    parser.add_argument("--folder", help="where ledgers and peers' data are made; default: the temporary folder")
+    parser.add_argument("--keep", action="store_true", help="leave that there")
     options = parser.parse_args()
-    bench = Bench(options)
-    s = options.seconds
-    print(f"{'what (events/s where not said)':66} {'ours':>12} {'against':>12} {'ratio':>7}  goal")
+    if options.quick:
+        options.rounds, options.seconds, options.tail_seconds, options.events = 1, 0.5, 2, 20_000
+        options.deliveries, options.warm_up, options.patience = 100, 2, 0
+        peers.ActiveMQ.warm_up_seconds = 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that peers are stopped, too
+    session = Session(options)
     try:
-        compare, take = bench.compare, bench.take
-        compare("1 client in process / L1", lambda: take("threads", s, 1), lambda: take("raw", s, 1), ">= 1.2")
-        compare("1 client in process / SQLite WAL FULL", lambda: take("threads", s, 1), lambda: sqlite(bench.new_folder(), s), ">= 1.0")
-        compare("1 client over the socket / 1 client in process", lambda: take("socket", s, 1), lambda: take("threads", s, 1), ">= 0.8")
-        compare("64 threads in process / RocksDB's own 64 threads", lambda: take("threads", s, 64), lambda: take("raw-threads", s, 64), ">= 2.2")
-        compare("64 clients over the socket / the same with empty calls", lambda: take("socket", s, 64), lambda: take("socket-empty", s, 64), ">= 0.7")
-        compare("512 commands a call in process / raw batches of 512", lambda: take("bulk", s, 512), lambda: take("raw", s, 512), ">= 0.7")
-        compare("8 clients with 64 commands a call over the socket / L64", lambda: take("socket-bulk", s, 64), lambda: take("raw", s, 64), "")
-        compare("64 threads, all views / without views", lambda: take("threads", s, 64), lambda: take("threads-bare", s, 64), ">= 0.85")
-        compare("512 a call, all views / without views", lambda: take("bulk", s, 512), lambda: take("bulk-bare", s, 512), ">= 0.85")
-        compare("ack p99.9 at 64 threads, us / RocksDB's own", lambda: take("threads", s, 64), lambda: take("raw-threads", s, 64), "<= 0.5", key="p999_us")
-
-        small, large = bench.folder / "small", bench.folder / "large"
-        if any(options.only in name for name in ("open", "by key", "newest", "counts", "scan", "rebuild")):
-            for folder, events in ((small, options.events // 100), (large, options.events)):
-                filled = take("fill", events, folder=folder)
-                print(f"{f'filled with {events} events':66} {filled['rate']:12.1f} {'':12} {'':7}  peak {filled['peak_kib'] / 1024:.0f} MiB", flush=True)
-        for what, goal in (("by-key", "<= 1.2"), ("newest", "<= 1.2"), ("counts", "<= 1.2")):
-            compare(f"{what.replace('-', ' ')}, p50 us: large / small", lambda: take(what, 1, folder=large), lambda: take(what, 1, folder=small), goal, key="p50_us")
-        compare("open, s: large / small", lambda: take("open", 0, folder=large), lambda: take("open", 0, folder=small), "<= 3", key="seconds")
-        compare("rebuild of all views / scan and decode of the log", lambda: take("rebuild", 0, folder=large), lambda: take("scan", 0, folder=large), "")
+        session.line("what", "against", "ours", "against", "ratio", "goal")
+        one_client(session, options.seconds)
+        many_clients(session, options.seconds)
+        parts(session, options.seconds)
+        tail(session, options.tail_seconds)
+        syncs(session, options.seconds)
+        deliver(session, options.deliveries)
+        sizes(session, options.seconds, options.events)
+        session.finish()
     finally:
-        shutil.rmtree(bench.folder, ignore_errors=True)
+        session.close()
 
 
 if __name__ == "__main__":
