@@ -13,6 +13,8 @@ namespace base {
 using Sha256 = std::array<uint8_t, 32>;
 
 Sha256 sha256(std::string_view bytes);
+/// Of one behind the other.
+Sha256 sha256(std::string_view prefix, std::string_view bytes);
 
 /// Hash of bytes that come in pieces.
 class Sha256Stream {
@@ -27,6 +29,7 @@ class Sha256Stream {
 
  private:
   struct State;
+  friend Sha256 sha256(std::string_view prefix, std::string_view bytes);
   std::unique_ptr<State> state_;
 };
 

@@ -58,7 +58,10 @@ int hex_digit(char c) {
 std::string hex(std::string_view bytes) {
   std::string text;
   text.reserve(bytes.size() * 2);
-  for (char c : bytes) text += fmt::format("{:02x}", static_cast<uint8_t>(c));
+  for (char c : bytes) {
+    text += "0123456789abcdef"[static_cast<uint8_t>(c) >> 4];
+    text += "0123456789abcdef"[static_cast<uint8_t>(c) & 0xF];
+  }
   return text;
 }
 
@@ -75,6 +78,10 @@ std::optional<std::string> from_hex(std::string_view text) {
 
 bool is_utf8(std::string_view bytes) {
   while (!bytes.empty()) {
+    if (static_cast<uint8_t>(bytes[0]) < 0x80) {  // most texts are nothing else
+      bytes.remove_prefix(1);
+      continue;
+    }
     size_t length = sequence_length(bytes);
     if (length == 0) return false;
     bytes.remove_prefix(length);
@@ -84,6 +91,7 @@ bool is_utf8(std::string_view bytes) {
 
 std::string to_utf8(std::string_view bytes, size_t limit) {
   constexpr std::string_view kCut = "…";
+  if (bytes.size() <= limit && is_utf8(bytes)) return std::string(bytes);
   std::string text;
   size_t cut_at = 0;  // end of the last character after which kCut still fits
   while (!bytes.empty()) {
@@ -97,7 +105,9 @@ std::string to_utf8(std::string_view bytes, size_t limit) {
 }
 
 std::string printable(std::string_view text) {
-  std::string safe;
+  const size_t plain = std::find_if(text.begin(), text.end(), [](char c) { return c < 0x20 || c >= 0x7F; }) - text.begin();
+  std::string safe(text.substr(0, plain));
+  text.remove_prefix(plain);
   while (!text.empty()) {
     size_t length = sequence_length(text);
     if (length == 0) {

@@ -2,6 +2,7 @@
 // equal bytes. Events, rows and documents are all stored like this.
 #pragma once
 
+#include <capnp/any.h>
 #include <capnp/message.h>
 #include <capnp/serialize.h>
 #include <kj/exception.h>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 
@@ -19,11 +21,22 @@ inline std::string_view view(capnp::Text::Reader text) { return {text.begin(), t
 inline std::string_view view(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
 inline capnp::Data::Reader data(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
 
-/// The bytes under which `value` (a struct reader) is stored and hashed.
+/// The words under which `value` (a struct reader) is stored and hashed. They stand until the thread's next call.
+template <typename Reader>
+kj::ArrayPtr<const capnp::word> canonical_words(Reader value) {
+  thread_local std::vector<capnp::word> space;
+  const size_t most = value.totalSize().wordCount + 1;  // canonical, it may need less
+  if (space.size() < most) space.resize(most);
+  std::memset(space.data(), 0, most * sizeof(capnp::word));
+  capnp::FlatMessageBuilder message(kj::arrayPtr(space.data(), most));
+  message.initRoot<capnp::AnyPointer>().setCanonicalAs<capnp::FromReader<Reader>>(value);
+  return message.getSegmentsForOutput()[0];
+}
+
+/// The same as bytes.
 template <typename Reader>
 std::string canonical_bytes(Reader value) {
-  kj::Array<capnp::word> words = capnp::canonicalize(value);
-  auto bytes = words.asBytes();
+  auto bytes = canonical_words(value).asBytes();
   return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
 }
 

@@ -4,12 +4,13 @@
 
 #include <cstring>
 
+#include "ledger/canonical.h"
 #include "ledger/limits.h"
 
 namespace ledger {
 
 base::Result<kj::Array<capnp::word>> canonical_event(schema::Event::Reader event) {
-  kj::Array<capnp::word> words = capnp::canonicalize(event);
+  const kj::ArrayPtr<const capnp::word> words = canonical_words(event);
   const size_t size = words.size() * sizeof(capnp::word);
   if (size > kMaxEventBytes) {
     return base::Status(
@@ -17,7 +18,7 @@ base::Result<kj::Array<capnp::word>> canonical_event(schema::Event::Reader event
         fmt::format("the event would take {} bytes, {} are allowed; put long text into a blob and name it by its SHA-256", size,
                     kMaxEventBytes));
   }
-  return words;
+  return kj::heapArray(words);
 }
 
 kj::Array<capnp::word> as_words(std::string_view bytes) {

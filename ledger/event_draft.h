@@ -13,11 +13,13 @@ namespace ledger {
 /// Owns its message. `event().setCause` may be set by whoever decides; left 0 it becomes the command's cause.
 class EventDraft {
  public:
-  EventDraft() : message_(std::make_unique<capnp::MallocMessageBuilder>()), event_(message_->initRoot<schema::Event>()) {}
+  EventDraft() : message_(std::make_unique<capnp::MallocMessageBuilder>(kUsualWords)), event_(message_->initRoot<schema::Event>()) {}
   schema::Event::Builder event() { return event_; }
   schema::Event::Body::Builder body() { return event_.getBody(); }
 
  private:
+  static constexpr capnp::uint kUsualWords = 128;  // grows where an event needs more
+
   std::unique_ptr<capnp::MallocMessageBuilder> message_;
   schema::Event::Builder event_;
 };

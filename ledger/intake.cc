@@ -102,9 +102,7 @@ base::Status Intake::add(std::string_view event, const std::vector<std::string>&
     return wrong(fmt::format("cannot be folded: {}", error.what()));
   }
   batch_.put(*live_, Table::kEvents, u64_key(seq), event);
-  state_.edge.append(leaf_hash(event), [this](int level, uint64_t index, const base::Sha256& hash) {
-    batch_.put(*live_, Table::kTree, tree_key(level, index), base::as_bytes(hash));
-  });
+  tree_rows_.append(state_.edge, leaf_hash(event), *live_, batch_);
   state_.kinds.count(kind, seq);
   batch_bytes_ += event.size();
   if (++batch_events_ >= kBatchEvents || batch_bytes_ >= kBatchBytes) return write();
@@ -155,6 +153,7 @@ void Intake::remember(schema::Event::Reader event) {
 
 base::Status Intake::write() {
   overlay_.emit(batch_);
+  tree_rows_.emit(*live_, batch_);
   state_.kinds.emit(*live_, batch_);
   if (base::Status written = store_->write(batch_, true); !written.is_ok()) return written;
   head_file_->publish(state_.edge, state_.time_ns);

@@ -16,6 +16,7 @@
 #include "ledger/overlay.h"
 #include "ledger/rules.h"
 #include "ledger/store.h"
+#include "ledger/tree_rows.h"
 
 namespace ledger {
 
@@ -52,6 +53,7 @@ class Intake {
   uint64_t forgotten_;
   Overlay overlay_;
   Store::Batch batch_;
+  TreeRows tree_rows_;
   uint64_t batch_events_ = 0, batch_bytes_ = 0;
   std::deque<std::string> blobs_;  // of the batch; the overlay has their addresses
   // The command whose events are coming: the record of its answer counts them.

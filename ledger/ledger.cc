@@ -18,6 +18,7 @@
 #include "ledger/rules.h"
 #include "ledger/snapshot.h"
 #include "ledger/store.h"
+#include "ledger/tree_rows.h"
 #include "ledger/upkeep.h"
 #include "ledger/verify.h"
 #include "ledger/writer.h"

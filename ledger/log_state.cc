@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 #include "ledger/event_bytes.h"
 #include "ledger/keys.h"
+#include "ledger/tree_rows.h"
 
 namespace ledger {
 namespace {
@@ -13,36 +12,6 @@ namespace {
 base::Status corrupt(std::string message) { return {base::Code::kCorruption, std::move(message)}; }
 
 }  // namespace
-
-std::string tree_key(int level, uint64_t index) {
-  std::string key(1, static_cast<char>(level));
-  append_u64(key, index);
-  return key;
-}
-
-base::Result<base::Sha256> load_node(const Cut& cut, int level, uint64_t index) {
-  std::string bytes;
-  const auto found = cut.get(Table::kTree, tree_key(level, index), bytes);
-  if (!found.is_ok()) return found.status();
-  base::Sha256 hash{};
-  if (!*found || bytes.size() != hash.size()) {
-    return corrupt(fmt::format("the tree over the log lacks node {} of level {}; restore the ledger from a copy", index, level));
-  }
-  std::memcpy(hash.data(), bytes.data(), hash.size());
-  return hash;
-}
-
-base::Result<TreeEdge> load_edge(const Cut& cut, uint64_t size) {
-  base::Status status;
-  TreeEdge edge(size, [&](int level, uint64_t index) {
-    auto node = load_node(cut, level, index);
-    if (node.is_ok()) return *node;
-    status = node.status();
-    return base::Sha256{};
-  });
-  if (!status.is_ok()) return status;
-  return edge;
-}
 
 base::Result<kj::Array<capnp::word>> load_event(const Cut& cut, uint64_t seq) {
   std::string bytes;
@@ -67,15 +36,16 @@ base::Result<LogState> load_log_state(const Cut& cut) {
     } catch (const kj::Exception& error) {
       return corrupt(fmt::format("event {} cannot be read: {}", head, error.getDescription().cStr()));
     }
-    auto leaf = cut.get(Table::kTree, tree_key(0, head - 1), key);
+    const auto leaf = load_node(cut, 0, head - 1);
     if (!leaf.is_ok()) return leaf.status();
-    if (!*leaf || key != base::as_bytes(leaf_hash(bytes))) {
+    if (*leaf != leaf_hash(bytes)) {
       return corrupt(fmt::format("event {} does not have the bytes its tree was made of; restore the ledger from a copy", head));
     }
   }
-  auto beyond = cut.has(Table::kTree, tree_key(0, head));
-  if (!beyond.is_ok()) return beyond.status();
-  if (*beyond) return corrupt(fmt::format("the log ends at event {}, its tree does not; restore the ledger from a copy", head));
+  const uint64_t tile = head / kTileLeaves * kTileLeaves;
+  StoredLeaves leaves;
+  if (base::Status loaded = load_leaves(cut, tile, tile + kTileLeaves, leaves, [](std::string) {}); !loaded.is_ok()) return loaded;
+  if (leaves[head - tile]) return corrupt(fmt::format("the log ends at event {}, its tree does not; restore the ledger from a copy", head));
   auto edge = load_edge(cut, head);
   if (!edge.is_ok()) return edge.status();
   state.edge = *edge;

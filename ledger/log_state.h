@@ -19,12 +19,7 @@ struct LogState {
 
 /// Read from the tables. kCorruption where the log and its tree do not agree.
 base::Result<LogState> load_log_state(const Cut& cut);
-/// The edge at an earlier size.
-base::Result<TreeEdge> load_edge(const Cut& cut, uint64_t size);
-/// One complete node. kCorruption where it is not there.
-base::Result<base::Sha256> load_node(const Cut& cut, int level, uint64_t index);
 /// The bytes of event `seq`, which must be there: kCorruption else.
 base::Result<kj::Array<capnp::word>> load_event(const Cut& cut, uint64_t seq);
-std::string tree_key(int level, uint64_t index);
 
 }  // namespace ledger

@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "ledger/keys.h"
+#include "ledger/subject_rows.h"
 
 namespace ledger {
 namespace {
-
-constexpr char kLinkKind = '\x01';  // below every subject kind, which are letters
 
 bool found(const base::Result<bool>& result) {
   if (!result.is_ok()) throw StoreFault{result.status()};
@@ -17,36 +17,6 @@ bool found(const base::Result<bool>& result) {
 }
 
 }  // namespace
-
-std::string link_key(std::string_view subject) { return kLinkKind + std::string(subject); }
-
-std::string encode_link(const std::vector<std::string>& to) {
-  std::string ends;
-  for (const std::string& end : to) {
-    append_u64(ends, end.size());
-    ends += end;
-  }
-  return ends;
-}
-
-std::optional<std::vector<std::string>> decode_link(std::string_view ends) {
-  std::vector<std::string> to;
-  while (!ends.empty()) {
-    if (ends.size() < 8 || read_u64(ends) > ends.size() - 8) return std::nullopt;
-    const uint64_t size = read_u64(ends);
-    to.emplace_back(ends.substr(8, size));
-    ends.remove_prefix(8 + size);
-  }
-  return to;
-}
-
-std::string subject_index_key(std::string_view subject, uint64_t seq) {
-  std::string key;
-  key.reserve(subject.size() + 8);
-  key += subject;
-  append_u64(key, seq);
-  return key;
-}
 
 void Overlay::begin(std::shared_ptr<const Cut> base) {
   base_ = std::move(base);
@@ -146,7 +116,7 @@ void Overlay::write_blob(const std::string& sha256, std::optional<std::string_vi
   at->second = blob;
 }
 
-void Overlay::put_subject(std::string_view subject, uint64_t seq) { subjects_.push_back(subject_index_key(subject, seq)); }
+void Overlay::put_subject(std::string_view subject, uint64_t seq) { subjects_.push_back(subject_row_key(subject, seq)); }
 
 void Overlay::put_link(std::string_view subject, const std::vector<std::string>& to) {
   write(links_, link_key(subject), encode_link(to));
@@ -192,7 +162,20 @@ void Overlay::rollback() {
   }
 }
 
-void Overlay::emit(Store::Batch& batch) const {
+/// One row for all events of the group about a subject.
+void Overlay::emit_subjects(Store::Batch& batch) {
+  std::sort(subjects_.begin(), subjects_.end());
+  const auto subject_of = [](const std::string& key) { return std::string_view(key).substr(0, key.size() - 8); };
+  std::vector<uint64_t> seqs;
+  for (size_t i = 0; i < subjects_.size(); ++i) {
+    seqs.push_back(read_u64(subjects_[i], subjects_[i].size() - 8));
+    if (i + 1 < subjects_.size() && subject_of(subjects_[i + 1]) == subject_of(subjects_[i])) continue;
+    batch.put(*base_, Table::kSubjects, subjects_[i], encode_seqs(seqs));
+    seqs.clear();
+  }
+}
+
+void Overlay::emit(Store::Batch& batch) {
   for (size_t view = 0; view < rows_.size(); ++view) {
     const Table table = view_table(static_cast<ViewId>(view));
     for (const auto& [key, row] : rows_[view]) {
@@ -204,7 +187,7 @@ void Overlay::emit(Store::Batch& batch) const {
     }
   }
   for (const auto& [key, ends] : links_) batch.put(*base_, Table::kSubjects, key, *ends);
-  for (const std::string& key : subjects_) batch.put(*base_, Table::kSubjects, key, {});
+  emit_subjects(batch);
   for (const auto& [sha256, bytes] : blobs_) {
     if (bytes) {
       batch.put(*base_, Table::kBlobs, sha256, *bytes);

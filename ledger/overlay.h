@@ -52,7 +52,8 @@ class Overlay final : public Rows {
   /// All that is put from here on can be taken back.
   void mark();
   void rollback();
-  void emit(Store::Batch& batch) const;
+  /// Once, behind the last command.
+  void emit(Store::Batch& batch);
 
  private:
   using Written = std::map<std::string, std::optional<std::string>, std::less<>>;
@@ -67,13 +68,14 @@ class Overlay final : public Rows {
   Written& of(ViewId view);
   const Written& of(ViewId view) const;
   void write(Written& rows, std::string_view key, std::optional<std::string> row);
+  void emit_subjects(Store::Batch& batch);
   void write_blob(const std::string& sha256, std::optional<std::string_view> blob);
 
   std::shared_ptr<const Cut> base_;
   std::array<Written, kViews> rows_;
   mutable std::array<std::unordered_map<std::string, std::optional<std::string>>, kViews> read_;  // rows of base_ seen since begin()
   Written links_;
-  std::vector<std::string> subjects_;
+  std::vector<std::string> subjects_;  // each with its seq
   using Blob = std::optional<std::string_view>;  // nullopt = erased
   std::unordered_map<std::string, Blob> blobs_;
 
@@ -81,12 +83,5 @@ class Overlay final : public Rows {
   std::vector<std::pair<std::string, std::optional<Blob>>> undo_blobs_;  // as they were before; nullopt = not written
   size_t subjects_mark_ = 0;
 };
-
-/// Keys and values of the subject index.
-std::string subject_index_key(std::string_view subject, uint64_t seq);
-std::string link_key(std::string_view subject);
-std::string encode_link(const std::vector<std::string>& to);
-/// nullopt: no value of encode_link().
-std::optional<std::vector<std::string>> decode_link(std::string_view ends);
 
 }  // namespace ledger

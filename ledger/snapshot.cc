@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "ledger/keys.h"
 #include "ledger/log_state.h"
-#include "ledger/overlay.h"
+#include "ledger/subject_rows.h"
+#include "ledger/tree_rows.h"
 
 namespace ledger {
 
@@ -59,9 +61,16 @@ base::Result<kj::Array<capnp::word>> StoreSnapshot::event(uint64_t seq) const {
 std::vector<uint64_t> StoreSnapshot::subject(std::string_view key, uint64_t from, size_t limit) const {
   std::vector<uint64_t> seqs;
   if (limit == 0) return seqs;
-  note(cut_->scan(Table::kSubjects, subject_index_key(key, from), {}, [&](std::string_view row, std::string_view) {
+  note(cut_->scan(Table::kSubjects, subject_row_key(key, from), {}, [&](std::string_view row, std::string_view before) {
     if (row.size() != key.size() + 8 || !row.starts_with(key)) return false;
-    seqs.push_back(read_u64(row, key.size()));
+    const auto group = decode_seqs(read_u64(row, key.size()), before);
+    if (!group) {
+      note({base::Code::kCorruption, fmt::format("row {} of the subject index cannot be read; run 'runledger verify'", base::hex(row))});
+      return false;
+    }
+    for (const uint64_t seq : *group) {
+      if (seq >= from && seqs.size() < limit) seqs.push_back(seq);
+    }
     return seqs.size() < limit;
   }));
   return seqs;

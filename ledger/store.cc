@@ -134,6 +134,9 @@ rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::sha
   options.level_compaction_dynamic_level_bytes = true;
   options.paranoid_file_checks = false;
   options.force_consistency_checks = true;
+  // Most keys the writer asks for are new ones (a command's id, a run): a filter says so without a search.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
   return options;
 }
 

@@ -17,6 +17,7 @@
 #include "ledger/limits.h"
 #include "ledger/log_state.h"
 #include "ledger/proof/named_blobs.h"
+#include "ledger/tree_rows.h"
 #include "ledger/verify_subjects.h"
 #include "ledger/verify_tree.h"
 #include "ledger/view_check.h"

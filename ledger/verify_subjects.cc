@@ -12,7 +12,7 @@
 #include "ledger/event_bytes.h"
 #include "ledger/keys.h"
 #include "ledger/log_state.h"
-#include "ledger/overlay.h"
+#include "ledger/subject_rows.h"
 #include "ledger/subjects.h"
 
 namespace ledger {
@@ -28,7 +28,7 @@ uint64_t folded(uint64_t a, uint64_t b) {
 }
 
 std::string in_words(std::string_view key) {
-  if (key.starts_with('\x01')) return fmt::format("link of {}", base::printable(base::to_utf8(key.substr(1))));
+  if (is_link_key(key)) return fmt::format("link of {}", base::printable(base::to_utf8(key.substr(1))));
   if (key.size() < 8) return base::hex(key);
   return fmt::format("{} (of event {})", base::printable(base::to_utf8(key.substr(0, key.size() - 8))), read_u64(key, key.size() - 8));
 }
@@ -84,7 +84,7 @@ void SubjectCheck::rows_of(uint64_t seq, schema::Event::Reader event, Links& lin
   // A link that is not known may be that of a lost event; but not of a run that only begins here.
   const bool may_be_lost = !lost_.empty() && *lost_.begin() < seq && !event.getBody().isRunDetected();
   const Subjects subjects = subjects_of(event, [&](std::string_view subject) { return link(links, subject, may_be_lost); });
-  for (const std::string& key : subjects.keys) visit(subject_index_key(key, seq), {});
+  for (const std::string& key : subjects.keys) visit(subject_row_key(key, seq), {});
   if (subjects.link_from.empty()) return;
   std::string to = encode_link(subjects.link_to);
   if (!subjects.link_from.starts_with('j')) {
@@ -102,15 +102,25 @@ void SubjectCheck::add(uint64_t seq, schema::Event::Reader event) {
 
 bool SubjectCheck::is_lost(std::string_view key) const {
   if (lost_.empty()) return false;
-  if (key.starts_with('\x01')) return true;  // links are not judged once an event is missing that may have made them
+  if (is_link_key(key)) return true;  // links are not judged once an event is missing that may have made them
   return key.size() > 8 && lost_.contains(read_u64(key, key.size() - 8));
 }
 
+/// Rows hold the events of a group, as it happened to be; compared is each event of each subject as if it had a row of its own.
 void SubjectCheck::scan_stored(const VisitRow& visit) const {
   std::string last;
+  const auto visit_if_judged = [&](std::string_view key, std::string_view value) {
+    if (!is_lost(key)) visit(key, value);
+  };
   const base::Status scanned = cut_.scan(Table::kSubjects, {}, {}, [&](std::string_view key, std::string_view value) {
     last = key;
-    if (!is_lost(key)) visit(key, value);
+    const auto seqs = is_link_key(key) || key.size() < 8 ? std::nullopt : decode_seqs(read_u64(key, key.size() - 8), value);
+    if (!seqs) {  // a link, or what is no row of the index
+      visit_if_judged(key, value);
+      return true;
+    }
+    const std::string_view subject = key.substr(0, key.size() - 8);
+    for (const uint64_t seq : *seqs) visit_if_judged(subject_row_key(subject, seq), {});
     return true;
   });
   if (!scanned.is_ok()) findings_.add(0, fmt::format("the subject index cannot be read behind {}: {}", in_words(last), scanned.message()));

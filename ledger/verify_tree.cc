@@ -5,18 +5,21 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/counted.h"
 #include "base/text.h"
+#include "ledger/event_bytes.h"
 #include "ledger/keys.h"
 #include "ledger/log_state.h"
+#include "ledger/tree_rows.h"
 
 namespace ledger {
 
 TreeCheck::TreeCheck(const Cut& cut, uint64_t from, uint64_t head, Findings& findings) : cut_(cut), head_(head), findings_(findings) {
   const uint64_t begin = from - 1;
-  for (uint64_t chunk = 0; chunk < begin / kChunk; ++chunk) {
-    const Nodes top = stored(kChunkLevels, chunk, chunk + 1);
-    tops_.push_back(top[0].value_or(base::Sha256{}));
-    if (!top[0]) findings_.add(0, fmt::format("the tree lacks node {} of level {}", chunk, kChunkLevels));
+  const Nodes tops = stored_nodes(kChunkLevels, 0, begin / kChunk);
+  for (uint64_t chunk = 0; chunk < tops.size(); ++chunk) {
+    tops_.push_back(tops[chunk].value_or(base::Sha256{}));
+    if (!tops[chunk]) findings_.add(0, fmt::format("the tree lacks node {} of level {}", chunk, kChunkLevels));
   }
   const uint64_t first = begin / kChunk * kChunk;
   auto edge = load_edge(cut_, first);
@@ -28,12 +31,24 @@ TreeCheck::TreeCheck(const Cut& cut, uint64_t from, uint64_t head, Findings& fin
   if (head_ == 0) return;
   begin_chunk(begin / kChunk);
   for (uint64_t index = first; index < begin; ++index) {
-    leaves_.push_back(stored_[0][index - first].value_or(base::Sha256{}));
+    leaves_.push_back(stored_[index - first].value_or(base::Sha256{}));
     edge_.append(leaves_.back(), [](int, uint64_t, const base::Sha256&) {});
   }
 }
 
-TreeCheck::Nodes TreeCheck::stored(int level, uint64_t from, uint64_t to) {
+TreeCheck::Nodes TreeCheck::stored_leaves(uint64_t from, uint64_t to) {
+  Nodes leaves;
+  const base::Status loaded = load_leaves(cut_, from, to, leaves, [&](std::string wrong) { findings_.add(0, std::move(wrong)); });
+  if (loaded.is_ok()) return leaves;
+  findings_.add(0, fmt::format("leaves of the tree of events {} to {} cannot all be read: {}", from + 1, to, loaded.message()));
+  for (uint64_t index = from; index < to; ++index) {
+    if (leaves[index - from]) continue;
+    if (auto leaf = load_node(cut_, 0, index); leaf.is_ok()) leaves[index - from] = *leaf;
+  }
+  return leaves;
+}
+
+TreeCheck::Nodes TreeCheck::stored_nodes(int level, uint64_t from, uint64_t to) {
   Nodes nodes(to - from);
   const base::Status scanned = cut_.scan(Table::kTree, tree_key(level, from), tree_key(level, to), [&](std::string_view key, std::string_view bytes) {
     if (key.size() != 9 || bytes.size() != sizeof(base::Sha256)) {
@@ -56,11 +71,24 @@ TreeCheck::Nodes TreeCheck::stored(int level, uint64_t from, uint64_t to) {
 void TreeCheck::begin_chunk(uint64_t chunk) {
   chunk_ = chunk;
   leaves_.clear();
-  for (int level = 0; level <= kChunkLevels; ++level) {
-    const uint64_t from = (chunk << kChunkLevels) >> level;
-    const uint64_t to = std::min(((chunk + 1) << kChunkLevels) >> level, head_ >> level);
-    stored_[level] = to > from ? stored(level, from, to) : Nodes();
+  stored_ = stored_leaves(chunk << kChunkLevels, std::min((chunk + 1) << kChunkLevels, head_));
+}
+
+/// Whether the node over a tile is made of its events as they are now, so that it is leaves that were changed.
+bool TreeCheck::events_fit(uint64_t tile) {
+  if (judged_ == tile) return events_fit_;
+  judged_ = tile;
+  events_fit_ = false;
+  if ((tile + 1) * kTileLeaves > head_) return false;
+  const auto node = load_node(cut_, kRowLevel, tile);
+  TreeEdge made;
+  for (uint64_t index = tile * kTileLeaves; index < (tile + 1) * kTileLeaves; ++index) {
+    const auto words = load_event(cut_, index + 1);
+    const auto& leaf = stored_[index % kChunk];
+    if (!words.is_ok() && !leaf) return false;
+    made.append(words.is_ok() ? leaf_hash(as_bytes(*words)) : *leaf, [](int, uint64_t, const base::Sha256&) {});
   }
+  return events_fit_ = node.is_ok() && made.root() == *node;
 }
 
 bool TreeCheck::add(uint64_t seq, std::optional<base::Sha256> leaf) {
@@ -69,22 +97,17 @@ bool TreeCheck::add(uint64_t seq, std::optional<base::Sha256> leaf) {
     end_chunk();
     begin_chunk(index / kChunk);
   }
-  const size_t at = leaves_.size();
-  const std::optional<base::Sha256>& node = stored_[0][at];
+  const std::optional<base::Sha256>& stored = stored_[leaves_.size()];
   bool whole = leaf.has_value();
-  base::Sha256 counts = leaf ? *leaf : node.value_or(base::Sha256{});
-  if (leaf && !node) {
+  base::Sha256 counts = leaf ? *leaf : stored.value_or(base::Sha256{});
+  if (leaf && !stored) {
     findings_.add(0, fmt::format("the tree lacks the leaf of event {}", seq));
-  } else if (leaf && *leaf != *node) {
-    const Nodes& above = stored_[1];
-    const Nodes& beside = stored_[0];
-    const bool has_parent = at / 2 < above.size() && above[at / 2] && (at % 2 == 1 || beside[at + 1]);
-    const bool fits_parent = has_parent && (at % 2 == 1 ? node_hash(leaves_[at - 1], *leaf) : node_hash(*leaf, *beside[at + 1])) == *above[at / 2];
-    if (fits_parent) {
+  } else if (leaf && *leaf != *stored) {
+    if (events_fit(index / kTileLeaves)) {
       findings_.add(0, fmt::format("the leaf of event {} in the tree was changed; the event itself is whole", seq));
     } else {
       findings_.add(seq, fmt::format("event {} does not have the bytes its tree was made of", seq));
-      counts = *node;
+      counts = *stored;
       whole = false;
     }
   }
@@ -94,14 +117,13 @@ bool TreeCheck::add(uint64_t seq, std::optional<base::Sha256> leaf) {
   return whole;
 }
 
-base::Sha256 TreeCheck::compare(int level, uint64_t index, const base::Sha256& made, const std::optional<base::Sha256>& found) {
+void TreeCheck::compare(int level, uint64_t index, const base::Sha256& made, const std::optional<base::Sha256>& found) {
   const uint64_t first = (index << level) + 1, last = (index + 1) << level;
   if (!found) {
     findings_.add(0, fmt::format("the tree lacks node {} of level {}, over events {} to {}", index, level, first, last));
   } else if (*found != made) {
-    findings_.add(0, fmt::format("node {} of level {} of the tree, over events {} to {}, is not made of the nodes below it", index, level, first, last));
+    findings_.add(0, fmt::format("node {} of level {} of the tree, over events {} to {}, is not made of the leaves below it", index, level, first, last));
   }
-  return made;
 }
 
 void TreeCheck::end_chunk() {
@@ -109,8 +131,10 @@ void TreeCheck::end_chunk() {
   for (int level = 1; level <= kChunkLevels && below.size() > 1; ++level) {
     const uint64_t first = (chunk_ << kChunkLevels) >> level;
     std::vector<base::Sha256> made;
-    for (size_t i = 0; 2 * i + 1 < below.size(); ++i) {
-      made.push_back(compare(level, first + i, node_hash(below[2 * i], below[2 * i + 1]), stored_[level][i]));
+    for (size_t i = 0; 2 * i + 1 < below.size(); ++i) made.push_back(node_hash(below[2 * i], below[2 * i + 1]));
+    if (level >= kRowLevel) {
+      const Nodes found = stored_nodes(level, first, first + made.size());
+      for (size_t i = 0; i < made.size(); ++i) compare(level, first + i, made[i], found[i]);
     }
     below = std::move(made);
   }
@@ -121,20 +145,24 @@ void TreeCheck::finish() {
   if (!leaves_.empty()) end_chunk();
   std::vector<base::Sha256> below = tops_;
   for (int level = kChunkLevels + 1; level < 64 && below.size() > 1; ++level) {
-    const Nodes found = stored(level, 0, below.size() / 2);
+    const Nodes found = stored_nodes(level, 0, below.size() / 2);
     std::vector<base::Sha256> made;
-    for (size_t i = 0; 2 * i + 1 < below.size(); ++i) made.push_back(compare(level, i, node_hash(below[2 * i], below[2 * i + 1]), found[i]));
+    for (size_t i = 0; 2 * i + 1 < below.size(); ++i) {
+      made.push_back(node_hash(below[2 * i], below[2 * i + 1]));
+      compare(level, i, made[i], found[i]);
+    }
     below = std::move(made);
   }
   for (int level = 0; level < 256; ++level) {
-    const uint64_t nodes = level < 64 ? head_ >> level : 0;
+    const bool has_rows = level == 0 || (level >= kRowLevel && level < 64);
+    const uint64_t nodes = has_rows ? head_ >> level : 0;
     uint64_t too_many = 0;
     const std::string end = level < 255 ? tree_key(level + 1, 0) : std::string();
     const base::Status scanned = cut_.scan(Table::kTree, tree_key(level, nodes), end, [&](std::string_view, std::string_view) {
       too_many += 1;
       return true;
     });
-    if (too_many > 0) findings_.add(0, fmt::format("the tree has {} too many of level {}, from node {} on", too_many, level, nodes));
+    if (too_many > 0) findings_.add(0, fmt::format("the tree has {} too many of level {}, from node {} on", base::counted(too_many, "row"), level, nodes));
     if (!scanned.is_ok()) findings_.add(0, fmt::format("the tree cannot be read behind node {} of level {}: {}", nodes, level, scanned.message()));
   }
 }

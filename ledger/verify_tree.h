@@ -1,7 +1,6 @@
 // The tree over the log, compared with the events below and itself, node by node.
 #pragma once
 
-#include <array>
 #include <map>
 #include <optional>
 #include <vector>
@@ -11,9 +10,9 @@
 
 namespace ledger {
 
-/// Takes the leaves in order and compares every complete node with what its children make.
+/// Takes the leaves in order and compares every node that has a row with what its leaves make.
 ///
-/// Owns:    the nodes of 4096 leaves at a time, and one hash for each 4096 before. Borrows cut and findings.
+/// Owns:    the leaves of 4096 events at a time, and one hash for each 4096 before. Borrows cut and findings.
 /// Threads: one. Errors: in the findings. Where event and leaf differ, the node above says which of them is wrong; what is wrong is left
 ///          out of what is above it, so one damage is one finding.
 class TreeCheck {
@@ -38,15 +37,19 @@ class TreeCheck {
 
   void begin_chunk(uint64_t chunk);
   void end_chunk();
-  Nodes stored(int level, uint64_t from, uint64_t to);
-  base::Sha256 compare(int level, uint64_t index, const base::Sha256& made, const std::optional<base::Sha256>& found);
+  Nodes stored_leaves(uint64_t from, uint64_t to);
+  Nodes stored_nodes(int level, uint64_t from, uint64_t to);
+  bool events_fit(uint64_t tile);
+  void compare(int level, uint64_t index, const base::Sha256& made, const std::optional<base::Sha256>& found);
 
   const Cut& cut_;
   const uint64_t head_;
   Findings& findings_;
   uint64_t chunk_ = 0;
-  std::array<Nodes, kChunkLevels + 1> stored_;  // of this chunk
-  std::vector<base::Sha256> leaves_;            // of this chunk, as far as they came
+  Nodes stored_;                      // leaves of this chunk
+  std::vector<base::Sha256> leaves_;  // of this chunk, as far as they came
+  std::optional<uint64_t> judged_;    // the tile events_fit() looked at last
+  bool events_fit_ = false;
   std::vector<base::Sha256> tops_;              // of the complete chunks before
   TreeEdge edge_;
   std::map<uint64_t, std::optional<base::Sha256>> roots_;

@@ -21,6 +21,8 @@ std::string_view view(capnp::Data::Reader data) { return {reinterpret_cast<const
 
 base::Status invalid(std::string message) { return {base::Code::kInvalidArgument, std::move(message)}; }
 
+constexpr capnp::uint kActorWords = 32;  // grows with a long name
+
 /// Whether the same id gets this answer for ever, or may try again.
 bool is_final(const base::Status& status) {
   return status.code() != base::Code::kUnavailable && status.code() != base::Code::kTimedOut &&
@@ -30,11 +32,19 @@ bool is_final(const base::Status& status) {
 }  // namespace
 
 struct Writer::Submission {
-  explicit Submission(size_t words) : message(static_cast<capnp::uint>(words)) {}
+  Submission(size_t words, const Identity& sender) : message(static_cast<capnp::uint>(words)), identity(sender) {
+    auto builder = actor_message.initRoot<schema::Actor>();
+    builder.setKind(identity.kind);
+    builder.setName(identity.name);
+    builder.setProof(identity.proof);
+    actor = builder;
+  }
 
   capnp::MallocMessageBuilder message;  // the sender's may go
   std::vector<schema::Command::Reader> commands;
-  Identity identity;
+  const Identity identity;
+  capnp::MallocMessageBuilder actor_message{kActorWords};
+  schema::Actor::Reader actor;  // the identity, as events say it
   Done done;
   size_t bytes = 0;
   size_t taken = 0;  // commands of it that are in this or an earlier group
@@ -73,7 +83,7 @@ void Writer::submit(schema::Command::Reader command, const Identity& identity, D
   std::unique_ptr<Submission> submission;
   try {
     const size_t words = command.totalSize().wordCount + 1;
-    submission = std::make_unique<Submission>(words);
+    submission = std::make_unique<Submission>(words, identity);
     submission->message.setRoot(command);
     submission->commands.push_back(submission->message.getRoot<schema::Command>().asReader());
     submission->bytes = words * sizeof(capnp::word);
@@ -81,7 +91,6 @@ void Writer::submit(schema::Command::Reader command, const Identity& identity, D
     done({{.status = invalid(fmt::format("the command cannot be read: {}", error.getDescription().cStr())), .events = {}}});
     return;
   }
-  submission->identity = identity;
   submission->done = std::move(done);
   enqueue(std::move(submission));
 }
@@ -92,7 +101,7 @@ void Writer::submit_all(capnp::List<schema::Command>::Reader commands, const Ide
   try {
     size_t words = 2;
     for (auto command : commands) words += command.totalSize().wordCount;
-    submission = std::make_unique<Submission>(words);
+    submission = std::make_unique<Submission>(words, identity);
     submission->message.setRoot(commands);
     for (auto command : submission->message.getRoot<capnp::List<schema::Command>>().asReader())
       submission->commands.push_back(command);
@@ -103,7 +112,6 @@ void Writer::submit_all(capnp::List<schema::Command>::Reader commands, const Ide
     done(std::vector<Answer>(commands.size(), refused));
     return;
   }
-  submission->identity = identity;
   submission->done = std::move(done);
   enqueue(std::move(submission));
 }
@@ -234,6 +242,7 @@ void Writer::process(const std::vector<Share>& group) {
   live_ = store_->live();
   overlay_.begin(live_);
   batch_.clear();
+  tree_rows_.clear();
   answers_.clear();
   positions_.clear();
   next_ = durable_;
@@ -243,10 +252,11 @@ void Writer::process(const std::vector<Share>& group) {
     for (const Share& share : group) {
       Submission& submission = *share.submission;
       for (size_t i = submission.answers.size(); i < share.end; ++i) {
-        submission.answers.push_back(handle(submission.commands[i], submission.identity));
+        submission.answers.push_back(handle(submission.commands[i], submission));
       }
     }
     overlay_.emit(batch_);
+    tree_rows_.emit(*live_, batch_);
     next_.kinds.emit(*live_, batch_);
   } catch (const StoreFault& fault) {
     health_->read_only(fault.status);
@@ -302,7 +312,7 @@ void Writer::answer_group() {
   finished_.clear();
 }
 
-Answer Writer::handle(schema::Command::Reader command, const Identity& identity) {
+Answer Writer::handle(schema::Command::Reader command, const Submission& from) {
   Answer answer;
   try {
     const std::string_view id = view(command.getId());
@@ -311,7 +321,7 @@ Answer Writer::handle(schema::Command::Reader command, const Identity& identity)
           fmt::format("the command's id has {} bytes; give it 1 to {}, unique for its sender", id.size(), kMaxCommandIdBytes));
       return answer;
     }
-    const std::string key = command_key(identity, id);
+    const std::string key = command_key(from.identity, id);
     if (auto first = first_answer(key)) {
       first->repeated = true;
       return *std::move(first);
@@ -321,7 +331,7 @@ Answer Writer::handle(schema::Command::Reader command, const Identity& identity)
       return answer;
     }
     overlay_.mark();
-    auto decided = decide(command, identity);
+    auto decided = decide(command, from.actor);
     if (decided.is_ok()) {
       answer.events = std::move(*decided);
     } else {
@@ -343,7 +353,7 @@ Answer Writer::handle(schema::Command::Reader command, const Identity& identity)
   return answer;
 }
 
-base::Result<std::vector<uint64_t>> Writer::decide(schema::Command::Reader command, const Identity& identity) {
+base::Result<std::vector<uint64_t>> Writer::decide(schema::Command::Reader command, schema::Actor::Reader actor) {
   const uint64_t head = next_.head();
   if (command.getCause() > head) {
     return invalid(fmt::format("the command's cause is event {}, the log ends at {}", command.getCause(), head));
@@ -355,13 +365,8 @@ base::Result<std::vector<uint64_t>> Writer::decide(schema::Command::Reader comma
     overlay_.put_blob(std::string(base::as_bytes(base::sha256(view(blob)))), view(blob));
   }
 
-  capnp::MallocMessageBuilder actor_message;
-  auto actor = actor_message.initRoot<schema::Actor>();
-  actor.setKind(identity.kind);
-  actor.setName(identity.name);
-  actor.setProof(identity.proof);
   const int64_t now_ns = std::max(clock_.now_ns(), next_.time_ns);
-  auto drafts = rules_.decide(overlay_, {.now_ns = now_ns, .next_seq = head + 1, .actor = actor.asReader()}, command);
+  auto drafts = rules_.decide(overlay_, {.now_ns = now_ns, .next_seq = head + 1, .actor = actor}, command);
   if (!drafts.is_ok()) return drafts.status();
 
   std::vector<uint64_t> seqs;
@@ -372,7 +377,7 @@ base::Result<std::vector<uint64_t>> Writer::decide(schema::Command::Reader comma
     event.setSeq(seq);
     event.setTime(now_ns);
     event.setCommandId(command.getId());
-    event.setActor(actor.asReader());
+    event.setActor(actor);
     if (event.getCause() == 0) event.setCause(command.getCause());
     if (event.getCause() >= seq) throw std::logic_error(fmt::format("event {} names event {} as its cause", seq, event.getCause()));
     auto words = canonical_event(event.asReader());
@@ -429,9 +434,7 @@ void Writer::put_event(const kj::Array<capnp::word>& words) {
   next_.kinds.count(static_cast<uint16_t>(stored.get().getBody().which()), next_.head() + 1);
   forget(stored.get());
   if (!options_.tree) return next_.edge.append({}, [](int, uint64_t, const base::Sha256&) {});
-  next_.edge.append(leaf_hash(bytes), [this](int level, uint64_t index, const base::Sha256& hash) {
-    batch_.put(*live_, Table::kTree, tree_key(level, index), base::as_bytes(hash));
-  });
+  tree_rows_.append(next_.edge, leaf_hash(bytes), *live_, batch_);
 }
 
 void Writer::forget(schema::Event::Reader event) {

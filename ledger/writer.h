@@ -20,6 +20,7 @@
 #include "ledger/overlay.h"
 #include "ledger/rules.h"
 #include "ledger/store.h"
+#include "ledger/tree_rows.h"
 
 namespace ledger {
 
@@ -68,8 +69,8 @@ class Writer {
   void refuse_group(const std::vector<Share>& group, const base::Status& status);
   void answer_group();
 
-  Answer handle(schema::Command::Reader command, const Identity& identity);
-  base::Result<std::vector<uint64_t>> decide(schema::Command::Reader command, const Identity& identity);
+  Answer handle(schema::Command::Reader command, const Submission& from);
+  base::Result<std::vector<uint64_t>> decide(schema::Command::Reader command, schema::Actor::Reader actor);
   base::Status put_position(schema::Position::Reader position);
   void put_event(const kj::Array<capnp::word>& words);
   void forget(schema::Event::Reader event);
@@ -94,6 +95,7 @@ class Writer {
   LogState next_;  // durable_ and what the group at hand adds
   Overlay overlay_;
   Store::Batch batch_;
+  TreeRows tree_rows_;
   std::shared_ptr<const Cut> live_;
   std::unordered_map<std::string, Answer> answers_;      // of this group
   std::unordered_map<std::string, uint64_t> positions_;  // of this group

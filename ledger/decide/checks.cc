@@ -15,71 +15,6 @@ namespace {
 using base::Status;
 using Json = nlohmann::json;
 
-constexpr uint16_t kNotInUnion = 0xFFFF;  // schema.capnp: Field.noDiscriminant
-constexpr size_t kSha256Bytes = 32;
-
-/// Walks a value by its schema, so that a field added later is checked without a line here.
-class BodyCheck {
- public:
-  explicit BodyCheck(size_t text_limit) : text_limit_(text_limit) {}
-
-  Status check(capnp::DynamicStruct::Reader value, const std::string& where) {
-    std::optional<uint16_t> active;
-    if (value.getSchema().getUnionFields().size() > 0) {
-      KJ_IF_MAYBE (field, value.which()) {
-        active = field->getProto().getDiscriminantValue();
-      } else {
-        return refuse(base::Code::kUnsupportedVersion, where,
-                      " says something this release does not know; use clients of the same release");
-      }
-    }
-    for (auto field : value.getSchema().getFields()) {
-      uint16_t discriminant = field.getProto().getDiscriminantValue();
-      if (discriminant != kNotInUnion && active != discriminant) continue;
-      bool is_pointer =
-          field.getType().isStruct() || field.getType().isList() || field.getType().isText() || field.getType().isData();
-      if (is_pointer && !value.has(field)) continue;
-      LEDGER_CHECK(check(value.get(field), field.getType(), where + "." + field.getProto().getName().cStr()));
-    }
-    return Status::ok();
-  }
-
- private:
-  Status check(const capnp::DynamicValue::Reader& value, capnp::Type type, const std::string& where) {
-    if (type.isText()) return check_text(view(value.as<capnp::Text>()), where);
-    if (type.isStruct()) return check(value.as<capnp::DynamicStruct>(), where);
-    if (type.isEnum()) {
-      if (value.as<capnp::DynamicEnum>().getEnumerant() != nullptr) return Status::ok();
-      return refuse(base::Code::kUnsupportedVersion, where,
-                    " has a value this release does not know; use clients of the same release");
-    }
-    if (type.isData()) {
-      size_t size = value.as<capnp::Data>().size();
-      if (size == 0 || size == kSha256Bytes) return Status::ok();
-      return invalid(where, fmt::format(" has {} bytes; a SHA-256 has {}", size, kSha256Bytes));
-    }
-    if (type.isList()) {
-      auto list = value.as<capnp::DynamicList>();
-      if (list.size() > kMaxListItems)
-        return invalid(where, fmt::format(" has {} items; at most {} are taken", list.size(), kMaxListItems));
-      if (type.asList().getElementType().isUInt64()) return Status::ok();
-      uint32_t i = 0;
-      for (auto item : list) LEDGER_CHECK(check(item, type.asList().getElementType(), fmt::format("{}[{}]", where, i++)));
-    }
-    return Status::ok();
-  }
-
-  Status check_text(std::string_view text, const std::string& where) {
-    if (text.size() > text_limit_)
-      return invalid(where, fmt::format(" has {} bytes; at most {} are taken", text.size(), text_limit_));
-    if (text.find('\0') != std::string_view::npos) return invalid(where, " holds a NUL character; leave it out");
-    if (!base::is_utf8(text)) return invalid(where, " is not UTF-8; convert it first");
-    return Status::ok();
-  }
-
-  const size_t text_limit_;
-};
-
 bool all_of(std::string_view text, std::string_view extra, bool upper, bool lower) {
   return std::all_of(text.begin(), text.end(), [&](char c) {
     return (c >= '0' && c <= '9') || (upper && c >= 'A' && c <= 'Z') || (lower && c >= 'a' && c <= 'z') ||
@@ -152,15 +87,6 @@ std::string quoted(std::string_view text, size_t limit) { return base::printable
 
 std::string run_words(schema::RunKey::Reader run) {
   return fmt::format("{} {}", quoted(view(run.getInstrument()), 40), run.getRunNumber());
-}
-
-Status check_body(capnp::DynamicStruct::Reader body, std::string_view what, size_t text_limit) {
-  uint64_t size = body.totalSize().wordCount * sizeof(capnp::word);
-  if (size > kMaxBodyBytes) {
-    return invalid(
-        what, fmt::format(" has {} bytes; at most {} are taken: say it in fewer words or several commands", size, kMaxBodyBytes));
-  }
-  return BodyCheck(text_limit).check(body, std::string(what));
 }
 
 Status check_instrument_name(std::string_view name) {

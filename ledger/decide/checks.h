@@ -1,7 +1,5 @@
-// What every command is checked for before anything is decided: a sender's bytes are never trusted.
+// What deciding functions check of names, runs, reasons, paths and variables.
 #pragma once
-
-#include <capnp/dynamic.h>
 
 #include <optional>
 #include <string>
@@ -14,10 +12,6 @@
 #include "schema/document.capnp.h"
 
 namespace ledger {
-
-/// Every text is UTF-8 without NUL and at most `text_limit` bytes, every SHA-256 empty or 32 bytes, every enumerant and union
-/// member known, every list of bearable length, the whole at most kMaxBodyBytes. `what` is the subject: "setVariables".
-base::Status check_body(capnp::DynamicStruct::Reader body, std::string_view what, size_t text_limit = kMaxTextBytes);
 
 base::Status check_instrument_name(std::string_view name);
 base::Status check_worker_name(std::string_view name);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/time.h"
+#include "ledger/decide/body_check.h"
 #include "ledger/decide/question.h"
 
 namespace ledger {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "ledger/decide/body_check.h"
 #include "ledger/decide/question.h"
 
 namespace ledger {

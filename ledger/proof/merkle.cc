@@ -4,12 +4,7 @@
 
 namespace ledger {
 
-base::Sha256 leaf_hash(std::string_view event_bytes) {
-  base::Sha256Stream stream;
-  stream.update("\x00", 1);
-  stream.update(event_bytes.data(), event_bytes.size());
-  return stream.finish();
-}
+base::Sha256 leaf_hash(std::string_view event_bytes) { return base::sha256({"\x00", 1}, event_bytes); }
 
 base::Sha256 node_hash(const base::Sha256& left, const base::Sha256& right) {
   std::array<char, 65> bytes;

@@ -13,6 +13,7 @@
 #include "ledger/keys.h"
 #include "ledger/log_state.h"
 #include "ledger/memory_rows.h"
+#include "ledger/tree_rows.h"
 #include "ledger/view_rows.h"
 #include "tests/golden/golden.h"
 #include "tests/support/commands.h"
@@ -118,9 +119,9 @@ class UnknownEventTest : public testing::Test {
     auto edge = ledger::load_edge(*live, 1).value();
     ledger::Store::Batch batch;
     batch.put(*live, ledger::Table::kEvents, ledger::u64_key(2), event_);
-    edge.append(ledger::leaf_hash(event_), [&](int level, uint64_t index, const base::Sha256& hash) {
-      batch.put(*live, ledger::Table::kTree, ledger::tree_key(level, index), base::as_bytes(hash));
-    });
+    ledger::TreeRows rows;
+    rows.append(edge, ledger::leaf_hash(event_), *live, batch);
+    rows.emit(*live, batch);
     batch.put(*live, ledger::Table::kMeta, std::string("kind/\x00\xC8", 7), ledger::u64_key(1) + ledger::u64_key(2));
     batch.put(*live, ledger::Table::kMeta, "writer", ledger::u64_key(2) + "9.9");
     ASSERT_TRUE(store->write(batch, true).is_ok());

@@ -8,9 +8,9 @@
 #include <fstream>
 
 #include "ledger/keys.h"
-#include "ledger/log_state.h"
-#include "ledger/overlay.h"
+#include "ledger/subject_rows.h"
 #include "ledger/subjects.h"
+#include "ledger/tree_rows.h"
 #include "tests/ledger/ledger_fixture.h"
 
 namespace {
@@ -116,25 +116,57 @@ TEST_F(P10VerifyTest, BytesAllOverAnEventCount) {
   }
 }
 
-TEST_F(P10VerifyTest, ChangedLeafIsToldFromAChangedEvent) {
+/// With nodes above the leaves.
+class P10VerifyNodesTest : public P10VerifyTest {
+ protected:
+  void SetUp() override {
+    options_.sync = false;
+    must_open();
+    note_many(600);
+    close();
+  }
+};
+
+TEST_F(P10VerifyNodesTest, WholeLedgerIsFoundWhole) { EXPECT_THAT(verify().findings, ElementsAre()); }
+
+TEST_F(P10VerifyNodesTest, ChangedLeafIsToldFromAChangedEvent) {
   Damage(folder()).flip("tree", ledger::tree_key(0, 4), 0);
   const auto report = verify();
   EXPECT_EQ(report.first_bad, 0u);
   EXPECT_THAT(report.findings, ElementsAre(HasSubstr("the leaf of event 5 in the tree was changed; the event itself is whole")));
 }
 
-TEST_F(P10VerifyTest, ChangedNodeIsNamedOnce) {
-  Damage(folder()).flip("tree", ledger::tree_key(2, 1), 31);
-  EXPECT_THAT(verify().findings, ElementsAre(HasSubstr("node 1 of level 2 of the tree, over events 5 to 8, is not made of")));
+TEST_F(P10VerifyNodesTest, ChangedEventBelowANodeIsNamedOnce) {
+  Damage(folder()).flip("events", ledger::u64_key(300), 40);
+  expect_named(verify(), 300, "event 300 does not have the bytes its tree was made of");
 }
 
-TEST_F(P10VerifyTest, MissingAndNeedlessNodesAreNamed) {
+TEST_F(P10VerifyNodesTest, ChangedNodeIsNamedOnce) {
+  Damage(folder()).flip("tree", ledger::tree_key(8, 1), 31);
+  EXPECT_THAT(verify().findings, ElementsAre(HasSubstr("node 1 of level 8 of the tree, over events 257 to 512, is not made of")));
+}
+
+TEST_F(P10VerifyNodesTest, MissingAndNeedlessRowsAreNamed) {
   {
     Damage damage(folder());
-    damage.erase("tree", ledger::tree_key(3, 0));
+    damage.erase("tree", ledger::tree_key(9, 0));
+    damage.erase("tree", ledger::tree_key(0, 299));
     damage.put("tree", ledger::tree_key(5, 0), std::string(32, 'n'));
+    damage.put("tree", ledger::tree_key(0, 600), std::string(32, 'n'));
   }
-  EXPECT_THAT(verify().findings, ElementsAre(HasSubstr("lacks node 0 of level 3"), HasSubstr("1 too many of level 5")));
+  EXPECT_THAT(verify().findings, testing::UnorderedElementsAre(HasSubstr("lacks the leaf of event 300"), HasSubstr("lacks node 0 of level 9"),
+                                                               HasSubstr("1 row too many of level 0"), HasSubstr("1 row too many of level 5")));
+}
+
+TEST_F(P10VerifyNodesTest, RowOfLeavesThatDoesNotFitIsNamed) {
+  {
+    Damage damage(folder());
+    const std::string leaf = damage.get("tree", ledger::tree_key(0, 255));
+    damage.put("tree", ledger::tree_key(0, 255), leaf + leaf);  // beyond the leaves of its node
+    damage.put("tree", ledger::tree_key(0, 300), leaf.substr(1));
+  }
+  EXPECT_THAT(verify().findings, testing::UnorderedElementsAre(HasSubstr("of 64 bytes that holds no leaves of its place"), HasSubstr("lacks the leaf of event 256"),
+                                                               HasSubstr("of 31 bytes that holds no leaves of its place"), HasSubstr("lacks the leaf of event 301")));
 }
 
 TEST_F(P10VerifyTest, MissingEventsAreNamedAndReadingGoesOn) {
@@ -167,10 +199,8 @@ TEST_F(P10VerifyTest, RewrittenHistoryIsHeldAgainstHead) {
   {
     Damage damage(folder());
     damage.flip("events", ledger::u64_key(7), 60);
-    ledger::TreeEdge edge;
     for (uint64_t seq = 1; seq <= 20; ++seq) {
-      edge.append(ledger::leaf_hash(damage.get("events", ledger::u64_key(seq))),
-                  [&](int level, uint64_t index, const base::Sha256& hash) { damage.put("tree", ledger::tree_key(level, index), base::as_bytes(hash)); });
+      damage.put("tree", ledger::tree_key(0, seq - 1), base::as_bytes(ledger::leaf_hash(damage.get("events", ledger::u64_key(seq)))));
     }
   }
   const auto report = verify();
@@ -198,9 +228,9 @@ TEST_F(P10VerifyTest, DamagedHeadIsNamed) {
 TEST_F(P10VerifyTest, MissingChangedAndNeedlessRowsOfTheSubjectIndexAreNamed) {
   {
     Damage damage(folder());
-    damage.erase("subjects", ledger::subject_index_key(ledger::run_subject("MARI", 28003), 4));
-    damage.put("subjects", ledger::subject_index_key(ledger::run_subject("MARI", 28003), 5), "");
-    damage.put("subjects", ledger::subject_index_key(ledger::actor_subject("alice"), 9), "not empty");
+    damage.erase("subjects", ledger::subject_row_key(ledger::run_subject("MARI", 28003), 4));
+    damage.put("subjects", ledger::subject_row_key(ledger::run_subject("MARI", 28003), 5), "");
+    damage.put("subjects", ledger::subject_row_key(ledger::actor_subject("alice"), 9), "not empty");
   }
   const auto report = verify();
   EXPECT_EQ(report.first_bad, 0u);
