@@ -39,6 +39,7 @@ constexpr std::array<std::pair<Table, const char*>, 7> kBaseTables{{{Table::kEve
                                                                     {Table::kMeta, "meta"}}};
 constexpr std::string_view kViewPrefix = "view_";
 constexpr uint64_t kBytesBeforeLogs = 4u << 20;  // written before it is worth while to prepare log files
+constexpr uint64_t kBytesToFlush = 1u << 20;     // written since the database was opened: reading them back would make the next start slow
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
@@ -123,10 +124,14 @@ rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::sha
   rocksdb::ColumnFamilyOptions options;
   if (name == "commands") options.compaction_filter_factory = std::make_shared<ForgottenCommands>(forgotten);
   rocksdb::BlockBasedTableOptions blocks;
-  blocks.block_size = 16 << 10;
+  // The log is read in sequence, views row by row.
+  blocks.block_size = name.starts_with(kViewPrefix) ? 4 << 10 : 16 << 10;
   blocks.block_cache = cache;
+  blocks.cache_index_and_filter_blocks = true;  // or they would take memory with every event there is
+  blocks.pin_l0_filter_and_index_blocks_in_cache = true;
   blocks.format_version = 5;
-  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Only ids of commands and names of blobs are looked for in vain all over the table; other new keys lie behind its end.
+  if (name == "commands" || name == "blobs") blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
   options.compression = name == "tree" ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;  // hashes do not compress
   options.write_buffer_size = 16 << 20;
@@ -308,6 +313,7 @@ bool Store::Batch::empty() const { return rep_->batch.Count() == 0; }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Store::~Store() {
+  if (state_->logs && !state_->faults->stopped && state_->written_bytes >= kBytesToFlush) flush().ignore();  // the log has it all anyway
   // On purpose never closed, see Faults; and the folder is never given back to others while this process lives.
   if (state_->faults->log_failed) new std::tuple(state_->held, state_->database, state_->logs, std::move(state_->env));
 }
@@ -497,14 +503,18 @@ base::Status Store::resume() {
     return {base::Code::kUnavailable, state_->folder.string() + ": the write-ahead log failed; restart"};
   if (const rocksdb::Status resumed = state_->database->Resume(); !resumed.ok())
     return to_status(resumed).in(state_->folder.string());
+  base::Status flushed = flush();
+  if (flushed.is_ok()) state_->faults->stopped = false;
+  return flushed;
+}
+
+base::Status Store::flush() {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const auto tables = state_->current();
   for (const auto& handle : tables->handles) {
     if (handle) handles.push_back(handle.get());
   }
-  const rocksdb::Status flushed = state_->database->Flush({}, handles);
-  if (flushed.ok()) state_->faults->stopped = false;
-  return to_status(flushed).in(state_->folder.string());
+  return to_status(state_->database->Flush({}, handles)).in(state_->folder.string());
 }
 
 std::vector<const View*> Store::stale_views() const {

@@ -129,6 +129,8 @@ class Store : public std::enable_shared_from_this<Store> {
 
  private:
   explicit Store(std::unique_ptr<State> state);
+  /// All that is in memory only goes to table files.
+  base::Status flush();
   std::shared_ptr<const Cut> beside_live(std::span<const View* const> views, const Tables& beside) const;
   std::unique_ptr<State> state_;
 };

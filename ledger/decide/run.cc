@@ -11,10 +11,9 @@ namespace {
 using base::Code;
 using schema::RunState;
 
-base::Status check_file(schema::RawFile::Reader file, bool needs_hash, std::string_view what) {
-  LEDGER_CHECK(check_path(view(file.getPath()), fmt::format("{}: raw file", what)));
-  if (needs_hash && file.getSha256().size() == 0)
-    return invalid(what, ": raw file ", quoted(file.getPath()), " comes without its SHA-256");
+base::Status check_file(schema::RawFile::Reader file, bool needs_hash) {
+  LEDGER_CHECK(check_path(view(file.getPath()), "raw file"));
+  if (needs_hash && file.getSha256().size() == 0) return invalid("raw file ", quoted(file.getPath()), " comes without its SHA-256");
   return base::Status::ok();
 }
 
@@ -109,7 +108,9 @@ Decided decide_detect(const Question& question, schema::RunDetected::Reader want
   if (files.size() == 0 || files.size() > kMaxFilesPerRun) {
     return invalid(fmt::format("{}: {} raw files are given; a run has 1 to {}", run_words(key), files.size(), kMaxFilesPerRun));
   }
-  for (auto file : files) LEDGER_CHECK(check_file(file, true, run_words(key)));
+  for (auto file : files) {
+    if (base::Status checked = check_file(file, true); !checked.is_ok()) return checked.in(run_words(key));
+  }
   if (wanted.getProblems().size() > kMaxProblemsPerRun) {
     return invalid(fmt::format("{}: {} problems are given; at most {} are taken", run_words(key), wanted.getProblems().size(),
                                kMaxProblemsPerRun));
@@ -128,7 +129,7 @@ Decided decide_detect(const Question& question, schema::RunDetected::Reader want
 Decided decide_refuse_file(const Question& question, schema::RawFileRefused::Reader wanted) {
   std::string_view name = view(wanted.getInstrument());
   LEDGER_CHECK(check_takes_files(question, name));
-  LEDGER_CHECK(check_file(wanted.getFile(), false, name));
+  if (base::Status checked = check_file(wanted.getFile(), false); !checked.is_ok()) return checked.in(name);
   LEDGER_CHECK(check_reason(wanted.getReason(), quoted(wanted.getFile().getPath())));
   if (wanted.getRunNumber() > kMaxRunNumber)
     return invalid(fmt::format("{}: run numbers end at {}; give 0 for none", name, kMaxRunNumber));
