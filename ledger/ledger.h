@@ -59,6 +59,9 @@ struct ViewProgress {
   bool serves = false;  // its older rows are shown meanwhile; if not, reading it is answered kUnavailable
 };
 
+/// Gets an event's stored bytes, which last until it returns; false ends the reading.
+using VisitEvent = std::function<bool(uint64_t seq, kj::ArrayPtr<const capnp::word> words)>;
+
 /// A consistent view of everything up to one seq. Cheap; keep it for one request, not longer.
 ///
 /// Threads: any, one at a time. May outlive the ledger, whose folder then stays locked.
@@ -71,6 +74,8 @@ class Snapshot : public RowReader {
   virtual uint64_t head() const = 0;
   /// The stored bytes of event `seq`, kNotFound beyond the head. Read them with StoredEvent (ledger/event_bytes.h).
   virtual base::Result<kj::Array<capnp::word>> event(uint64_t seq) const = 0;
+  /// Events from..to, as far as there are such, in order: for all who read more than one after the other.
+  virtual base::Status events(uint64_t from, uint64_t to, const VisitEvent& visit) const = 0;
   /// Seqs of the events about a subject (ledger/subjects.h makes the key), from `from` on, at most `limit`.
   virtual std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const = 0;
   /// Node (level, index) of the tree over the log (ledger/proof/merkle.h), which must be complete: kCorruption else.

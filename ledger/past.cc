@@ -186,13 +186,8 @@ const MemoryRows& Past::counts() const {
     }
   }
   std::set<std::string> touched;
-  for (uint64_t seq = moment + 1; seq <= seq_; ++seq) {
-    auto words = now_->event(seq);
-    if (!words.is_ok()) {
-      note(words.status());
-      break;
-    }
-    StoredEvent event(*words);
+  note(now_->events(moment + 1, seq_, [&](uint64_t, kj::ArrayPtr<const capnp::word> words) {
+    StoredEvent event(words);
     Touched by = touched_by(event.get());
     if (by.run_key.empty() && by.job != 0) by.run_key = run_key_of_job(by.job).value_or("");
     if (!by.run_key.empty()) touched.insert(std::move(by.run_key));
@@ -201,7 +196,8 @@ const MemoryRows& Past::counts() const {
       const std::string key = RunsView::last_run_key(view(run.getInstrument()));
       if (read_count(*counts_, ViewId::kRuns, key) < run.getRunNumber()) counts_->put(ViewId::kRuns, key, u64_key(run.getRunNumber()));
     }
-  }
+    return true;
+  }));
   for (const std::string& run_key : touched) {
     const std::string subject = subject_of_run(run_key), key = RunsView::row_key(run_key);
     const std::string instrument = instrument_of(run_key);
@@ -224,14 +220,10 @@ const MemoryRows& Past::queue() const {
     const Row<schema::QueueMoment> row(*open);
     for (const uint64_t job : row.get().getJobs()) jobs.insert(job);
   }
-  for (uint64_t seq = moment + 1; seq <= seq_; ++seq) {
-    auto words = now_->event(seq);
-    if (!words.is_ok()) {
-      note(words.status());
-      break;
-    }
-    if (StoredEvent event(*words); event.get().getBody().isJobQueued()) jobs.insert(seq);
-  }
+  note(now_->events(moment + 1, seq_, [&](uint64_t seq, kj::ArrayPtr<const capnp::word> words) {
+    if (StoredEvent event(words); event.get().getBody().isJobQueued()) jobs.insert(seq);
+    return true;
+  }));
   for (const uint64_t job : jobs) {
     const auto run_key = run_key_of_job(job);
     if (!run_key) continue;

@@ -1,6 +1,7 @@
 // Looking back: a snapshot whose rows are those after an earlier event. How, and what it costs: docs/engine.md.
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <memory>
 #include <optional>
@@ -37,6 +38,9 @@ class Past final : public Snapshot {
   base::Status status() const override { return status_.is_ok() ? now_->status() : status_; }
   uint64_t head() const override { return seq_; }
   base::Result<kj::Array<capnp::word>> event(uint64_t seq) const override;
+  base::Status events(uint64_t from, uint64_t to, const VisitEvent& visit) const override {
+    return now_->events(from, std::min(to, seq_), visit);
+  }
   std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override;
   base::Result<base::Sha256> tree_node(int level, uint64_t index) const override { return now_->tree_node(level, index); }
   uint64_t position(std::string_view) const override { return 0; }

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "ledger/keys.h"
+#include "ledger/log_scan.h"
 #include "ledger/log_state.h"
 #include "ledger/subject_rows.h"
 #include "ledger/tree_rows.h"
@@ -56,6 +59,15 @@ base::Result<kj::Array<capnp::word>> StoreSnapshot::event(uint64_t seq) const {
   auto words = load_event(*cut_, seq);
   note(words.status());
   return words;
+}
+
+base::Status StoreSnapshot::events(uint64_t from, uint64_t to, const VisitEvent& visit) const {
+  from = std::max<uint64_t>(from, 1);
+  to = std::min(to, head_);
+  if (from > to) return {};
+  const base::Status status = scan_events(*cut_, from, to, visit);
+  note(status);
+  return status;
 }
 
 std::vector<uint64_t> StoreSnapshot::subject(std::string_view key, uint64_t from, size_t limit) const {

@@ -24,6 +24,7 @@ class StoreSnapshot final : public Snapshot {
   base::Status status() const override { return status_; }
   uint64_t head() const override { return head_; }
   base::Result<kj::Array<capnp::word>> event(uint64_t seq) const override;
+  base::Status events(uint64_t from, uint64_t to, const VisitEvent& visit) const override;
   std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override;
   base::Result<base::Sha256> tree_node(int level, uint64_t index) const override;
   uint64_t position(std::string_view daemon) const override;

@@ -7,6 +7,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
@@ -38,6 +39,7 @@ constexpr std::array<std::pair<Table, const char*>, 7> kBaseTables{{{Table::kEve
                                                                     {Table::kPositions, "positions"},
                                                                     {Table::kMeta, "meta"}}};
 constexpr std::string_view kViewPrefix = "view_";
+constexpr std::string_view kSortedFolder = "sorted";  // in the database's: table files that are being made
 constexpr uint64_t kBytesBeforeLogs = 4u << 20;  // written before it is worth while to prepare log files
 constexpr uint64_t kBytesToFlush = 1u << 20;     // written since the database was opened: reading them back would make the next start slow
 
@@ -270,10 +272,18 @@ base::Result<bool> Store::Cut::get(Table table, std::string_view key, std::strin
 }
 
 base::Status Store::Cut::scan(Table table, std::string_view from, std::string_view to, const Visit& visit) const {
+  return walk(table, from, to, false, visit);
+}
+base::Status Store::Cut::sweep(Table table, std::string_view from, std::string_view to, const Visit& visit) const {
+  return walk(table, from, to, true, visit);
+}
+
+base::Status Store::Cut::walk(Table table, std::string_view from, std::string_view to, bool many, const Visit& visit) const {
   rocksdb::ColumnFamilyHandle* handle = tables_->at(table);
   if (!handle) return {};
   rocksdb::ReadOptions options;
   options.snapshot = static_cast<const rocksdb::Snapshot*>(snapshot_);
+  options.fill_cache = !many;  // the engine reads ahead by itself once blocks are asked for in order
   const rocksdb::Slice end = slice(to);
   if (!to.empty()) options.iterate_upper_bound = &end;
   const std::unique_ptr<rocksdb::Iterator> rows(store_->state_->database->NewIterator(options, handle));
@@ -438,6 +448,8 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
     }
   }
   if (options.read_only) return store;
+  std::error_code ignored;
+  std::filesystem::remove_all(folder / kSortedFolder, ignored);
 
   for (const std::string_view prefix : {kGenerationKeys, kRebuildKeys}) {
     const base::Status scanned = store->live()->scan(Table::kMeta, prefix, {}, [&](std::string_view key, std::string_view) {
@@ -550,7 +562,7 @@ base::Result<Store::Fresh> Store::fresh_views(std::span<const View* const> views
   Fresh fresh{{views.begin(), views.end()}, 0, beside_live(views, made)};
   if (keep == Keep::kOverRestart) {
     Batch batch;
-    put_folded(batch, fresh);
+    for (const View* each : views) batch.put(*fresh.tables, Table::kMeta, rebuild_key(*each), rebuild_entry(fresh, *each));
     if (base::Status written = write(batch, false); !written.is_ok()) return written;
   }
   return fresh;
@@ -562,11 +574,89 @@ std::vector<Store::Fresh> Store::begun_views() const {
   return begun;
 }
 
-void Store::put_folded(Batch& batch, const Fresh& fresh) const {
-  for (const View* each : fresh.views) {
-    batch.put(*fresh.tables, Table::kMeta, rebuild_key(*each),
-              encode({.version = each->version(), .number = fresh.tables->tables_->generations.at(each->id())}) + u64_key(fresh.folded));
+/// One table file under construction.
+class Store::SortedFile {
+ public:
+  SortedFile(const State& state, const std::string& table, rocksdb::ColumnFamilyHandle* handle, std::filesystem::path path)
+      : options_(state.database->GetDBOptions(), table_options(table, state.cache, state.forgotten)), path_(std::move(path)) {
+    writer_.emplace(rocksdb::EnvOptions(options_), options_, handle, /*invalidate_page_cache=*/false);
+    status_ = writer_->Open(path_.string());
   }
+  void add(std::string_view key, std::optional<std::string_view> row) {
+    if (status_.ok()) status_ = row ? writer_->Put(slice(key), slice(*row)) : writer_->Delete(slice(key));
+  }
+  rocksdb::Status finish() {
+    if (status_.ok()) status_ = writer_->Finish();
+    return status_;
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  rocksdb::Options options_;
+  const std::filesystem::path path_;
+  std::optional<rocksdb::SstFileWriter> writer_;
+  rocksdb::Status status_;
+};
+
+base::Status Store::put_sorted(const Fresh& fresh, Keep keep, const SortedRows& rows) {
+  if (state_->faults->stopped) return {base::Code::kUnavailable, state_->folder.string() + ": an earlier write failed"};
+  const std::filesystem::path folder = state_->folder / kSortedFolder;
+  std::error_code error;
+  std::filesystem::remove_all(folder, error);
+  std::filesystem::create_directory(folder, error);
+  const base::Status taken = take_sorted(fresh, keep, rows, folder);
+  std::filesystem::remove_all(folder, error);
+  return taken;
+}
+
+base::Status Store::take_sorted(const Fresh& fresh, Keep keep, const SortedRows& rows, const std::filesystem::path& folder) {
+  rocksdb::Status status;
+  std::vector<rocksdb::IngestExternalFileArg> taken;
+  size_t files = 0;
+  const auto next_file = [&] { return folder / fmt::format("{}.sst", files++); };
+  const auto into = [&](rocksdb::ColumnFamilyHandle* table) {
+    rocksdb::IngestExternalFileArg& arg = taken.emplace_back();
+    arg.column_family = table;
+    arg.options.move_files = true;
+  };
+  for (const View* each : fresh.views) {
+    rocksdb::ColumnFamilyHandle* table = fresh.tables->tables_->of(*each).get();
+    std::optional<SortedFile> file;
+    char kind = 0;
+    const auto finish = [&] {
+      if (const rocksdb::Status finished = file->finish(); status.ok()) status = finished;
+      taken.back().external_files.push_back(file->path().string());
+      file.reset();
+    };
+    rows(each->id(), [&](std::string_view key, std::optional<std::string_view> row) {
+      // Rows of one kind lie together, and those of later events often behind those that are there: such a file stays where it is put.
+      if (file && kind != key[0]) finish();
+      if (!file) {
+        if (taken.empty() || taken.back().column_family != table) into(table);
+        file.emplace(*state_, each->name(), table, next_file());
+        kind = key[0];
+      }
+      file->add(key, row);
+    });
+    if (file) finish();
+  }
+  if (keep == Keep::kOverRestart) {
+    std::map<std::string, std::string> folded;
+    for (const View* each : fresh.views) folded.emplace(rebuild_key(*each), rebuild_entry(fresh, *each));
+    rocksdb::ColumnFamilyHandle* meta = fresh.tables->tables_->at(Table::kMeta);
+    into(meta);
+    SortedFile file(*state_, "meta", meta, next_file());
+    for (const auto& [key, entry] : folded) file.add(key, entry);
+    if (const rocksdb::Status finished = file.finish(); status.ok()) status = finished;
+    taken.back().external_files.push_back(file.path().string());
+  }
+  if (status.ok() && !taken.empty()) status = state_->database->IngestExternalFiles(taken);
+  if (!status.ok()) state_->on_fault(to_status(status).in(folder.string()), is_no_space(status));
+  return to_status(status).in(folder.string());
+}
+
+std::string Store::rebuild_entry(const Fresh& fresh, const View& each) {
+  return encode({.version = each.version(), .number = fresh.tables->tables_->generations.at(each.id())}) + u64_key(fresh.folded);
 }
 
 base::Status Store::adopt(const Fresh& fresh, Batch& last) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,12 +47,15 @@ class Store : public std::enable_shared_from_this<Store> {
     using Visit = std::function<bool(std::string_view key, std::string_view value)>;
     /// Rows with from <= key < to (`to` empty = no end), in key order, until `visit` returns false.
     base::Status scan(Table table, std::string_view from, std::string_view to, const Visit& visit) const;
+    /// The same for many rows that are looked at once: reads ahead, and leaves the cache to others.
+    base::Status sweep(Table table, std::string_view from, std::string_view to, const Visit& visit) const;
     /// False: the table is empty.
     base::Result<bool> last(Table table, std::string& key, std::string& value) const;
 
    private:
     friend class Store;
     friend class Batch;
+    base::Status walk(Table table, std::string_view from, std::string_view to, bool many, const Visit& visit) const;
     Cut(std::shared_ptr<const Store> store, std::shared_ptr<const Tables> tables, bool frozen);
     std::shared_ptr<const Store> store_;
     std::shared_ptr<const Tables> tables_;
@@ -111,11 +115,15 @@ class Store : public std::enable_shared_from_this<Store> {
     std::shared_ptr<const Cut> tables;  // the live ones, but with these in place of those of `views`
   };
   enum class Keep { kOverRestart, kNot };
-  /// Empty ones. Those kept over a restart are in begun_views() then, as far as put_folded() said.
+  /// Empty ones. Those kept over a restart are in begun_views() then, as far as the last put_sorted() said.
   base::Result<Fresh> fresh_views(std::span<const View* const> views, Keep keep);
   std::vector<Fresh> begun_views() const;
-  /// Goes with the rows of these tables in one batch.
-  void put_folded(Batch& batch, const Fresh& fresh) const;
+  using VisitRow = std::function<void(std::string_view key, std::optional<std::string_view> row)>;
+  /// Shows a view's changed rows in key order; nullopt = erased.
+  using SortedRows = std::function<void(ViewId view, const VisitRow& visit)>;
+  /// Makes table files of rows and takes them in, all at once and with them how far these tables are folded: many rows, without
+  /// holding up the writer.
+  base::Status put_sorted(const Fresh& fresh, Keep keep, const SortedRows& rows);
   /// Writes `last` and makes the tables the live ones, durably. drop_replaced() drops those they replace, which takes longer.
   base::Status adopt(const Fresh& fresh, Batch& last);
   base::Status drop_replaced();
@@ -128,9 +136,12 @@ class Store : public std::enable_shared_from_this<Store> {
   base::Status purge(Table table, std::string_view from, std::string_view to);
 
  private:
+  class SortedFile;
   explicit Store(std::unique_ptr<State> state);
   /// All that is in memory only goes to table files.
   base::Status flush();
+  static std::string rebuild_entry(const Fresh& fresh, const View& each);
+  base::Status take_sorted(const Fresh& fresh, Keep keep, const SortedRows& rows, const std::filesystem::path& folder);
   std::shared_ptr<const Cut> beside_live(std::span<const View* const> views, const Tables& beside) const;
   std::unique_ptr<State> state_;
 };

@@ -58,7 +58,7 @@ class Run {
   void read_blobs() {
     std::string next;
     for (uint32_t step = 1;;) {
-      const base::Status scanned = cut_.scan(Table::kBlobs, next, {}, [&](std::string_view name, std::string_view bytes) {
+      const base::Status scanned = cut_.sweep(Table::kBlobs, next, {}, [&](std::string_view name, std::string_view bytes) {
         if (blobs_.size() % 256 == 0) tell("blobs", blobs_.size(), 0);
         next = std::string(name) + '\0';
         step = 1;
@@ -167,7 +167,7 @@ class Run {
 
   void check_beyond() {
     uint64_t beyond = 0;
-    const base::Status scanned = cut_.scan(Table::kEvents, u64_key(head_ + 1), {}, [&](std::string_view, std::string_view) {
+    const base::Status scanned = cut_.sweep(Table::kEvents, u64_key(head_ + 1), {}, [&](std::string_view, std::string_view) {
       beyond += 1;
       return true;
     });
@@ -251,7 +251,7 @@ class Run {
   /// Records that follow from nothing: they can be read, and do not reach behind the log.
   void read_records() {
     const auto bounded = [&](Table table, std::string_view what, size_t size, const std::function<uint64_t(std::string_view)>& last) {
-      const base::Status scanned = cut_.scan(table, {}, {}, [&](std::string_view key, std::string_view value) {
+      const base::Status scanned = cut_.sweep(table, {}, {}, [&](std::string_view key, std::string_view value) {
         const std::string name = base::printable(base::to_utf8(key));
         if (value.size() < size) {
           findings_.add(0, fmt::format("{} {} is cut short", what, name));
@@ -305,7 +305,7 @@ void walk_events(const Cut& cut, uint64_t from, uint64_t to, Findings& findings,
     for (; next < until && going; ++next) going = visit(next, std::nullopt);
   };
   while (going && next <= to) {
-    const base::Status scanned = cut.scan(Table::kEvents, u64_key(next), u64_key(to + 1), [&](std::string_view key, std::string_view bytes) {
+    const base::Status scanned = cut.sweep(Table::kEvents, u64_key(next), u64_key(to + 1), [&](std::string_view key, std::string_view bytes) {
       if (key.size() != 8) {
         findings.add(0, fmt::format("the log has a row {} that is no event's", base::hex(key)));
         return true;

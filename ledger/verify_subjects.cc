@@ -112,7 +112,7 @@ void SubjectCheck::scan_stored(const VisitRow& visit) const {
   const auto visit_if_judged = [&](std::string_view key, std::string_view value) {
     if (!is_lost(key)) visit(key, value);
   };
-  const base::Status scanned = cut_.scan(Table::kSubjects, {}, {}, [&](std::string_view key, std::string_view value) {
+  const base::Status scanned = cut_.sweep(Table::kSubjects, {}, {}, [&](std::string_view key, std::string_view value) {
     last = key;
     const auto seqs = is_link_key(key) || key.size() < 8 ? std::nullopt : decode_seqs(read_u64(key, key.size() - 8), value);
     if (!seqs) {  // a link, or what is no row of the index

@@ -50,7 +50,7 @@ TreeCheck::Nodes TreeCheck::stored_leaves(uint64_t from, uint64_t to) {
 
 TreeCheck::Nodes TreeCheck::stored_nodes(int level, uint64_t from, uint64_t to) {
   Nodes nodes(to - from);
-  const base::Status scanned = cut_.scan(Table::kTree, tree_key(level, from), tree_key(level, to), [&](std::string_view key, std::string_view bytes) {
+  const base::Status scanned = cut_.sweep(Table::kTree, tree_key(level, from), tree_key(level, to), [&](std::string_view key, std::string_view bytes) {
     if (key.size() != 9 || bytes.size() != sizeof(base::Sha256)) {
       findings_.add(0, fmt::format("the tree has a row {} of {} bytes that is no node", base::hex(key), bytes.size()));
       return true;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "ledger/overlay.h"
+#include "ledger/log_scan.h"
 #include "ledger/view_fold.h"
 
 namespace ledger {
@@ -30,7 +30,7 @@ class Walk {
       if (!page_.empty() && page_.size() < kRowsAPage) return nullptr;
       page_.clear();
       at_ = 0;
-      const base::Status scanned = cut_.scan(table_, from, {}, [&](std::string_view key, std::string_view row) {
+      const base::Status scanned = cut_.sweep(table_, from, {}, [&](std::string_view key, std::string_view row) {
         page_.emplace_back(key, row);
         return page_.size() < kRowsAPage;
       });
@@ -69,7 +69,7 @@ base::Result<std::optional<Difference>> first_difference(const Cut& stored_cut, 
 /// Rows of a fold, with an eye on one of them.
 class WatchedRows final : public Rows {
  public:
-  WatchedRows(Overlay& rows, const std::string& key, RowHistory& history) : rows_(rows), key_(key), history_(history) {}
+  WatchedRows(FoldRows& rows, const std::string& key, RowHistory& history) : rows_(rows), key_(key), history_(history) {}
   void at(uint64_t seq) { seq_ = seq; }
 
   std::optional<std::string> get(ViewId view, std::string_view key) const override { return rows_.get(view, key); }
@@ -86,7 +86,7 @@ class WatchedRows final : public Rows {
   }
 
  private:
-  Overlay& rows_;
+  FoldRows& rows_;
   const std::string& key_;
   RowHistory& history_;
   uint64_t seq_ = 0;
@@ -119,22 +119,19 @@ base::Result<std::string> explain(Store& store, const Cut& cut, uint64_t head, c
   const std::array<const View*, 1> views{&view};
   auto scratch = Scratch::make(store, views);
   if (!scratch.is_ok()) return scratch.status();
-  Overlay rows;
-  Store::Batch batch;
+  FoldRows rows;
+  rows.begin(scratch->fresh.tables);
   WatchedRows watched(rows, difference.key, history);
   for (uint64_t from = 1; from <= head; from += kEventsAFold) {
     if (!patience.go_on(fmt::format("looking for the event in view {}", view.name()), from - 1, head)) return stopped();
-    rows.begin(scratch->fresh.tables);
-    batch.clear();
     const base::Status folded = each_event(cut, from, std::min(head, from + kEventsAFold - 1), [&](uint64_t seq, schema::Event::Reader event) {
       watched.at(seq);
       view.fold(event, watched);
-      rows.mark();
       return base::Status::ok();
     });
     if (!folded.is_ok()) return folded;
-    rows.emit(batch);
-    if (base::Status written = store.write(batch, false); !written.is_ok()) return written;
+    if (rows.bytes() < kRowBytesAWrite) continue;
+    if (base::Status written = write_rows(store, scratch->fresh, Store::Keep::kNot, rows); !written.is_ok()) return written;
   }
 
   const uint64_t event = history.first_difference();
@@ -186,13 +183,14 @@ base::Result<std::vector<std::string>> check_views(Store& store, const Cut& cut,
                                                    const Patience& patience) {
   auto scratch = Scratch::make(store, views);
   if (!scratch.is_ok()) return scratch.status();
-  Overlay rows;
-  Store::Batch batch;
+  FoldRows rows;
+  rows.begin(scratch->fresh.tables);
   while (scratch->fresh.folded < head) {
     if (!patience.go_on("folding", scratch->fresh.folded, head)) return stopped();
     const uint64_t to = std::min(head, scratch->fresh.folded + kEventsAFold);
-    if (base::Status folded = fold_into(scratch->fresh, cut, to, rows, batch); !folded.is_ok()) return folded;
-    if (base::Status written = store.write(batch, false); !written.is_ok()) return written;
+    if (base::Status folded = fold_events(scratch->fresh, cut, to, rows); !folded.is_ok()) return folded;
+    if (rows.bytes() < kRowBytesAWrite && to < head) continue;
+    if (base::Status written = write_rows(store, scratch->fresh, Store::Keep::kNot, rows); !written.is_ok()) return written;
   }
   std::vector<std::string> findings;
   uint64_t done = 0;

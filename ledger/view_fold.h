@@ -1,24 +1,20 @@
 // Folding stretches of the log into tables of their own.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <span>
-
 #include "base/status.h"
 #include "ledger/fold.h"
-#include "ledger/overlay.h"
+#include "ledger/fold_rows.h"
 #include "ledger/store.h"
 
 namespace ledger {
 
-inline constexpr uint64_t kEventsAFold = 1024;  // folded in memory, then written as one batch
+inline constexpr uint64_t kEventsAFold = 1024;           // folded without looking up
+inline constexpr size_t kRowBytesAWrite = 32u << 20;     // of changed rows in memory; then they are written
 
-using VisitEvent = std::function<base::Status(uint64_t seq, schema::Event::Reader event)>;
-/// Events from..to in order; ends at the first that is missing, unreadable or not taken.
-base::Status each_event(const Cut& cut, uint64_t from, uint64_t to, const VisitEvent& visit);
-
-/// Events after fresh.folded up to `to`, at most kEventsAFold usually, into `batch`; `fresh.folded` follows.
-base::Status fold_into(Store::Fresh& fresh, const Cut& log, uint64_t to, Overlay& rows, Store::Batch& batch);
+/// Events after fresh.folded up to `to` into `rows`, which begin with the tables of `fresh`; fresh.folded follows. After an error the rows
+/// are those of half an event.
+base::Status fold_events(Store::Fresh& fresh, const Cut& log, uint64_t to, FoldRows& rows);
+/// Writes what is in `rows`, which begin anew.
+base::Status write_rows(Store& store, const Store::Fresh& fresh, Store::Keep keep, FoldRows& rows);
 
 }  // namespace ledger

@@ -14,30 +14,49 @@ constexpr uint64_t kEventsAtTheEnd = 128;  // as many are folded while the write
 
 base::Status rebuild_views(Store& store, Store::Fresh fresh, Writer& writer, FoldBoard& board, const Patience& patience) {
   const base::Status stopped(base::Code::kUnavailable, "the ledger is closing; the rebuild goes on at the next start");
-  Overlay rows;
-  Store::Batch batch;
+  FoldRows rows;
+  rows.begin(fresh.tables);
+  uint64_t written = fresh.folded;
+  const auto write = [&] {
+    if (write_rows(store, fresh, Store::Keep::kOverRestart, rows).is_ok()) written = fresh.folded;
+  };
   // Each round folds what was appended during the one before it. When that no longer gets less, the writer waits for the rest.
   for (uint64_t left_before = std::numeric_limits<uint64_t>::max();;) {
     const Published now = writer.published();
-    const uint64_t left = now.head - std::min(now.head, fresh.folded);
+    const uint64_t left = now.head - std::min(now.head, written);
     if (left <= kEventsAtTheEnd || left >= left_before) break;
     left_before = left;
-    while (fresh.folded < now.head) {
+    while (written < now.head) {
       for (const View* view : fresh.views) board.set(*view, fresh.folded, now.head, now.cut->holds(view_table(view->id())));
-      if (!patience.go_on("folding", fresh.folded, now.head)) return stopped;
-      Store::Fresh next = fresh;
-      const base::Status folded = fold_into(next, *now.cut, std::min(now.head, fresh.folded + kEventsAFold), rows, batch);
-      if (!folded.is_ok()) return folded;
-      store.put_folded(batch, next);
-      if (!store.write(batch, false).is_ok()) continue;  // once there is room again, unless the ledger stays read-only
-      fresh = std::move(next);
+      if (!patience.go_on("folding", fresh.folded, now.head)) {
+        if (fresh.folded > written) write();
+        return stopped;
+      }
+      if (fresh.folded < now.head && rows.bytes() < kRowBytesAWrite) {
+        const base::Status folded = fold_events(fresh, *now.cut, std::min(now.head, fresh.folded + kEventsAFold), rows);
+        if (!folded.is_ok()) return folded;
+      }
+      // What cannot be written is tried again once there is room, unless the ledger stays read-only.
+      if (rows.bytes() >= kRowBytesAWrite || fresh.folded >= now.head) write();
     }
   }
+  Store::Batch batch;
   for (;;) {
     if (!patience.go_on("folding", fresh.folded, writer.published().head)) return stopped;
     const base::Status swapped = writer.between_groups([&](uint64_t head) -> base::Status {
       Store::Fresh last = fresh;
-      if (base::Status folded = fold_into(last, *store.live(), head, rows, batch); !folded.is_ok()) return folded;
+      rows.begin(fresh.tables);
+      if (base::Status folded = fold_events(last, *store.live(), head, rows); !folded.is_ok()) return folded;
+      batch.clear();
+      for (const View* view : fresh.views) {
+        rows.each_changed(view->id(), [&](std::string_view key, std::optional<std::string_view> row) {
+          if (row) {
+            batch.put(*fresh.tables, view_table(view->id()), key, *row);
+          } else {
+            batch.erase(*fresh.tables, view_table(view->id()), key);
+          }
+        });
+      }
       return store.adopt(last, batch);
     });
     if (swapped.code() == base::Code::kUnavailable) continue;

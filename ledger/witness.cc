@@ -38,6 +38,18 @@ base::Result<TreeEdge> stored_edge(const Snapshot& snapshot, uint64_t size) {
   return edge;
 }
 
+/// Which event is to blame where events and tree do not agree.
+base::Status not_its_tree(const Snapshot& snapshot, uint64_t from, uint64_t to) {
+  base::Status found = corrupt(fmt::format("the tree over {} events is not made of them; nothing is signed, run 'runledger verify'", to));
+  const base::Status read = snapshot.events(from, to, [&](uint64_t seq, kj::ArrayPtr<const capnp::word> words) {
+    const auto leaf = snapshot.tree_node(0, seq - 1);
+    if (leaf.is_ok() && *leaf == leaf_hash(as_bytes(words))) return true;
+    found = corrupt(fmt::format("event {} does not have the bytes its tree was made of; nothing is signed, run 'runledger verify'", seq));
+    return false;
+  });
+  return read.is_ok() ? found : read;
+}
+
 }  // namespace
 
 base::Result<std::vector<Witnessed>> read_witness_file(const std::filesystem::path& path, const NoteKey& key) {
@@ -123,23 +135,15 @@ base::Result<std::string> Witness::sign_next(const Snapshot& snapshot, int64_t n
     if (last.size == size) return entries->back().note;
     edge = *stored;
   }
-  while (edge.size() < size) {
-    const uint64_t seq = edge.size() + 1;
-    const auto words = snapshot.event(seq);
-    if (!words.is_ok()) return words.status();
-    const base::Sha256 leaf = leaf_hash(as_bytes(*words));
-    const auto stored = snapshot.tree_node(0, seq - 1);
-    if (!stored.is_ok()) return stored.status();
-    if (*stored != leaf) {
-      return corrupt(fmt::format("event {} does not have the bytes its tree was made of; nothing is signed, run 'runledger verify'", seq));
-    }
-    edge.append(leaf, [](int, uint64_t, const base::Sha256&) {});
-  }
+  const uint64_t from = edge.size() + 1;
+  const base::Status read = snapshot.events(from, size, [&](uint64_t, kj::ArrayPtr<const capnp::word> words) {
+    edge.append(leaf_hash(as_bytes(words)), [](int, uint64_t, const base::Sha256&) {});
+    return true;
+  });
+  if (!read.is_ok()) return read;
   const auto stored = stored_edge(snapshot, size);
   if (!stored.is_ok()) return stored.status();
-  if (stored->root() != edge.root()) {
-    return corrupt(fmt::format("the tree over {} events is not made of them; nothing is signed, run 'runledger verify'", size));
-  }
+  if (stored->root() != edge.root()) return not_its_tree(snapshot, from, size);
   auto note = key_->sign(Checkpoint{key_->public_key().name, size, edge.root()}.text());
   if (!note.is_ok()) return note.status();
   if (base::Status kept = append(*note, now_ns); !kept.is_ok()) return kept;

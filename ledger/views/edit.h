@@ -12,6 +12,15 @@
 
 namespace ledger {
 
+struct MessageScratch {
+  alignas(capnp::word) unsigned char scratch[2048] = {};
+};
+/// A message under construction that begins in memory of its own; most rows need no more.
+class SmallMessage final : MessageScratch, public capnp::MallocMessageBuilder {
+ public:
+  SmallMessage() : MallocMessageBuilder({reinterpret_cast<capnp::word*>(scratch), sizeof scratch / sizeof(capnp::word)}) {}
+};
+
 /// A row being changed: as stored, or empty where there was none.
 ///
 /// Owns:    its message. Borrows Rows until save() or the end.
@@ -37,7 +46,7 @@ class RowEdit {
   Rows& rows_;
   const ViewId view_;
   const std::string key_;
-  capnp::MallocMessageBuilder message_;
+  SmallMessage message_;
   typename T::Builder builder_{nullptr};
   bool found_ = false;
 };

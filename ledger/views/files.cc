@@ -8,7 +8,7 @@ namespace {
 /// The row is written anew each time: only the last decision about a file counts.
 void put(Rows& rows, std::string_view instrument, schema::RawFile::Reader file, uint64_t run_number, uint64_t seq,
          const schema::Reason::Reader* refusal) {
-  capnp::MallocMessageBuilder message;
+  SmallMessage message;
   auto row = message.initRoot<schema::FileRow>();
   row.setFile(file);
   row.setRunNumber(run_number);

@@ -20,7 +20,7 @@ void fold_script(schema::Event::Reader event, schema::ScriptRegistered::Reader r
     row.setScript(registered);
     row.setScriptSeq(event.getSeq());
   });
-  capnp::MallocMessageBuilder message;
+  SmallMessage message;
   auto script = message.initRoot<schema::ScriptRow>();
   script.setSeq(event.getSeq());
   script.setRegisteredAt(event.getTime());

@@ -46,7 +46,7 @@ void for_attempt(schema::JobRow::Builder job, uint16_t number, Change&& change) 
 }
 
 schema::AttemptRow::Builder append_attempt(schema::JobRow::Builder job) {
-  capnp::MallocMessageBuilder scratch;
+  SmallMessage scratch;
   auto before = scratch.initRoot<schema::JobRow>();
   before.setAttempts(job.asReader().getAttempts());
   auto old = before.asReader().getAttempts();

@@ -25,7 +25,7 @@ void move(Rows& rows, uint64_t job, Place place, Change&& change) {
   if (!key) return;
   auto bytes = rows.get(ViewId::kQueue, *key);
   if (!bytes) return;
-  capnp::MallocMessageBuilder message;
+  SmallMessage message;
   message.setRoot(Row<schema::QueueRow>(*bytes).get());
   auto row = message.getRoot<schema::QueueRow>();
   row.setHeld(place == Place::kHeld);
@@ -49,7 +49,7 @@ void leave(Rows& rows, uint64_t job) {
 
 void enter(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& rows) {
   if (queued.getRuns().size() == 0) return;
-  capnp::MallocMessageBuilder message;
+  SmallMessage message;
   auto row = message.initRoot<schema::QueueRow>();
   row.setJob(event.getSeq());
   row.setRun(queued.getRuns()[0]);
@@ -76,7 +76,7 @@ void keep_moment(uint64_t seq, Rows& rows) {
     return jobs.size() * kEventsAJob <= since;
   });
   if (jobs.size() * kEventsAJob > since) return;
-  capnp::MallocMessageBuilder message;
+  SmallMessage message;
   set_numbers(message.initRoot<schema::QueueMoment>().initJobs(static_cast<uint32_t>(jobs.size())), jobs);
   rows.put(ViewId::kQueue, QueueView::moment_key(seq), canonical_bytes(message.getRoot<schema::QueueMoment>().asReader()));
   rows.put(ViewId::kQueue, kLatestMoment, u64_key(seq));

@@ -139,7 +139,7 @@ void fold_revised(schema::Event::Reader event, schema::RunDetected::Reader revis
 }
 
 void add_refused_file(RunEdit& run, schema::RawFile::Reader file) {
-  capnp::MallocMessageBuilder scratch;
+  SmallMessage scratch;
   auto before = scratch.initRoot<schema::RunRow>();
   before.setRawFiles(run->asReader().getRawFiles());
   std::vector<schema::RawFile::Reader> files;
@@ -318,7 +318,7 @@ void keep_moment(uint64_t seq, Rows& rows) {
     if (!instrument.empty()) instruments[instrument][static_cast<uint8_t>(key[at])] = read_u64(count);
     return true;
   });
-  capnp::MallocMessageBuilder message;
+  SmallMessage message;
   auto list = message.initRoot<schema::RunMoment>().initInstruments(static_cast<uint32_t>(instruments.size()));
   uint32_t next = 0;
   for (const auto& [instrument, counts] : instruments) {

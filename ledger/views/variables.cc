@@ -30,7 +30,7 @@ Rules read_rules(schema::VariableRules::Reader row) {
 void save(Rows& rows, std::string_view instrument, const Rules& rules) {
   std::string key = VariablesView::row_key(instrument);
   if (rules.empty()) return rows.erase(ViewId::kVariables, key);
-  capnp::MallocMessageBuilder message;
+  SmallMessage message;
   auto list = message.initRoot<schema::VariableRules>().initRules(static_cast<uint32_t>(rules.size()));
   uint32_t i = 0;
   for (const auto& [order, rule] : rules) list.setWithCaveats(i++, rule);
@@ -39,7 +39,7 @@ void save(Rows& rows, std::string_view instrument, const Rules& rules) {
 
 void set(schema::Event::Reader event, schema::VariablesSet::Reader change, const Rules& before, Rows& rows) {
   Rules rules = before;
-  capnp::MallocMessageBuilder message;
+  SmallMessage message;
   auto fresh = message.initRoot<schema::VariableRules>().initRules(change.getVariables().size());
   for (uint32_t i = 0; i < fresh.size(); ++i) {
     auto rule = fresh[i];

@@ -76,12 +76,12 @@ Measured scan(const std::string& folder) {
   return timed(ledger->head(), [&] {
     const auto snapshot = ledger->snapshot();
     uint64_t jobs = 0;
-    for (uint64_t seq = 1; seq <= snapshot->head(); ++seq) {
-      const auto words = snapshot->event(seq);
-      if (!words.is_ok()) die(words.status().message());
-      ledger::StoredEvent event(*words);
+    const base::Status read = snapshot->events(1, snapshot->head(), [&](uint64_t, kj::ArrayPtr<const capnp::word> words) {
+      ledger::StoredEvent event(words);
       jobs += event.get().getBody().isJobQueued();
-    }
+      return true;
+    });
+    if (!read.is_ok()) die(read.message());
     if (jobs > snapshot->head()) die("impossible");
   });
 }

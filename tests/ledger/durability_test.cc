@@ -299,6 +299,10 @@ TEST_F(P1DamageTest, FlippedBitInATableFileIsAReadErrorAndStopsWriting) {
     if (!words.is_ok()) worst = words.status();
   }
   EXPECT_EQ(worst.code(), base::Code::kCorruption);
+  uint64_t read = 0;
+  const base::Status scanned = ledger_->snapshot()->events(1, ledger_->head(), [&](uint64_t, kj::ArrayPtr<const capnp::word>) { return ++read; });
+  EXPECT_EQ(scanned.code(), base::Code::kCorruption);
+  EXPECT_THAT(scanned.message(), HasSubstr("event " + std::to_string(read + 1)));
   EXPECT_THAT(worst.message(), HasSubstr("event "));
   EXPECT_FALSE(snapshot->status().is_ok());
   EXPECT_EQ(ledger_->health().state, ledger::Health::State::kReadOnly);

@@ -51,6 +51,28 @@ TEST_F(LedgerTest, EventBeyondTheHeadIsNotFound) {
   EXPECT_EQ(ledger_->snapshot()->event(2).status().code(), base::Code::kNotFound);
 }
 
+TEST_F(LedgerTest, EventsComeInOrderFromAnyToAnyAsFarAsThereAreSuch) {
+  note_many(20);
+  const auto snapshot = ledger_->snapshot();
+  note("later", "not in the snapshot");
+  const auto read = [&](uint64_t from, uint64_t to, size_t limit) {
+    std::vector<uint64_t> seqs;
+    const base::Status status = snapshot->events(from, to, [&](uint64_t seq, kj::ArrayPtr<const capnp::word> words) {
+      EXPECT_EQ(std::string(ledger::as_bytes(words)), event_bytes(seq));
+      seqs.push_back(seq);
+      return seqs.size() < limit;
+    });
+    EXPECT_TRUE(status.is_ok()) << status.message();
+    return seqs;
+  };
+  EXPECT_THAT(read(5, 8, 100), ElementsAre(5, 6, 7, 8));
+  EXPECT_THAT(read(0, 2, 100), ElementsAre(1, 2));
+  EXPECT_THAT(read(19, 1000, 100), ElementsAre(19, 20));
+  EXPECT_THAT(read(5, 20, 2), ElementsAre(5, 6));
+  EXPECT_THAT(read(21, 1000, 100), ElementsAre());
+  EXPECT_THAT(read(8, 7, 100), ElementsAre());
+}
+
 TEST_F(LedgerTest, SnapshotStaysAsItWas) {
   note("a", "one");
   const auto before = ledger_->snapshot();

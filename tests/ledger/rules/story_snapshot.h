@@ -39,6 +39,12 @@ class StorySnapshot final : public ledger::Snapshot {
     ++events_read;
     return ledger::canonical_event(story_.event(seq));
   }
+  base::Status events(uint64_t from, uint64_t to, const ledger::VisitEvent& visit) const override {
+    for (uint64_t seq = from; seq <= std::min(to, head()); ++seq) {
+      if (!visit(seq, *event(seq))) break;
+    }
+    return {};
+  }
   std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override {
     const auto found = subjects_.find(key);
     if (found == subjects_.end()) return {};
