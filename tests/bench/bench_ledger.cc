@@ -153,7 +153,9 @@ int main(int argc, char** argv) {
       {"newest", [&] { return asked(folder, amount, newest_runs); }},
       {"counts",
        [&] { return asked(folder, amount, [](const ledger::Snapshot& now, uint64_t) { ledger::run_counts(now, "MARI"); }); }},
-      {"status", [&] { return status(folder, amount); }},
+      {"status", [&] { return asked_over_socket(folder, amount, Question::kStatus); }},
+      {"socket-by-key", [&] { return asked_over_socket(folder, amount, Question::kRun); }},
+      {"socket-newest", [&] { return asked_over_socket(folder, amount, Question::kNewestRuns); }},
   };
   const auto found = all.find(what);
   if (found == all.end()) die("no such measurement: " + what);

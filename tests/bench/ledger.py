@@ -118,9 +118,12 @@ def sizes(session, s, events):
         (f"after {medium:,}", lambda: filled(medium), at_most(1.1))], key="resident_kib", rounds=1)
 
     of_small, of_large = f"of {small:,} events", f"of {large:,} events"
-    for name, what in (("one run by key", "by-key"), ("newest 50 runs", "newest"), ("counts by state", "counts")):
+    for name, what, goal in (
+            ("one run by key, in process,", "by-key", NO_GOAL), ("newest 50 runs, in process,", "newest", NO_GOAL), ("counts by state, in process,", "counts", NO_GOAL),
+            ("one run by key over the socket", "socket-by-key", at_most(1.2)), ("newest 50 runs over the socket", "socket-newest", at_most(1.2)),
+            ("status with counts over the socket", "status", at_most(1.2))):
         session.compare(f"{name} {of_large}", lambda: session.take(what, s, folder=folder(large)), [
-            (of_small, lambda: session.take(what, s, folder=folder(small)), at_most(1.2))], key=("p50_us", "p99_us"))
+            (of_small, lambda: session.take(what, s, folder=folder(small)), goal)], key=("p50_us", "p99_us"))
 
     def counted_by_postgresql(peer):
         if getattr(peer, "runs", 0) != large:
@@ -129,7 +132,6 @@ def sizes(session, s, events):
         return peer.ask(postgresql.COUNTS, max(s, 3))
 
     session.compare(f"status over the socket {of_large}", lambda: session.take("status", s, folder=folder(large)), [
-        (of_small, lambda: session.take("status", s, folder=folder(small)), NO_GOAL),
         (f"PostgreSQL, counts of {large:,} rows", session.of(peers.PostgreSQL, counted_by_postgresql), at_most(0.001))], key="p50_us")
 
     def raw_scan():

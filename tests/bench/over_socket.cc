@@ -292,14 +292,33 @@ Measured deliver(const std::string& folder, uint64_t events, int pause_us, Appen
   return measured;
 }
 
-Measured status(const std::string& folder, double seconds) {
+Measured asked_over_socket(const std::string& folder, double seconds, Question question) {
   const Server server(folder, serving([folder] { return open_filled(folder); }));
   rpc::Loop loop;
   auto connection = loop.wait(rpc::connect(loop, server.address()));
   auto runs = session_of(connection).runsRequest().send().getRuns();
-  return closed_loop(loop, seconds, 1, 1, [&](int, uint64_t) {
-    return runs.statusRequest().send().then([](auto&& response) {
-      if (response.getStatus().getCounts().size() == 0) die("a status without counts");
+  const auto now = loop.wait(runs.statusRequest().send());
+  const uint64_t all = now.getStatus().getHead() - 1, last = now.getStatus().getInstruments()[0].getLastRun();  // event 1 is no run
+  return closed_loop(loop, seconds, 1, 1, [&](int, uint64_t call) -> kj::Promise<void> {
+    if (question == Question::kStatus) {
+      return runs.statusRequest().send().then([](auto&& response) {
+        if (response.getStatus().getCounts().size() == 0) die("a status without counts");
+      });
+    }
+    if (question == Question::kRun) {
+      auto asked = runs.showRequest();
+      asked.getRun().setInstrument("MARI");
+      asked.getRun().setRunNumber(call * 7919 % all + 1);
+      return asked.send().then([](auto&& response) {
+        if (!response.hasRun()) die("a run is missing");
+      });
+    }
+    auto asked = runs.listRequest();
+    asked.getFilter().setInstrument("MARI");
+    asked.getFilter().setFirstRun(last - 49);
+    asked.setLimit(50);
+    return asked.send().then([](auto&& response) {
+      if (response.getRuns().size() != 50) die("runs are missing");
     });
   });
 }

@@ -14,7 +14,8 @@ Measured empty_calls_with_commits(const std::string& folder, double seconds, int
 /// own.
 enum class Append { kInProcess, kOverSocket };
 Measured deliver(const std::string& folder, uint64_t events, int pause_us, Append append, int warm_up_rounds);
-/// Asks a filled ledger for its status, counts by state included, one call after the other.
-Measured status(const std::string& folder, double seconds);
+enum class Question { kStatus, kRun, kNewestRuns };  // counts by state; one run by key; the last 50 of an instrument
+/// Asks a filled ledger, one call after the other.
+Measured asked_over_socket(const std::string& folder, double seconds, Question question);
 
 }  // namespace bench
