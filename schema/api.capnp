@@ -70,7 +70,7 @@ interface Runs {
 
   watch @4 (from :UInt64, filter :EventFilter, sink :EventSink) -> (subscription :Subscription, head :UInt64, refusal :Command.Refusal);
   # Every event with seq >= from that passes the filter, then live ones as they become durable. from 0 = only what comes.
-  # One push is in flight at a time, so a slow sink holds up nobody but itself.
+  # One push is in flight at a time and nothing waits behind it: a slow sink holds up nobody, and reads later from the log what it missed.
 
   rerun @5 (commandId :Text, request :Event.ReductionRequested) -> (answer :Command.Answer);
   status @6 () -> (status :Status);
@@ -91,8 +91,11 @@ struct Subject {
 }
 
 struct EventFilter {
-  instrument @0 :Text;     # Empty = all.
-  kinds @1 :List(UInt16);  # Ordinals of Event.body members; empty = all.
+  # What is set must all hold.
+  instrument @0 :Text;     # Events about it; empty = all.
+  kinds @1 :List(UInt16);  # Ordinals of Event.body members, at most 256; empty = all.
+  subjects @2 :List(Subject);  # Events about each of these, at most 8 and no `seq`; empty = all. What is about a job is also about its runs and
+                           # experiment, what is about a run also about its experiment, as `history` has them.
 }
 
 interface EventSink {

@@ -3,6 +3,8 @@
 #include <capnp/dynamic.h>
 #include <fmt/format.h>
 
+#include <cctype>
+
 #include "base/counted.h"
 #include "tools/document.h"
 #include "tools/run_names.h"
@@ -256,6 +258,29 @@ EventLine event_line(schema::Event::Reader event, const JobNames& jobs) {
   std::string bare = line.subject.run_number == 0 ? subject_text(line.subject) : run_text(line.subject.instrument, line.subject.run_number);
   if (!bare.empty() && line.text.find(bare) == std::string::npos) line.text = fmt::format("{}: {}", subject_text(line.subject), line.text);
   return line;
+}
+
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names;
+  for (auto field : capnp::Schema::from<Body>().getUnionFields()) {
+    if (std::string name = field.getProto().getName().cStr(); name != "unset") names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::optional<uint16_t> kind_named(std::string_view word) {
+  const auto plain = [](std::string_view text) {
+    std::string letters;
+    for (const char c : text) {
+      if (std::isalpha(static_cast<unsigned char>(c))) letters += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    return letters;
+  };
+  for (auto field : capnp::Schema::from<Body>().getUnionFields()) {
+    const std::string name = field.getProto().getName().cStr();
+    if (name != "unset" && plain(name) == plain(word)) return field.getProto().getDiscriminantValue();
+  }
+  return std::nullopt;
 }
 
 std::string kind_words(const std::string& kind) {

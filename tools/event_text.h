@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "schema/event.capnp.h"
 
@@ -40,6 +42,11 @@ struct EventLine {
   std::string code;  // reason code; empty = none
   std::string text;  // one sentence
 };
+
+/// What the schema calls the kinds of events: "jobQueued".
+std::vector<std::string> kind_names();
+/// The kind a word names, also in other spellings: "job-queued"; nullopt when it names none.
+std::optional<uint16_t> kind_named(std::string_view word);
 
 /// The job an event is about, 0 = none.
 uint64_t job_of(schema::Event::Reader event);

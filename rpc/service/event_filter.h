@@ -3,25 +3,35 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
-#include "ledger/rows.h"
+#include "base/status.h"
 #include "schema/api.capnp.h"
 
 namespace rpc {
 
-/// Owns: values. Threads: any. Errors: an event that cannot be read passes no filter but the empty one.
+/// Key of the subject index; empty for `seq`, which is no subject.
+std::string subject_key(schema::Subject::Reader subject);
+
+/// Kinds and subjects an event must have.
+///
+/// Owns: values. Threads: any.
 class EventFilter {
  public:
-  explicit EventFilter(schema::EventFilter::Reader filter);
-  /// `rows` tells whose job an event is about.
-  bool passes(const ledger::RowReader& rows, kj::ArrayPtr<const capnp::word> event) const;
+  /// kInvalidArgument: it asks for what there cannot be.
+  static base::Result<EventFilter> parse(schema::EventFilter::Reader filter);
+
+  bool has_kinds() const { return !kinds_.empty(); }
+  const std::set<uint16_t>& kinds() const { return kinds_; }
+  bool wants_kind(uint16_t kind) const { return kinds_.empty() || kinds_.contains(kind); }
+  /// All of which an event must be about; the one with the fewest events, as a rule, first.
+  const std::vector<std::string>& subjects() const { return subjects_; }
+  /// `subjects`: of an event, sorted.
+  bool is_about(const std::vector<std::string>& subjects) const;
 
  private:
-  std::string instrument_;
   std::set<uint16_t> kinds_;
+  std::vector<std::string> subjects_;
 };
-
-/// The instrument an event is about; empty when it is about none (workers).
-std::string instrument_of(const ledger::RowReader& rows, schema::Event::Reader event);
 
 }  // namespace rpc

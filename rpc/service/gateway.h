@@ -8,6 +8,7 @@
 
 namespace rpc {
 
+class EventFilter;
 class LedgerService;
 class Viewpoint;
 
@@ -21,7 +22,6 @@ schema::Auditor::Client make_auditor(LedgerService& service);
 schema::Administrator::Client make_administrator(LedgerService& service, ledger::Identity identity);
 /// `identity` is the daemon's own: kind daemon, its name, its caller's proof.
 schema::DaemonPort::Client make_daemon_port(LedgerService& service, ledger::Identity identity, schema::DaemonRole role);
-schema::Subscription::Client make_subscription(LedgerService& service, uint64_t from, schema::EventFilter::Reader filter,
-                                               schema::EventSink::Client sink);
+schema::Subscription::Client make_subscription(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink);
 
 }  // namespace rpc

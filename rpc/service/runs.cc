@@ -4,9 +4,9 @@
 
 #include "base/text.h"
 #include "ledger/erasure.h"
-#include "ledger/subjects.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/event_filter.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
 #include "rpc/service/service.h"
@@ -18,19 +18,6 @@ namespace {
 constexpr size_t kBlobBytesACall = 1u << 20;
 
 size_t page_size(uint32_t asked, size_t usual, size_t most) { return asked == 0 ? usual : std::min<size_t>(asked, most); }
-
-std::string subject_key(schema::Subject::Reader subject) {
-  switch (subject.which()) {
-    case schema::Subject::RUN: return ledger::run_subject(view(subject.getRun().getInstrument()), subject.getRun().getRunNumber());
-    case schema::Subject::JOB: return ledger::job_subject(subject.getJob());
-    case schema::Subject::INSTRUMENT: return ledger::instrument_subject(view(subject.getInstrument()));
-    case schema::Subject::EXPERIMENT: return ledger::experiment_subject(view(subject.getExperiment()));
-    case schema::Subject::WORKER: return ledger::worker_subject(view(subject.getWorker()));
-    case schema::Subject::ACTOR: return ledger::actor_subject(view(subject.getActor()));
-    case schema::Subject::SEQ: return {};
-  }
-  return {};
-}
 
 const char* health_word(ledger::Health::State state) {
   switch (state) {
@@ -129,7 +116,12 @@ class RunsServer final : public schema::Runs::Server {
                     results.initRefusal());
       return kj::READY_NOW;
     }
-    results.setSubscription(make_subscription(from_.service(), from, params.getFilter(), params.getSink()));
+    auto filter = EventFilter::parse(params.getFilter());
+    if (!filter.is_ok()) {
+      write_refusal(filter.status(), results.initRefusal());
+      return kj::READY_NOW;
+    }
+    results.setSubscription(make_subscription(from_.service(), from, std::move(*filter), params.getSink()));
     results.setHead(head);
     return kj::READY_NOW;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rpc/service/dispatcher.h"
+#include "rpc/service/event_feed.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
 
@@ -20,11 +21,12 @@ LedgerService::LedgerService(Loop& loop, ledger::Ledger& ledger, const base::Clo
       started_at_(clock.now_ns()),
       head_(ledger.head()),
       dispatcher_(std::make_shared<Dispatcher>(*this)),
-      presence_(std::make_shared<Presence>(clock)) {
+      presence_(std::make_shared<Presence>(clock)),
+      feed_(std::make_shared<EventFeed>([this] { return snapshot(); }, head_)) {
   ledger_.on_commit([this](uint64_t head) { loop_.post([this, head] { committed(head); }); });
 }
 
-LedgerService::~LedgerService() = default;
+LedgerService::~LedgerService() { feed_->close(); }
 
 schema::Gateway::Client LedgerService::gateway(ledger::Identity identity) { return make_gateway(*this, std::move(identity)); }
 
@@ -114,6 +116,7 @@ kj::Promise<void> LedgerService::when_folded() {
 
 void LedgerService::committed(uint64_t head) {
   head_ = std::max(head_, head);
+  feed_->committed(head_);
   if (!fold_waiters_.empty() && is_folded()) {
     for (auto& waiter : std::exchange(fold_waiters_, {})) waiter->fulfill();
   }

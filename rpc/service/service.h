@@ -16,6 +16,7 @@
 namespace rpc {
 
 class Dispatcher;
+class EventFeed;
 class Presence;
 
 /// Command under construction.
@@ -83,6 +84,8 @@ class LedgerService {
   Dispatcher& dispatcher() { return *dispatcher_; }
   /// Shared, because a capability that was called last of all lets go of it after this is gone.
   const std::shared_ptr<Presence>& presence() { return presence_; }
+  /// New events, for subscriptions; shared for the same reason.
+  const std::shared_ptr<EventFeed>& feed() { return feed_; }
 
  private:
   void committed(uint64_t head);
@@ -105,6 +108,7 @@ class LedgerService {
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> fold_waiters_;
   std::shared_ptr<Dispatcher> dispatcher_;
   std::shared_ptr<Presence> presence_;
+  std::shared_ptr<EventFeed> feed_;
   std::shared_ptr<ledger::Witness> witness_;
   kj::ForkedPromise<void> last_signing_ = kj::Promise<void>(kj::READY_NOW).fork();
   std::weak_ptr<void> verifying_;

@@ -383,6 +383,30 @@ TEST_F(CommandsTest, WatchFromAnEventShowsAFinishedRunWhole) {
   EXPECT_THAT(seqs, ElementsAre(2, 3, 4, 5));
 }
 
+TEST_F(CommandsTest, WatchAsksTheLedgerForWhatIsNamed) {
+  ledger.ends_watches = true;
+  command({"watch", "mari", "--by", "alice", "--kind", "jobQueued,job-failed"});
+  EXPECT_EQ(ledger.watched, R"((instrument = "MARI", kinds = [13, 22], subjects = [(actor = "alice")]))");
+  command({"watch", "--experiment", "2010001", "--worker", "w1", "--job", "17"});
+  EXPECT_EQ(ledger.watched, R"((subjects = [(experiment = "2010001"), (worker = "w1"), (job = 17)]))");
+}
+
+TEST_F(CommandsTest, WatchOfARunShowsWhatIsAskedForUntilItIsFinished) {
+  add_reduced_run();
+  Ran ran = command({"watch", "MARI", "28001", "--from", "1", "--kind", "jobQueued", "--json"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(ledger.watched, R"((instrument = "MARI", subjects = [(run = (instrument = "MARI", runNumber = 28001))]))");
+  EXPECT_EQ(json::parse(ran.out)["kind"], "jobQueued") << "and nothing else";
+  EXPECT_EQ(command({"watch", "MARI", "28001", "--from", "1", "--by", "nobody"}).out, "");
+}
+
+TEST_F(CommandsTest, WatchSaysWhatItCannotShow) {
+  EXPECT_THAT(command({"watch", "--kind", "jobQueud"}).err, HasSubstr("'jobQueud' is no kind of event; did you mean jobQueued or jobHeld?; there are instrumentConfigured, "));
+  Ran both = command({"watch", "MARI", "28001", "--experiment", "2010001"});
+  EXPECT_EQ(both.exit_code, 2);
+  EXPECT_THAT(both.err, HasSubstr("name a run, or --experiment, --worker or --job, but not both"));
+}
+
 TEST_F(CommandsTest, WatchJsonIsOneObjectALine) {
   add_reduced_run();
   ledger.runs[0].get().setState(schema::RunState::RUNNING);

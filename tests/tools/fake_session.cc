@@ -71,7 +71,11 @@ class Watching final : public schema::Subscription::Server, private kj::TaskSet:
  private:
   kj::Promise<void> go_on(size_t done) {
     kj::Promise<void> pushed = push();
-    if (done == ledger_.live.size()) return pushed;
+    if (done == ledger_.live.size()) {
+      return pushed.then([this] {
+        if (ledger_.ends_watches) sink_ = nullptr;
+      });
+    }
     return pushed.then([this, done] {
       ledger_.live[done]();
       return go_on(done + 1);
@@ -165,6 +169,7 @@ class Runs final : public schema::Runs::Server {
 
   kj::Promise<void> watch(WatchContext context) override {
     auto params = context.getParams();
+    ledger_.watched = kj::str(params.getFilter()).cStr();
     context.getResults().setSubscription(kj::heap<Watching>(ledger_, params.getFrom(), params.getSink()));
     return kj::READY_NOW;
   }

@@ -61,6 +61,8 @@ struct Ledger {
   Ledger* past = nullptr;  // what is seen by who looks back
   std::vector<std::function<void()>> live;  // done one by one once somebody watches; each new event is pushed
 
+  std::string watched;  // what the last watch was to show
+  bool ends_watches = false;  // a watch is ended once all of `live` is done
   std::vector<std::string> asked;  // every change asked for, as text
   std::string refuse_changes;      // not empty: changes are refused with this (permissionDenied)
 

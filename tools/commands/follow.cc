@@ -119,6 +119,25 @@ class Sink final : public schema::EventSink::Server {
   std::shared_ptr<Following> following_;
 };
 
+void write_filter(const EventSelection& about, schema::EventFilter::Builder filter) {
+  if (!about.instrument.empty()) filter.setInstrument(kj_text(about.instrument));
+  if (!about.kinds.empty()) filter.setKinds(kj::arrayPtr(about.kinds.data(), about.kinds.size()));
+  std::vector<std::function<void(schema::Subject::Builder)>> subjects;
+  if (!about.experiment.empty()) subjects.push_back([&](auto subject) { subject.setExperiment(kj_text(about.experiment)); });
+  if (!about.worker.empty()) subjects.push_back([&](auto subject) { subject.setWorker(kj_text(about.worker)); });
+  if (!about.by.empty()) subjects.push_back([&](auto subject) { subject.setActor(kj_text(about.by)); });
+  if (about.job != 0) subjects.push_back([&](auto subject) { subject.setJob(about.job); });
+  if (about.run) {
+    subjects.push_back([&](auto subject) {
+      subject.initRun().setInstrument(kj_text(about.run->instrument));
+      subject.getRun().setRunNumber(about.run->run_number);
+    });
+  }
+  if (subjects.empty()) return;
+  auto list = filter.initSubjects(static_cast<uint32_t>(subjects.size()));
+  for (uint32_t i = 0; i < list.size(); ++i) subjects[i](list[i]);
+}
+
 }  // namespace
 
 base::Result<States> follow(Client& client, Follow order) {
@@ -129,7 +148,7 @@ base::Result<States> follow(Client& client, Follow order) {
   // Subscribed before looking, so that nothing is missed between the two.
   auto request = runs.watchRequest();
   request.setFrom(following->order.from_seq);
-  request.getFilter().setInstrument(kj_text(following->order.instrument));
+  write_filter(following->order.about, request.initFilter());
   request.setSink(kj::heap<Sink>(following));
   auto watching = ask(client, std::move(request));
   if (!watching.is_ok()) return watching.status();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,17 @@
 
 namespace tools {
 
+/// Events that are about all that is named here, and of one of the kinds. Empty and 0: not named.
+struct EventSelection {
+  std::string instrument, experiment, worker, by;
+  uint64_t job = 0;
+  std::optional<RunName> run;  // whichever version
+  std::vector<uint16_t> kinds;
+};
+
 struct Follow {
-  uint64_t from_seq = 0;   // 0 = only what comes
-  std::string instrument;  // empty = all
+  uint64_t from_seq = 0;  // 0 = only what comes
+  EventSelection about;
   /// Gets each event, in order; false ends the following.
   std::function<bool(const EventLine&)> use;
   /// Ends once each of these is finished: the version named, else the latest with nothing asked for any more. Empty: never.

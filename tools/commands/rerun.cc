@@ -156,7 +156,7 @@ base::Status look_up(Client& client, Asked& asked) {
 base::Status wait_for(Context& context, Client& client, std::vector<Asked>& all) {
   Follow order;
   order.from_seq = all[0].event;
-  order.instrument = all[0].run.instrument;
+  order.about.instrument = all[0].run.instrument;
   std::set<uint64_t> numbers;
   for (const Asked& asked : all) {
     order.until_finished.push_back({asked.run.instrument, asked.run.run_number, 0});

@@ -1,12 +1,15 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "base/text.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/follow.h"
 #include "tools/json_output.h"
+#include "tools/near_words.h"
 
 namespace tools {
 namespace {
@@ -14,7 +17,23 @@ namespace {
 struct WatchOptions {
   std::vector<std::string> words;
   uint64_t from_seq = 0;
+  std::string experiment, worker, by;
+  uint64_t job = 0;
+  std::vector<std::string> kinds;
 };
+
+base::Result<std::vector<uint16_t>> parse_kinds(const std::vector<std::string>& words) {
+  std::vector<uint16_t> kinds;
+  for (const std::string& word : words) {
+    const std::optional<uint16_t> kind = kind_named(word);
+    if (!kind) {
+      const auto names = kind_names();
+      return base::Status(base::Code::kInvalidArgument, fmt::format("'{}' is no kind of event{}; there are {}", word, did_you_mean(word, names), fmt::join(names, ", ")));
+    }
+    kinds.push_back(*kind);
+  }
+  return kinds;
+}
 
 bool is_about(const EventSubject& subject, const RunSelection& selection) {
   if (selection.ranges.empty()) return true;
@@ -37,14 +56,15 @@ void print_line(Context& context, const EventLine& line) {
 
 /// Prints what was recorded about the run from event `from` on: following ends with the run, even where old events were still to
 /// come.
-base::Status print_rest(Context& context, Client& client, const RunSelection& selection, uint64_t from) {
+base::Status print_rest(Context& context, Client& client, const RunSelection& selection, uint64_t from,
+                        const std::function<bool(const EventLine&)>& is_wanted) {
   base::Result<Events> events = run_history(client, selection.instrument, selection.ranges[0].first);
   if (!events.is_ok()) return events.status();
   JobNames jobs;
   for (const auto& event : *events) jobs.learn(event.get());
   for (const auto& event : *events) {
     EventLine line = event_line(event.get(), jobs);
-    if (line.seq >= from && is_about(line.subject, selection)) print_line(context, line);
+    if (line.seq >= from && is_wanted(line)) print_line(context, line);
   }
   return base::Status::ok();
 }
@@ -56,14 +76,34 @@ base::Result<int> watch(Context& context, const WatchOptions& options) {
     if (!named.is_ok()) return named.status();
     selection = *named;
   }
+  if (!selection.ranges.empty() && (!options.experiment.empty() || !options.worker.empty() || options.job != 0)) {
+    return base::Status(base::Code::kInvalidArgument, "name a run, or --experiment, --worker or --job, but not both");
+  }
+  auto kinds = parse_kinds(options.kinds);
+  if (!kinds.is_ok()) return kinds.status();
   base::Result<Client*> client = context.client();
   if (!client.is_ok()) return client.status();
   Follow order;
   order.from_seq = options.from_seq;
-  order.instrument = selection.instrument;
+  order.about.instrument = selection.instrument;
+  std::function<bool(const EventLine&)> is_wanted = [&](const EventLine& line) { return is_about(line.subject, selection); };
+  if (selection.is_one_run()) {
+    // Whether it is finished is seen from events that are not asked for, too.
+    order.about.run = RunName{selection.instrument, selection.ranges[0].first};
+    is_wanted = [&](const EventLine& line) {
+      const bool of_kind = kinds->empty() || std::find(kinds->begin(), kinds->end(), kind_named(line.kind)) != kinds->end();
+      return of_kind && (options.by.empty() || line.actor == options.by) && is_about(line.subject, selection);
+    };
+  } else {
+    order.about.experiment = options.experiment;
+    order.about.worker = options.worker;
+    order.about.by = options.by;
+    order.about.job = options.job;
+    order.about.kinds = *kinds;
+  }
   uint64_t next_seq = options.from_seq;
   order.use = [&](const EventLine& line) {
-    if (is_about(line.subject, selection)) print_line(context, line);
+    if (is_wanted(line)) print_line(context, line);
     next_seq = line.seq + 1;
     return context.out.good();
   };
@@ -79,7 +119,7 @@ base::Result<int> watch(Context& context, const WatchOptions& options) {
   if (!states.is_ok()) return states.status();
   if (states->empty()) return kDone;  // nobody reads any more
   if (options.from_seq != 0) {
-    if (base::Status status = print_rest(context, **client, selection, next_seq); !status.is_ok()) return status;
+    if (base::Status status = print_rest(context, **client, selection, next_seq, is_wanted); !status.is_ok()) return status;
   }
   schema::RunState state = states->front();
   context.say(fmt::format("{} is {}", run_text(selection.instrument, selection.ranges[0].first, selection.version), enum_word(state)));
@@ -94,7 +134,16 @@ void add_watch(CLI::App& app, Context& context) {
   command->add_option("run", options->words, "Instrument, run or runs; without one everything")->type_name("RUN|INSTRUMENT");
   command->add_option("--from", options->from_seq, "Begin with this event instead of the next; 1 is the first there is")
       ->type_name("SEQ");
+  command->add_option("--experiment", options->experiment, "Only what is about this experiment and its runs")->type_name("NUMBER");
+  command->add_option("--job", options->job, "Only what is about this job")->type_name("JOB")->check(CLI::PositiveNumber);
+  command->add_option("--worker", options->worker, "Only what is about this worker and what it ran")->type_name("NAME");
+  command->add_option("--by", options->by, "Only what this person or daemon did")->type_name("NAME");
+  command->add_option("--kind", options->kinds, "Only events of this kind, as --json names it; several with commas")
+      ->type_name("KIND")
+      ->allow_extra_args(false)
+      ->delimiter(',');
   command->footer(
+      "What is asked for must all hold: runledger watch MARI --by alice --kind variablesSet\n"
       "With one run it ends when that run is finished: exit code 0 when it succeeded or was skipped, else 2.\n"
       "Else it goes on until it is interrupted (Ctrl-C). With --json each event is one line.\n"
       "Example: runledger watch MARI 28001");

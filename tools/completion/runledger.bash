@@ -32,7 +32,7 @@ _runledger() {
     runs) words="--experiment --state --limit --missing" ;;
     trace) words="--script" ;;
     log) words="--attempt --tail --raw" ;;
-    watch) words="--from" ;;
+    watch) words="--from --experiment --job --worker --by --kind" ;;
     verify) words="--from --offline" ;;
     prove) words="--output --consistency --tiles --checkpoint --key" ;;
     queue) words="--limit" ;;
