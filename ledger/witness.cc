@@ -6,8 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "base/text.h"
 #include "ledger/event_bytes.h"
@@ -15,9 +13,6 @@
 
 namespace ledger {
 namespace {
-
-constexpr std::string_view kEntryStart = "--- ";
-constexpr std::string_view kSignatureStart = "\n\n\xE2\x80\x94 ";
 
 base::Status failed(const std::filesystem::path& path, std::string_view what) {
   const int error = errno;
@@ -51,46 +46,6 @@ base::Status not_its_tree(const Snapshot& snapshot, uint64_t from, uint64_t to) 
 }
 
 }  // namespace
-
-base::Result<std::vector<Witnessed>> read_witness_file(const std::filesystem::path& path, const NoteKey& key) {
-  std::vector<Witnessed> entries;
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    if (error) return base::Status(base::Code::kUnavailable, fmt::format("{}: {}", path.string(), error.message()));
-    return entries;
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream all;
-  all << file.rdbuf();
-  if (!file) return failed(path, "cannot be read");
-  const std::string text = all.str();
-  size_t at = text.starts_with(kEntryStart) ? 0 : text.find("\n" + std::string(kEntryStart));
-  if (at != 0 && !text.empty()) return corrupt(fmt::format("{}: is no witness file: it begins with something else than \"--- \"", path.string()));
-  for (size_t number = 1; at < text.size(); ++number) {
-    size_t end = text.find("\n" + std::string(kEntryStart), at);
-    end = end == std::string::npos ? text.size() : end + 1;
-    const std::string_view entry = std::string_view(text).substr(at, end - at);
-    at = end;
-    const size_t line = entry.find('\n');
-    std::string_view note = line == std::string_view::npos ? std::string_view() : entry.substr(line + 1);
-    if (note.size() > 1 && note.ends_with("\n\n")) note.remove_suffix(1);
-    const size_t signature = note.find(kSignatureStart);
-    if (signature == std::string_view::npos || note.back() != '\n') continue;  // the write of it did not end
-    auto opened = Checkpoint::open(note, {key});
-    const std::string name = fmt::format("{}: checkpoint {}", path.string(), number);
-    if (!opened.is_ok() && opened.status().code() == base::Code::kPermissionDenied) {
-      return base::Status(base::Code::kPermissionDenied,
-                          fmt::format("{} was signed by another key than {}; find out whose ledger wrote it", name, key.line()));
-    }
-    if (!opened.is_ok()) return corrupt(fmt::format("{}: {}", name, opened.status().message()));
-    if (opened->origin != key.name) return corrupt(fmt::format("{} is of {}, not of {}", name, opened->origin, key.name));
-    if (!entries.empty() && opened->size < entries.back().checkpoint.size) {
-      return corrupt(fmt::format("{} has {} events, the one before {}", name, opened->size, entries.back().checkpoint.size));
-    }
-    entries.push_back({*opened, std::string(note)});
-  }
-  return entries;
-}
 
 base::Result<std::string> Witness::sign(const Snapshot& snapshot, int64_t now_ns) {
   std::lock_guard one(signing_);
@@ -157,7 +112,7 @@ base::Status Witness::append(std::string_view note, int64_t now_ns) const {
   const bool fresh = !std::filesystem::exists(file_, error);
   const int file = ::open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0) return failed(file_, "cannot be opened for the next checkpoint");
-  std::string text = fmt::format("{}{}\n{}\n", kEntryStart, base::iso_time(now_ns), note);
+  std::string text = witness_entry(note, now_ns);
   char last = '\n';
   const off_t end = ::lseek(file, 0, SEEK_END);
   if (end > 0 && ::pread(file, &last, 1, end - 1) == 1 && last != '\n') text.insert(0, "\n");  // behind an entry that was cut short

@@ -1,28 +1,17 @@
-// The witness file: every checkpoint this ledger signed, outside of the ledger. Lines: docs/formats/proofs.md. Why: docs/engine.md.
+// Signing checkpoints, and keeping every one in the witness file, outside of the ledger. Why: docs/engine.md, "Proving".
 #pragma once
 
 #include <filesystem>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/status.h"
 #include "ledger/ledger.h"
-#include "ledger/proof/checkpoint.h"
+#include "ledger/proof/note.h"
+#include "ledger/proof/witness_file.h"
 
 namespace ledger {
-
-/// A checkpoint of the file, with the note it was read from.
-struct Witnessed {
-  Checkpoint checkpoint;
-  std::string note;
-};
-
-/// Every checkpoint of a witness file, in its order, once `key` is known to have signed each; none when there is no such file.
-/// An entry that was cut short while it was written is passed over.
-/// kPermissionDenied: another key signed one of them. kCorruption: a signature is wrong, or they shrink. kUnavailable: unreadable.
-base::Result<std::vector<Witnessed>> read_witness_file(const std::filesystem::path& path, const NoteKey& key);
 
 /// Signs checkpoints and appends them to the witness file, never two that contradict each other.
 ///

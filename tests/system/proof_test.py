@@ -72,8 +72,11 @@ class P10ProofTest(unittest.TestCase):
         other = SiteUnderTest()
         self.addCleanup(other.close)
         other.start("ledgerd")
-        code, said = self.check(proof, key=other.folder / "ledger/checkpoint.pub")
-        self.assertEqual((code, said["problem"]), (1, "checkpoint: none of the given keys has signed it"))
+        exported = self.file("key.export")
+        self.site.run("export", "-o", exported)
+        for file in (proof, exported):
+            code, said = self.check(file, key=other.folder / "ledger/checkpoint.pub")
+            self.assertEqual((code, said["problem"]), (1, "checkpoint: none of the given keys has signed it"))
         self.assertEqual(self.check(proof, key="nonsense")[0], 2)
 
     def test_later_checkpoint_continues_an_earlier_one(self):
@@ -86,6 +89,52 @@ class P10ProofTest(unittest.TestCase):
         self.assertEqual((code, said["kind"]), (0, "consistency"))
         self.assertEqual(said["size"], said["from_size"] + 2)
         self.assertEqual(self.site.run("prove", "--key").stdout, self.key.read_text())
+
+    def test_export_is_checked_without_the_ledger(self):
+        whole, later, old = self.file("whole.export"), self.file("later.export"), self.file("export.checkpoint")
+        self.site.run("prove", "--checkpoint", "-o", old)
+        size = int(old.read_text().splitlines()[1])
+        self.site.run("pause", "MARI", "--comment", "one more event")
+        self.site.run("resume", "MARI")
+        exported = self.site.json("export", "-o", whole)
+        self.site.run("export", "--from", size + 1, "-o", later)
+        code, said = self.check(whole, "--checkpoints", self.site.folder / "witness/checkpoints")
+        self.assertEqual((code, said["kind"], said["from"], said["to"], said["root"]), (0, "export", 1, exported["to"], exported["root"]))
+        self.assertGreater(said["documents"], 0)
+        self.assertGreaterEqual(said["compared_checkpoints"], 2)
+        code, said = self.check(later, "--checkpoints", old)
+        self.assertEqual((code, said["from"], said["compared_checkpoints"]), (0, size + 1, 1))
+        words = subprocess.run([BIN / "runledger-verify", later, "--key", self.key], capture_output=True, text=True).stdout
+        self.assertRegex(words, rf"^PROVEN: events {size + 1} to {exported['to']} of runledger/.*\nIt begins behind event {size}:")
+
+    def test_changed_export_is_not_proven_and_its_place_is_named(self):
+        whole, changed = self.file("sound.export"), self.file("changed.export")
+        self.site.run("export", "-o", whole)
+        sound = whole.read_bytes()
+        header = sound.index(b"\n")
+        records, at = {}, header + 1
+        while at < len(sound):
+            records[sound[at : at + 1]] = at
+            at += 50 + int.from_bytes(sound[at + 14 : at + 18], "big")
+        for what, at, words in (("header", header // 2, "first line was changed"), ("event", records[b"E"] + 30, r"byte \d+: record \d+ was changed"),
+                                ("document", records[b"B"] + 30, r"byte \d+: record \d+ was changed"),
+                                ("checkpoint", records[b"T"] + 60, r"byte \d+: record \d+ was changed"),
+                                ("cut", None, "cut short: it ends at byte")):
+            with self.subTest(what=what):
+                content = bytearray(sound[:-9])
+                if at is not None:
+                    content = bytearray(sound)
+                    content[at] ^= 1
+                changed.write_bytes(content)
+                code, said = self.check(changed)
+                self.assertEqual((code, said["ok"]), (1, False))
+                self.assertRegex(said["problem"], words)
+                self.assertRegex(subprocess.run([BIN / "runledger-verify", changed, "--key", self.key], capture_output=True, text=True).stdout,
+                                 r"^NOT proven: \S+/changed.export: [a-z]")
+
+    def test_checker_links_no_database(self):
+        self.assertNotIn(b"librocksdb", (BIN / "runledger-verify").read_bytes())
+        self.assertIn(b"librocksdb", (BIN / "runledger-verify-ledger").read_bytes())
 
     def test_standard_files_prove_the_same_to_others(self):
         proof, folder = self.file("tlog.proof"), self.file("tlog")

@@ -12,14 +12,15 @@ MAY_INCLUDE = {
     "base": set(),
     "schema": set(),
     "ledger/proof": {"base", "schema"},
-    "ledger": {"base", "schema", "ledger/proof"},
+    "ledger/transfer": {"base", "schema", "ledger/proof", "ledger"},  # of the ledger: headers of its keys, limits and bytes
+    "ledger": {"base", "schema", "ledger/proof", "ledger/transfer"},
     "nexus": {"base", "schema"},
     "site": {"base"},
     "rpc": {"base", "schema"},
     "rpc/service": {"base", "schema", "ledger", "ledger/proof", "rpc"},
-    "daemons": {"base", "schema", "ledger", "ledger/proof", "rpc", "rpc/service", "site"},
+    "daemons": {"base", "schema", "ledger", "ledger/proof", "ledger/transfer", "rpc", "rpc/service", "site"},
     "tools": {"base", "schema", "ledger/proof", "rpc", "site"},
-    "tools/verify": {"base", "schema", "ledger/proof", "tools"},
+    "tools/verify": {"base", "schema", "ledger/proof", "ledger/transfer", "tools"},
 }
 # Headers of these libraries are not included in any header that another folder includes.
 INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/")

@@ -1,4 +1,5 @@
-// runledger-verify: what a proof file proves, with nothing but the file and the public key. Files: docs/formats/proofs.md.
+// runledger-verify: what a proof or an export proves, with nothing but the file and the public key. Files: docs/formats/proofs.md,
+// docs/formats/export.md.
 #include <fmt/format.h>
 #include <kj/exception.h>
 
@@ -19,23 +20,21 @@
 #include "tools/document.h"
 #include "tools/event_text.h"
 #include "tools/table.h"
+#include "tools/verify/export_check.h"
+#include "tools/verify/findings.h"
 
 namespace {
 
 using Json = nlohmann::ordered_json;
+using tools::Findings;
 enum ExitCode : int { kProven = 0, kNotProven = 1, kError = 2 };
 
 struct Options {
   std::string file;
   std::vector<std::string> keys;
+  std::string checkpoints;
   std::string tlog;
   bool json = false;
-};
-
-/// What is printed: sentences for people, fields for programs.
-struct Findings {
-  std::string text;
-  Json json = Json::object();
 };
 
 base::Result<std::string> read_file(const std::string& path) {
@@ -55,12 +54,6 @@ base::Result<ledger::NoteKey> read_key(const std::string& given) {
   key = ledger::NoteKey::parse(*line);
   if (!key.is_ok()) return key.status().in(given);
   return key;
-}
-
-void describe(Findings& findings, const ledger::Checkpoint& checkpoint) {
-  findings.json["origin"] = checkpoint.origin;
-  findings.json["size"] = checkpoint.size;
-  findings.json["root"] = base::hex(checkpoint.root);
 }
 
 base::Status write_tlog(const std::filesystem::path& folder, const ledger::ProofFile& file) {
@@ -128,7 +121,7 @@ base::Status check_proof(Findings& findings, const std::string& text, const std:
   auto checkpoint = file->check(keys);
   if (!checkpoint.is_ok()) return checkpoint.status();
   if (base::Status status = describe_events(findings, *file); !status.is_ok()) return status;
-  describe(findings, *checkpoint);
+  findings.describe(*checkpoint);
   findings.text = fmt::format("PROVEN: {} of {}, under its checkpoint of {} (root {})\n", file->events.size() == 1 ? "this event is" : "these events are",
                               base::printable(checkpoint->origin), base::counted(checkpoint->size, "event"), base::hex(checkpoint->root)) +
                   findings.text + "That the log holds no further events about the same run, a proof cannot say.\n";
@@ -141,12 +134,42 @@ base::Status check_consistency(Findings& findings, const std::string& text, cons
   if (!file.is_ok()) return file.status();
   auto checked = file->check(keys);
   if (!checked.is_ok()) return checked.status();
-  describe(findings, checked->to);
+  findings.describe(checked->to);
   findings.json["from_size"] = checked->from.size;
   findings.json["from_root"] = base::hex(checked->from.root);
   findings.text = fmt::format("PROVEN: the log of {}, {}, continues that of {}: the first {} were not changed\n", base::printable(checked->to.origin),
                               base::counted(checked->to.size, "event"), base::counted(checked->from.size, "event"), checked->from.size);
   return {};
+}
+
+enum class Kind { kProof, kConsistency, kExport, kOther };
+
+/// By its first line, whatever the file is called.
+Kind kind_of(const std::string& path) {
+  std::string first(32, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(first.data(), static_cast<std::streamsize>(first.size()));
+  if (first.starts_with("runledger proof ")) return Kind::kProof;
+  if (first.starts_with("runledger consistency ")) return Kind::kConsistency;
+  return first.starts_with("runledger-export ") ? Kind::kExport : Kind::kOther;
+}
+
+base::Status check(Findings& findings, Kind kind, const Options& options, const std::vector<ledger::NoteKey>& keys) {
+  if (kind == Kind::kExport) {
+    base::Result<std::vector<ledger::Witnessed>> kept = std::vector<ledger::Witnessed>();
+    if (!options.checkpoints.empty()) kept = tools::read_checkpoints(options.checkpoints, keys);
+    return kept.is_ok() ? tools::check_export_file(findings, options.file, keys, *kept, options.checkpoints) : kept.status();
+  }
+  const auto text = read_file(options.file);
+  if (!text.is_ok()) return text.status();
+  if (kind == Kind::kProof) return check_proof(findings, *text, keys, options.tlog);
+  if (kind == Kind::kConsistency) return check_consistency(findings, *text, keys);
+  return {base::Code::kInvalidArgument, "it is no file that `runledger prove` or `runledger export` writes"};
+}
+
+/// With the file's name in front, once.
+std::string named(const std::string& file, const std::string& message) {
+  return message.starts_with(file + ":") ? message : fmt::format("{}: {}", file, message);
 }
 
 int run(const Options& options) {
@@ -160,20 +183,14 @@ int run(const Options& options) {
     if (!key.is_ok()) return fail(key.status());
     keys.push_back(*key);
   }
-  auto text = read_file(options.file);
-  if (!text.is_ok()) return fail(text.status());
-
+  const Kind kind = kind_of(options.file);
+  if (kind != Kind::kProof && !options.tlog.empty()) return fail({base::Code::kInvalidArgument, "--tlog is for proofs of events only; leave it out"});
+  if (kind != Kind::kExport && !options.checkpoints.empty()) {
+    return fail({base::Code::kInvalidArgument, "--checkpoints is for exports only; of two checkpoints `runledger prove --consistency` makes a proof"});
+  }
   Findings findings;
   findings.json["ok"] = false;
-  base::Status status;
-  if (text->starts_with("runledger proof ")) {
-    status = check_proof(findings, *text, keys, options.tlog);
-  } else if (text->starts_with("runledger consistency ")) {
-    if (!options.tlog.empty()) return fail({base::Code::kInvalidArgument, "--tlog does nothing with a consistency proof; leave it out"});
-    status = check_consistency(findings, *text, keys);
-  } else {
-    status = {base::Code::kInvalidArgument, "it is no file that `runledger prove` writes"};
-  }
+  const base::Status status = check(findings, kind, options, keys);
   if (status.code() == base::Code::kUnavailable) return fail(status);
   findings.json["ok"] = status.is_ok();
   findings.json["problem"] = status.is_ok() ? Json() : Json(status.message());
@@ -182,7 +199,7 @@ int run(const Options& options) {
   } else if (status.is_ok()) {
     fmt::print("{}", findings.text);
   } else {
-    fmt::print("NOT proven: {}: {}\n", options.file, base::printable(status.message()));
+    fmt::print("NOT proven: {}\n", base::printable(named(options.file, status.message())));
   }
   return status.is_ok() ? kProven : kNotProven;
 }
@@ -190,13 +207,16 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Checks a file that `runledger prove` wrote, with nothing but the file and the ledger's public key.", "runledger-verify");
+  CLI::App app("Checks a file that `runledger prove` or `runledger export` wrote, with nothing but the file and the ledger's public key.",
+               "runledger-verify");
   Options options;
-  app.add_option("file", options.file, "Proof file")->type_name("FILE")->required();
+  app.add_option("file", options.file, "Proof or export")->type_name("FILE")->required();
   app.add_option("--key", options.keys, "Public key of the ledger: its line, or a file that holds it. May be repeated")
       ->type_name("LINE|FILE")
       ->required()
       ->allow_extra_args(false);
+  app.add_option("--checkpoints", options.checkpoints, "An export: it must continue the checkpoints kept in this file, a copy of the witness file or one checkpoint")
+      ->type_name("FILE");
   app.add_option("--tlog", options.tlog, "Write each event and its proof for other verifiers: SEQ.leaf, SEQ.tlog-proof (c2sp.org/tlog-proof)")
       ->type_name("DIR");
   app.add_flag("--json", options.json, "What is proven, in JSON");
