@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "ledger/backup.h"
 #include "ledger/canonical.h"
+#include "ledger/checkpoint_key.h"
 #include "ledger/intake.h"
 #include "ledger/keys.h"
 #include "ledger/limits.h"
@@ -32,6 +33,20 @@ Opened open_to_look(const std::filesystem::path& folder, const Rules& rules) {
   store = Store::open(folder / "db", {.read_only = true, .damaged = true, .views = rules.views});
   if (store.is_ok()) return {(*store)->cut(), problem};
   return {nullptr, problem};
+}
+
+/// What the witness file holds.
+base::Result<std::vector<Witnessed>> read_witness(const std::filesystem::path& folder, const std::filesystem::path& witness) {
+  if (witness.empty()) return std::vector<Witnessed>();
+  const auto key = read_public_key(folder);
+  return key.is_ok() ? read_witness_file(witness, *key) : key.status();
+}
+
+/// Whether the log states the loss of what the last witnessed checkpoint promises.
+bool is_explained(const std::vector<Witnessed>& entries, const std::vector<LossOnRecord>& losses) {
+  std::vector<Checkpoint> checkpoints;
+  for (const Witnessed& entry : entries) checkpoints.push_back(entry.checkpoint);
+  return explained_by(checkpoints, losses)[last_standing(entries) - entries.data()] != nullptr;
 }
 
 /// The last event there is; what HEAD promises where the end cannot be read.
@@ -60,7 +75,7 @@ std::string_view condition_name(Condition condition) {
   return "unknown";
 }
 
-Diagnosis examine(const std::filesystem::path& folder, const Rules& rules, const LongWork& progress) {
+Diagnosis examine(const std::filesystem::path& folder, const Rules& rules, const LongWork& progress, const std::filesystem::path& witness) {
   Diagnosis found;
   std::error_code error;
   const bool database = std::filesystem::exists(folder / "db", error);
@@ -75,6 +90,9 @@ Diagnosis examine(const std::filesystem::path& folder, const Rules& rules, const
   } else {
     found.head_problem = head.status().message();
   }
+  const auto witnessed = read_witness(folder, witness);
+  found.witness_problem = witnessed.status().message();
+  if (const Witnessed* last = witnessed.is_ok() ? last_standing(*witnessed) : nullptr) found.witnessed = last->checkpoint;
   const Opened opened = open_to_look(folder, rules);
   found.engine_problem = opened.problem.message();
   if (!opened.cut) {
@@ -98,31 +116,34 @@ Diagnosis examine(const std::filesystem::path& folder, const Rules& rules, const
   }
   found.whole_events = report.first_bad == 0 ? report.events : std::min(report.events, report.first_bad - 1);
   // The tree may be what is damaged: the events say what it was.
-  TreeEdge edge, at_promise;
+  TreeEdge edge, at_promise, at_witness;
   Findings ignored;
   walk_events(cut, 1, found.whole_events, ignored, [&](uint64_t seq, std::optional<std::string_view> bytes) {
     if (!bytes) return false;
     edge.append(leaf_hash(*bytes), [](int, uint64_t, const base::Sha256&) {});
     if (found.promised && seq == found.promised->size) at_promise = edge;
+    if (found.witnessed && seq == found.witnessed->size) at_witness = edge;
     return true;
   });
   found.whole_root = edge.root();
   const bool reaches = found.promised && found.promised->size <= found.whole_events;
   found.keeps_promise = reaches && found.promised->root == at_promise.root();
+  const bool witness_reached = found.witnessed && found.witnessed->size <= found.whole_events;
+  const bool keeps_witness = !found.witnessed || (witness_reached && found.witnessed->root == at_witness.root()) || is_explained(*witnessed, report.losses);
   const bool log_whole = found.whole_events == found.stored_events && report.first_bad == 0 && !report.stopped;
 
   if (found.promised && !found.ledger_id.empty() && found.ledger_id != found.promised->id) {
     found.condition = Condition::kOther;
   } else if (!log_whole) {
     found.condition = Condition::kDamaged;
-  } else if (reaches && !found.keeps_promise) {
+  } else if ((reaches && !found.keeps_promise) || (witness_reached && !keeps_witness)) {
     found.condition = Condition::kOther;
   } else if (found.finding_count > 0 || !opened.problem.is_ok()) {
     found.condition = found.keeps_promise ? Condition::kDerived : Condition::kDamaged;
   } else if (!found.promised) {
     found.condition = found.stored_events > 0 ? Condition::kHeadLost : Condition::kWhole;
   } else {
-    found.condition = found.keeps_promise ? Condition::kWhole : Condition::kShort;
+    found.condition = found.keeps_promise && keeps_witness ? Condition::kWhole : Condition::kShort;
   }
   return found;
 }
@@ -146,14 +167,15 @@ base::Result<std::filesystem::path> exchange_for_backup(const std::filesystem::p
   return aside;
 }
 
-base::Status accept_loss(const std::filesystem::path& folder, const AcceptedLoss& loss, const Rules& rules, const base::Clock& clock,
-                         const LongWork& progress) {
-  const Diagnosis found = examine(folder, rules, progress);
+base::Status accept_loss(const std::filesystem::path& folder, AcceptedLoss loss, const Rules& rules, const base::Clock& clock,
+                         const LongWork& progress, const std::filesystem::path& witness) {
+  const Diagnosis found = examine(folder, rules, progress, witness);
   if (found.condition != Condition::kShort && found.condition != Condition::kHeadLost) {
-    return {base::Code::kConflict, fmt::format("{}: is {}; only a loss of a ledger that is whole but shorter than promised, or has lost its HEAD, can be accepted; "
+    return {base::Code::kConflict, fmt::format("{}: is {}; only a loss of a ledger that is whole but shorter than its HEAD or witness file promises, or has lost its HEAD, can be accepted; "
                                                "`runledger doctor` says what to do",
                                                folder.string(), condition_name(found.condition))};
   }
+  loss.witnessed = found.witnessed;
   auto opened = Ledger::open(folder, {.create_if_missing = false, .accept_loss = &loss}, clock, rules);
   return opened.status();
 }

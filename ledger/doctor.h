@@ -16,6 +16,7 @@
 #include "ledger/head_file.h"
 #include "ledger/import.h"
 #include "ledger/ledger.h"
+#include "ledger/proof/witness_file.h"
 #include "ledger/rules.h"
 #include "ledger/store.h"
 
@@ -26,9 +27,9 @@ enum class Condition {
   kAbsent,      // no ledger there
   kInUse,       // a process has it open; nothing else was looked at
   kWhole,       // opens, and everything in it is as it was written
-  kShort,       // whole, but shorter than its HEAD promises
+  kShort,       // whole, but shorter than its HEAD or its witness file promises
   kHeadLost,    // whole, but nobody knows how much was promised
-  kOther,       // HEAD and database are not of one ledger, or of one history
+  kOther,       // HEAD, witness file and database are not of one ledger, or of one history
   kDerived,     // the log is whole; what follows from it, or documents, are not
   kDamaged,     // events are damaged or missing
   kUnreadable,  // the engine opens nothing of it
@@ -41,6 +42,8 @@ struct Diagnosis {
   LockHolder lock;
   std::optional<HeadSlot> promised;
   std::string head_problem;      // why there is no `promised`
+  std::optional<Checkpoint> witnessed;  // the last of the witness file
+  std::string witness_problem;   // why there is no `witnessed`, though a witness file was named
   std::string engine_problem;    // why the engine would not open it
   std::string ledger_id;         // as the database says; empty = unknown
   uint64_t stored_events = 0;    // last event there is
@@ -51,17 +54,17 @@ struct Diagnosis {
   uint64_t finding_count = 0;
 };
 
-/// Reads everything there is. `progress` returning false ends it: then the diagnosis is of what was read.
-Diagnosis examine(const std::filesystem::path& folder, const Rules& rules, const LongWork& progress);
+/// Reads everything there is. `witness`: the witness file, where one is known; empty = none. `progress` returning false ends it: then the diagnosis is of what was read.
+Diagnosis examine(const std::filesystem::path& folder, const Rules& rules, const LongWork& progress, const std::filesystem::path& witness = {});
 
 /// The verified backup takes the place of the folder, which is kept as FOLDER.damaged-N: that name is returned.
 base::Result<std::filesystem::path> exchange_for_backup(const std::filesystem::path& backup, const std::filesystem::path& folder,
                                                         const Rules& rules, const LongWork& progress);
 
-/// Appends lossAccepted to a ledger that is kShort or kHeadLost; HEAD promises what is there from then on.
-/// kConflict: it is in another condition.
-base::Status accept_loss(const std::filesystem::path& folder, const AcceptedLoss& loss, const Rules& rules, const base::Clock& clock,
-                         const LongWork& progress);
+/// Appends lossAccepted to a ledger that is kShort or kHeadLost; HEAD promises what is there from then on, and checkpoints are signed again.
+/// `loss.witnessed` is what `witness` says. kConflict: it is in another condition.
+base::Status accept_loss(const std::filesystem::path& folder, AcceptedLoss loss, const Rules& rules, const base::Clock& clock,
+                         const LongWork& progress, const std::filesystem::path& witness = {});
 
 /// The events from the first up to the one before the first bad one, as a ledger of its own in a new folder. Its HEAD promises what the
 /// damaged one did, so that opening it takes accept_loss(). Nothing of the damaged folder is touched.

@@ -248,6 +248,9 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   } else if (!looked.is_ok() && !options.create_if_missing) {
     return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there", folder.string()));
   }
+  if (const AcceptedLoss* loss = options.accept_loss; loss && loss->witnessed && loss->witnessed->size > std::max(held, lost ? lost->promised : 0)) {
+    lost = Lost{loss->witnessed->size, std::string(base::as_bytes(loss->witnessed->root))};
+  }
   looked = base::Status(base::Code::kNotFound, "closed");
 
   // The engine must not meet a full disk while it recovers either (docs/adr/0001-one-writer.md).

@@ -14,7 +14,7 @@
 #include "base/sha256.h"
 #include "base/status.h"
 #include "base/time.h"
-#include "ledger/proof/note.h"
+#include "ledger/proof/checkpoint.h"
 #include "ledger/rows.h"
 #include "schema/command.capnp.h"
 
@@ -42,6 +42,8 @@ struct Answer {
 struct AcceptedLoss {
   Identity who;
   std::string reason;
+  /// The last checkpoint that was witnessed, where somebody has it: counts when it promises more than HEAD.
+  std::optional<Checkpoint> witnessed = {};
 };
 
 struct Health {
@@ -101,7 +103,7 @@ class Ledger {
     bool tree = true;                      // false only in benchmarks: then nothing can be proved, and the ledger is not opened again
     uint64_t min_free_bytes = 128u << 20;  // less room on the disk than this: no commands, before the storage engine runs into it
     int storage_probe_ms = 1000;           // how often it is looked whether there is room again
-    /// Opens a ledger that is whole but shorter than its HEAD promises, or whose HEAD is lost; the first thing it appends is
+    /// Opens a ledger that is whole but shorter than its HEAD or witness promises, or whose HEAD is lost; the first thing it appends is
     /// lossAccepted. A HEAD that cannot be read is kept as HEAD.unreadable.
     const AcceptedLoss* accept_loss = nullptr;
   };

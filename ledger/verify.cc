@@ -96,6 +96,7 @@ class Run {
     if (promised_.is_ok()) tree_->want_root(promised_->size);
     SubjectCheck subjects(cut_, head_, findings_);
     uint64_t whole_until = from - 1;
+    read_losses_before(from);
     walk_events(cut_, from, head_, findings_, [&](uint64_t seq, std::optional<std::string_view> bytes) {
       if (seq % kEventsAReport == 0) tell("events", seq - from, head_ - from + 1);
       const bool as_appended = tree_->add(seq, bytes ? std::optional(leaf_hash(*bytes)) : std::nullopt);
@@ -103,6 +104,7 @@ class Run {
       if (as_appended && event) {
         if (whole_until + 1 == seq) whole_until = seq;
         note_blobs(seq, event->get());
+        note_loss(event->get());
         if (whole && options_.derived) subjects.add(seq, event->get());
       } else {
         subjects.lose(seq);
@@ -165,6 +167,32 @@ class Run {
     for (auto erased : event.getBody().getBlobsErased().getBlobs()) erased_.emplace(view(erased.getSha256()));
   }
 
+  void note_loss(schema::Event::Reader event) {
+    if (!event.getBody().isLossAccepted()) return;
+    const auto before = load_edge(cut_, event.getSeq() - 1);
+    if (!before.is_ok()) return;  // a finding already
+    const auto loss = LossOnRecord::read(event, before->root());
+    if (loss) {
+      report_.losses.push_back(*loss);
+    } else {
+      findings_.add(event.getSeq(), fmt::format("event {} accepts a loss, but not of the log it stands in", event.getSeq()));
+    }
+  }
+  /// Those before the first event that is read, as the witness file names them.
+  void read_losses_before(uint64_t from) {
+    std::set<uint64_t> seqs;
+    for (const auto& [name, checkpoint] : options_.checkpoints) {
+      for (const StatedLoss& loss : checkpoint.losses) seqs.insert(loss.seq);
+    }
+    for (const uint64_t seq : seqs) {
+      if (seq == 0 || seq >= from || seq > head_) continue;
+      std::string bytes;
+      const auto found = cut_.get(Table::kEvents, u64_key(seq), bytes);
+      if (!found.is_ok() || !*found) continue;
+      if (const auto event = read_event(seq, bytes, true)) note_loss(event->get());
+    }
+  }
+
   void check_beyond() {
     uint64_t beyond = 0;
     const base::Status scanned = cut_.sweep(Table::kEvents, u64_key(head_ + 1), {}, [&](std::string_view, std::string_view) {
@@ -177,30 +205,45 @@ class Run {
 
   /// HEAD, and checkpoints signed before.
   void check_promises(uint64_t from) {
-    std::vector<std::pair<std::string, Checkpoint>> promises = options_.checkpoints;
+    struct Promise {
+      std::string name;
+      Checkpoint checkpoint;
+      const LossOnRecord* loss = nullptr;  // why it need not be kept
+    };
+    std::vector<Promise> promises;
+    std::vector<Checkpoint> checkpoints;
+    for (const auto& [name, checkpoint] : options_.checkpoints) checkpoints.push_back(checkpoint);
+    const auto explanations = explained_by(checkpoints, report_.losses);
+    for (size_t i = 0; i < checkpoints.size(); ++i) promises.push_back({options_.checkpoints[i].first, checkpoints[i], explanations[i]});
     if (promised_.is_ok()) {
-      promises.emplace_back("HEAD", Checkpoint{"", promised_->size, promised_->root});
+      promises.push_back({"HEAD", Checkpoint{"", promised_->size, promised_->root}});
     } else if (promised_.status().code() != base::Code::kNotFound || head_ > 0) {
       findings_.add(0, promised_.status().message());
     }
-    std::sort(promises.begin(), promises.end(), [](const auto& a, const auto& b) { return a.second.size < b.second.size; });
+    std::sort(promises.begin(), promises.end(), [](const Promise& a, const Promise& b) { return a.checkpoint.size < b.checkpoint.size; });
+    std::map<const LossOnRecord*, std::vector<std::string>> lost;
     uint64_t good = from - 1;
-    for (const auto& [name, checkpoint] : promises) {
-      if (checkpoint.size > head_) {
+    for (const auto& [name, checkpoint, loss] : promises) {
+      const bool short_of = checkpoint.size > head_;
+      if (!short_of && (checkpoint.size < from - 1 || checkpoint.size == 0)) continue;
+      const auto root = short_of ? std::nullopt : tree_->root(checkpoint.size);
+      if (root == checkpoint.root) {
+        good = checkpoint.size;
+      } else if (loss) {
+        lost[loss].push_back(name);
+      } else if (short_of) {
         findings_.add(head_ + 1, fmt::format("{} {} missing: {} promises {} events, the log ends at {}", range_words(head_ + 1, checkpoint.size),
                                              checkpoint.size == head_ + 1 ? "is" : "are", name, checkpoint.size, head_));
-        continue;
+      } else if (root) {
+        const uint64_t first_bad = findings_.first_bad() == 0 ? good + 1 : 0;
+        findings_.add(first_bad, fmt::format("{} are not those {} promises: they lead to root {}, not {}", range_words(good + 1, checkpoint.size), name,
+                                            base::hex(*root), base::hex(checkpoint.root)));
       }
-      if (checkpoint.size < from - 1 || checkpoint.size == 0) continue;
-      auto root = tree_->root(checkpoint.size);
-      if (!root) continue;
-      if (*root == checkpoint.root) {
-        good = checkpoint.size;
-        continue;
-      }
-      const uint64_t first_bad = findings_.first_bad() == 0 ? good + 1 : 0;
-      findings_.add(first_bad, fmt::format("{} are not those {} promises: they lead to root {}, not {}", range_words(good + 1, checkpoint.size), name,
-                                          base::hex(*root), base::hex(checkpoint.root)));
+    }
+    for (const LossOnRecord& loss : report_.losses) {
+      std::string names;
+      for (const std::string& name : lost[&loss]) names += (names.empty() ? "; what went with them: " : ", ") + name;
+      report_.loss_words.push_back(loss.words() + names);
     }
   }
 
@@ -325,6 +368,15 @@ void walk_events(const Cut& cut, uint64_t from, uint64_t to, Findings& findings,
     if (behind == next) behind += 1;
     lacking(behind, fmt::format("cannot be read: {}", scanned.message()));
   }
+}
+
+base::Status Verification::Options::hold_against(const std::vector<Witnessed>& entries, const std::string& file, uint64_t from) {
+  for (size_t i = 0; i < entries.size(); ++i) {
+    checkpoints.emplace_back(fmt::format("checkpoint {} of {}", i + 1, file), entries[i].checkpoint);
+    if (from > 1 && !entries[i].lost && entries[i].checkpoint.size < from) trusted = entries[i].checkpoint;
+  }
+  if (from <= 1 || trusted) return {};
+  return {base::Code::kNotFound, fmt::format("no checkpoint of less than {} events is in {}; verify the whole log", from, file)};
 }
 
 VerifyReport Verification::run(const Options& options) const { return Run(*cut_, head_, views_, promised_, options).run(); }

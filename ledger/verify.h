@@ -17,6 +17,8 @@
 #include "ledger/fold.h"
 #include "ledger/head_file.h"
 #include "ledger/proof/checkpoint.h"
+#include "ledger/proof/stated_loss.h"
+#include "ledger/proof/witness_file.h"
 #include "ledger/store.h"
 
 namespace ledger {
@@ -29,6 +31,8 @@ struct VerifyReport {
   uint64_t first_bad = 0;   // first event that is not as it was appended; 0 = none known
   std::vector<std::string> findings;  // one sentence each, the first kMaxFindings
   uint64_t finding_count = 0;
+  std::vector<LossOnRecord> losses;      // that the log states: no findings, and no silence either
+  std::vector<std::string> loss_words;   // a sentence for each, with the checkpoints that went with it
 };
 inline constexpr size_t kMaxFindings = 100;
 
@@ -61,8 +65,12 @@ class Verification {
     std::optional<Checkpoint> trusted;
     /// False: only the log, its tree and the documents; what follows from the log (subjects, views) and records beside it are left.
     bool derived = true;
-    /// Further checkpoints the log must lead to, each with the name it has in a sentence.
+    /// Further checkpoints the log must lead to, unless it states their loss; each with the name it has in a sentence, in the order they were
+    /// signed.
     std::vector<std::pair<std::string, Checkpoint>> checkpoints;
+    /// All those of a witness file; with `from` above 1 the last one before it that was not lost becomes the trusted one.
+    /// kNotFound: there is none.
+    base::Status hold_against(const std::vector<Witnessed>& entries, const std::string& file, uint64_t from);
     /// How far it is; false ends it. `total` 0 = unknown.
     std::function<bool(std::string_view what, uint64_t done, uint64_t total)> progress = [](std::string_view, uint64_t, uint64_t) {
       return true;

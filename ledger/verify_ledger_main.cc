@@ -27,22 +27,10 @@ bool tell(std::string_view what, uint64_t done, uint64_t total) {
   return true;
 }
 
-/// What the witness file holds against the log; a problem with it is a finding of its own.
-void read_witness(const std::filesystem::path& folder, const std::filesystem::path& file, ledger::Verification::Options& options,
-                  std::vector<std::string>& problems) {
+/// What the witness file says.
+base::Result<std::vector<ledger::Witnessed>> read_witness(const std::filesystem::path& folder, const std::filesystem::path& file) {
   const auto key = ledger::read_public_key(folder);
-  if (!key.is_ok()) {
-    problems.push_back(key.status().message());
-    return;
-  }
-  const auto entries = ledger::read_witness_file(file, *key);
-  if (!entries.is_ok()) {
-    problems.push_back(entries.status().message());
-    return;
-  }
-  for (size_t i = 0; i < entries->size(); ++i) {
-    options.checkpoints.emplace_back(fmt::format("checkpoint {} of {}", i + 1, file.string()), (*entries)[i].checkpoint);
-  }
+  return key.is_ok() ? ledger::read_witness_file(file, *key) : key.status();
 }
 
 }  // namespace
@@ -68,22 +56,16 @@ int main(int argc, char** argv) {
   if (!there.is_ok()) return fail(there.status());
   ledger::Verification::Options options;
   options.progress = tell;
-  std::vector<std::string> problems;
-  if (!witness.empty()) read_witness(folder, witness, options, problems);
-  if (from > 1) {
-    for (const auto& [name, checkpoint] : options.checkpoints) {
-      if (checkpoint.size < from) options.trusted = checkpoint;
-    }
-    if (!options.trusted) {
-      return fail({base::Code::kInvalidArgument, fmt::format("no checkpoint of less than {} events is witnessed; verify the whole log", from)});
-    }
-  }
+  base::Result<std::vector<ledger::Witnessed>> entries = std::vector<ledger::Witnessed>();
+  if (!witness.empty()) entries = read_witness(folder, witness);
+  const base::Status held = options.hold_against(entries.is_ok() ? *entries : std::vector<ledger::Witnessed>(), witness, from);
+  if (!held.is_ok()) return fail(held);
   ledger::VerifyReport report = (*there)->run(options);
   if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\x1b[K");
-  for (std::string& problem : problems) {
+  if (!entries.is_ok()) {  // a finding of its own
     report.ok = false;
     report.finding_count += 1;
-    report.findings.push_back(std::move(problem));
+    if (report.findings.size() < ledger::kMaxFindings) report.findings.push_back(entries.status().message());
   }
 
   if (json) {
@@ -92,9 +74,13 @@ int main(int argc, char** argv) {
                                           {"root", report.ok ? nlohmann::ordered_json(base::hex(report.root)) : nlohmann::ordered_json()},
                                           {"first_bad", report.first_bad == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(report.first_bad)},
                                           {"findings", report.findings},
-                                          {"finding_count", report.finding_count}};
+                                          {"finding_count", report.finding_count},
+                                          {"losses", report.loss_words}};
     fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-  } else if (report.ok) {
+    return report.ok ? 0 : 1;
+  }
+  for (const std::string& loss : report.loss_words) fmt::print("stated loss: {}\n", base::printable(loss));
+  if (report.ok) {
     fmt::print("{} verified, root {}\n", base::counted(report.events, "event"), base::hex(report.root));
   } else {
     for (const std::string& finding : report.findings) fmt::print("{}\n", base::printable(finding));

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "base/text.h"
 #include "ledger/event_bytes.h"
 #include "ledger/proof/merkle.h"
+#include "ledger/proof/stated_loss.h"
 
 namespace ledger {
 namespace {
@@ -62,6 +64,17 @@ base::Status Witness::problem() const {
   return problem_;
 }
 
+base::Status Witness::not_continued(const Checkpoint& last, uint64_t size, const base::Sha256& root) const {
+  if (last.size > size) {
+    return corrupt(fmt::format("the ledger holds {} events, the last checkpoint of {} has {}: this is not the ledger that was signed, or it has "
+                               "lost events and no event accepts that; nothing is signed, stop it and run 'runledger doctor'",
+                               size, file_.string(), last.size));
+  }
+  return corrupt(fmt::format("the first {} events are not those of the last checkpoint of {} (root {}, not {}): the log was rewritten; nothing is "
+                             "signed, run 'runledger verify'",
+                             last.size, file_.string(), base::hex(root), base::hex(last.root)));
+}
+
 base::Result<std::string> Witness::sign_next(const Snapshot& snapshot, int64_t now_ns) {
   if (!key_.is_ok()) return key_.status();
   const uint64_t size = snapshot.head();
@@ -69,37 +82,46 @@ base::Result<std::string> Witness::sign_next(const Snapshot& snapshot, int64_t n
   const auto entries = read_witness_file(file_, key_->public_key());
   if (!entries.is_ok()) return entries.status();
 
+  // Back to the last checkpoint the log still leads to: where that is not the last one, the events since must say why.
+  std::vector<Checkpoint> left;
   TreeEdge edge;
-  if (!entries->empty()) {
-    const Checkpoint& last = entries->back().checkpoint;
+  base::Status problem;
+  for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry) {
+    if (entry->lost) continue;
+    const Checkpoint& last = entry->checkpoint;
     if (last.size > size && size < signed_size_) {
       return base::Status(base::Code::kConflict, fmt::format("a checkpoint of {} events was signed meanwhile; ask again", signed_size_));
     }
-    if (last.size > size) {
-      return corrupt(fmt::format("the ledger holds {} events, the last checkpoint of {} has {}: this is not the ledger that was "
-                                 "signed, or it has lost events; nothing is signed",
-                                 size, file_.string(), last.size));
+    auto there = stored_edge(snapshot, std::min(last.size, size));
+    if (!there.is_ok()) return there.status();
+    if (last.size <= size && there->root() == last.root) {
+      if (last.size == size && left.empty()) return entry->note;
+      edge = *there;
+      break;
     }
-    auto stored = stored_edge(snapshot, last.size);
-    if (!stored.is_ok()) return stored.status();
-    if (stored->root() != last.root) {
-      return corrupt(fmt::format("the first {} events are not those of the last checkpoint of {} (root {}, not {}): the log was "
-                                 "rewritten; nothing is signed, run 'runledger verify'",
-                                 last.size, file_.string(), base::hex(stored->root()), base::hex(last.root)));
-    }
-    if (last.size == size) return entries->back().note;
-    edge = *stored;
+    if (problem.is_ok()) problem = not_continued(last, size, there->root());
+    left.insert(left.begin(), last);
   }
+  std::vector<LossOnRecord> losses;
   const uint64_t from = edge.size() + 1;
   const base::Status read = snapshot.events(from, size, [&](uint64_t, kj::ArrayPtr<const capnp::word> words) {
+    StoredEvent event(words);
+    if (event.get().getBody().isLossAccepted()) {
+      if (const auto loss = LossOnRecord::read(event.get(), edge.root())) losses.push_back(*loss);
+    }
     edge.append(leaf_hash(as_bytes(words)), [](int, uint64_t, const base::Sha256&) {});
     return true;
   });
   if (!read.is_ok()) return read;
+  for (const LossOnRecord* loss : explained_by(left, losses)) {
+    if (!loss) return problem;
+  }
   const auto stored = stored_edge(snapshot, size);
   if (!stored.is_ok()) return stored.status();
   if (stored->root() != edge.root()) return not_its_tree(snapshot, from, size);
-  auto note = key_->sign(Checkpoint{key_->public_key().name, size, edge.root()}.text());
+  Checkpoint checkpoint{key_->public_key().name, size, edge.root()};
+  for (const LossOnRecord& loss : losses) checkpoint.losses.push_back(loss.stated());
+  auto note = key_->sign(checkpoint.text());
   if (!note.is_ok()) return note.status();
   if (base::Status kept = append(*note, now_ns); !kept.is_ok()) return kept;
   signed_size_ = size;

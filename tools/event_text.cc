@@ -127,6 +127,7 @@ std::string plain_text(Body::Reader body) {
     case Body::WORKER_LEFT: return fmt::format("worker {} left", words(body.getWorkerLeft().getWorker()));
     case Body::LOSS_ACCEPTED: {
       auto loss = body.getLossAccepted();
+      if (loss.getPromisedEvents() == 0) return fmt::format("HEAD was lost, and that was accepted: {} were kept", base::counted(loss.getKeptEvents(), "event"));
       return fmt::format("{} of {} promised events were lost, and that was accepted", loss.getPromisedEvents() - loss.getKeptEvents(),
                          loss.getPromisedEvents());
     }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/counted.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -12,7 +14,7 @@ namespace {
 using ledger::Condition;
 
 std::string summary(const ledger::Diagnosis& found) {
-  const uint64_t promised = found.promised ? found.promised->size : 0;
+  const uint64_t promised = std::max(found.promised ? found.promised->size : 0, found.witnessed ? found.witnessed->size : 0);
   switch (found.condition) {
     case Condition::kAbsent:
       return "there is no ledger";
@@ -26,7 +28,7 @@ std::string summary(const ledger::Diagnosis& found) {
     case Condition::kHeadLost:
       return "what there is is whole, but its HEAD is lost: nobody can tell whether there were more events";
     case Condition::kOther:
-      return "HEAD and database do not belong together";
+      return "its HEAD, its witness file and its database do not belong together";
     case Condition::kDerived:
       return "the log is whole; what follows from it, or documents it names, are not";
     case Condition::kDamaged:
@@ -60,7 +62,7 @@ std::vector<std::string> next_steps(const ledger::Diagnosis& found, const std::f
       return {copy, "Put HEAD back from a copy of this folder that is not older than a minute.", restore,
               fmt::format("Without one, go on with the events there are, on record: runledger doctor {} --accept-loss --reason TEXT", where)};
     case Condition::kOther:
-      return {copy, "Put back the HEAD, or the db/, that belongs to the other.", restore};
+      return {copy, "Put back the HEAD, the witness file or the db/ that belongs to the others.", restore};
     case Condition::kDerived:
       return {copy, restore, salvage, "Views and the tree are made again there; documents that are damaged are left out and named."};
     case Condition::kDamaged:
@@ -81,6 +83,8 @@ std::string diagnosis_text(const ledger::Diagnosis& found, const std::filesystem
     line("HEAD", found.promised ? fmt::format("promises {} as of {}{}", base::counted(found.promised->size, "event"), base::iso_time(found.promised->time_ns),
                                               found.ledger_id.empty() || found.promised->id == found.ledger_id ? "" : ", of ledger " + found.promised->id)
                                 : found.head_problem);
+    if (found.witnessed) line("witness", fmt::format("its last checkpoint promises {}", base::counted(found.witnessed->size, "event")));
+    if (!found.witness_problem.empty()) line("witness", found.witness_problem);
     if (!found.engine_problem.empty()) line("engine", found.engine_problem);
     if (found.stored_events > 0) {
       line("events", fmt::format("1 to {} whole, {} there; root over the whole ones {}{}", found.whole_events, found.stored_events, base::hex(found.whole_root),
@@ -107,6 +111,8 @@ nlohmann::ordered_json diagnosis_json(const ledger::Diagnosis& found, const std:
   json["ledger"] = text(found.ledger_id);
   json["promised_events"] = found.promised ? nlohmann::ordered_json(found.promised->size) : nlohmann::ordered_json();
   json["head_problem"] = text(found.head_problem);
+  json["witnessed_events"] = found.witnessed ? nlohmann::ordered_json(found.witnessed->size) : nlohmann::ordered_json();
+  json["witness_problem"] = text(found.witness_problem);
   json["engine_problem"] = text(found.engine_problem);
   json["stored_events"] = found.stored_events;
   json["whole_events"] = found.whole_events;

@@ -131,10 +131,12 @@ int restore_backup(const Options& options) {
 }
 
 int doctor(Options options) {
+  std::filesystem::path witness;  // of the site whose ledger it is
   if (options.folder.empty()) {
     auto site = site_of(options);
     if (!site.is_ok()) return fail(site.status());
     options.folder = site->ledger.string();
+    witness = site->witness.file;
   }
   while (options.folder.size() > 1 && options.folder.ends_with('/')) options.folder.pop_back();
   const auto rules = ledger::standard_rules();
@@ -144,11 +146,16 @@ int doctor(Options options) {
     const auto held = ledger::verify_backup(options.folder, rules.views, [](std::string_view, uint64_t, uint64_t) { return true; });
     if (!held.is_ok()) return fail(held.status());
     print_held(options, options.folder, *held);
+    const auto found = ledger::examine(options.folder, rules, [](std::string_view, uint64_t, uint64_t) { return true; }, witness);
+    if (found.condition == ledger::Condition::kShort) {
+      fmt::print(stderr, "runledger: {} promises {} events: before it is started, put the loss of the later ones on record: runledger doctor --accept-loss --reason TEXT\n",
+                 witness.string(), found.witnessed ? found.witnessed->size : 0);
+    }
     if (!aside->empty()) fmt::print(stderr, "runledger: what was there is kept as {}\n", aside->string());
     return kDone;
   }
   if (options.accept_loss) {
-    const base::Status accepted = ledger::accept_loss(options.folder, {caller(), options.reason}, rules, base::system_clock(), progress());
+    const base::Status accepted = ledger::accept_loss(options.folder, {caller(), options.reason}, rules, base::system_clock(), progress(), witness);
     if (!accepted.is_ok()) return fail(accepted);
     fmt::print(stderr, "runledger: the loss is on record\n");
   }
@@ -168,7 +175,7 @@ int doctor(Options options) {
     }
     return kDone;
   }
-  const auto found = ledger::examine(options.folder, rules, progress());
+  const auto found = ledger::examine(options.folder, rules, progress(), witness);
   std::cout << (options.json ? daemons::diagnosis_json(found, options.folder).dump(2) + "\n" : daemons::diagnosis_text(found, options.folder));
   const bool well = found.condition == ledger::Condition::kWhole || found.condition == ledger::Condition::kInUse;
   return well ? kDone : kNotSo;

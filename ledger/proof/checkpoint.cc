@@ -12,6 +12,7 @@ namespace ledger {
 namespace {
 
 constexpr std::string_view kProofStart = "c2sp.org/tlog-proof@v1";
+constexpr std::string_view kLossStart = "runledger-loss ";
 
 base::Status invalid(std::string message) { return {base::Code::kInvalidArgument, std::move(message)}; }
 
@@ -31,6 +32,16 @@ std::optional<uint64_t> parse_number(std::string_view text) {
   return number;
 }
 
+/// "61 100 60".
+std::optional<StatedLoss> parse_loss(std::string_view text) {
+  const size_t first = text.find(' '), second = text.find(' ', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
+  const auto seq = parse_number(text.substr(0, first)), promised = parse_number(text.substr(first + 1, second - first - 1));
+  const auto kept = parse_number(text.substr(second + 1));
+  if (!seq || !promised || !kept) return std::nullopt;
+  return StatedLoss{*seq, *promised, *kept};
+}
+
 std::optional<base::Sha256> parse_hash(std::string_view text) {
   const auto bytes = base::from_base64(text);
   base::Sha256 hash;
@@ -43,7 +54,11 @@ std::optional<base::Sha256> parse_hash(std::string_view text) {
 
 std::string checkpoint_origin(std::string_view ledger_id) { return fmt::format("runledger/{}", ledger_id); }
 
-std::string Checkpoint::text() const { return fmt::format("{}\n{}\n{}\n", origin, size, base::base64(base::as_bytes(root))); }
+std::string Checkpoint::text() const {
+  std::string text = fmt::format("{}\n{}\n{}\n", origin, size, base::base64(base::as_bytes(root)));
+  for (const StatedLoss& loss : losses) text += fmt::format("{}{} {} {}\n", kLossStart, loss.seq, loss.promised, loss.kept);
+  return text;
+}
 
 base::Result<Checkpoint> Checkpoint::parse(std::string_view text) {
   const auto origin = take_line(text), size = take_line(text), root = take_line(text);
@@ -52,10 +67,16 @@ base::Result<Checkpoint> Checkpoint::parse(std::string_view text) {
   const auto hash = parse_hash(*root);
   if (!number) return invalid(fmt::format("the size of a checkpoint is a number, not \"{}\"", *size));
   if (!hash) return invalid("the root of a checkpoint is a SHA-256 in base 64");
+  Checkpoint checkpoint{std::string(*origin), *number, *hash};
   while (!text.empty()) {
-    if (const auto extension = take_line(text); !extension || extension->empty()) return invalid("a checkpoint holds no empty lines");
+    const auto extension = take_line(text);
+    if (!extension || extension->empty()) return invalid("a checkpoint holds no empty lines");
+    if (!extension->starts_with(kLossStart)) continue;
+    const auto loss = parse_loss(extension->substr(kLossStart.size()));
+    if (!loss) return invalid("a loss in a checkpoint is three numbers: its event, the events promised, the events kept");
+    checkpoint.losses.push_back(*loss);
   }
-  return Checkpoint{std::string(*origin), *number, *hash};
+  return checkpoint;
 }
 
 base::Result<Checkpoint> Checkpoint::open(std::string_view note, const std::vector<NoteKey>& keys) {

@@ -13,13 +13,24 @@
 
 namespace ledger {
 
+/// Of `promised` events `kept` were left, and event `seq` accepts that.
+struct StatedLoss {
+  uint64_t seq = 0;
+  uint64_t promised = 0;
+  uint64_t kept = 0;
+  /// Whether a tree of `size` leaves held events that were lost.
+  bool covers(uint64_t size) const { return kept < size && size <= promised; }
+  bool operator==(const StatedLoss&) const = default;
+};
+
 struct Checkpoint {
   std::string origin;
   uint64_t size = 0;
   base::Sha256 root{};
+  std::vector<StatedLoss> losses = {};  // among the events since the checkpoint before: mostly none
 
   std::string text() const;
-  /// kInvalidArgument: not the text of a checkpoint. Extension lines are passed over.
+  /// kInvalidArgument: not the text of a checkpoint. Extension lines of others are passed over.
   static base::Result<Checkpoint> parse(std::string_view text);
   /// The checkpoint of a note, once one of `keys` is known to have signed it. Errors as open_note().
   static base::Result<Checkpoint> open(std::string_view note, const std::vector<NoteKey>& keys);

@@ -50,8 +50,13 @@ base::Result<std::vector<Witnessed>> parse_witness_text(std::string_view text, s
     if (!opened.is_ok()) return corrupt(fmt::format("{}: {}", which, opened.status().message()));
     const auto is_of = [&](const NoteKey& key) { return key.name == opened->origin; };
     if (std::none_of(keys.begin(), keys.end(), is_of)) return corrupt(fmt::format("{} is of {}, not of {}", which, opened->origin, keys.front().name));
-    if (!entries.empty() && opened->size < entries.back().checkpoint.size) {
-      return corrupt(fmt::format("{} has {} events, the one before {}", which, opened->size, entries.back().checkpoint.size));
+    for (const StatedLoss& loss : opened->losses) {
+      for (Witnessed& earlier : entries) {
+        if (!earlier.lost && loss.covers(earlier.checkpoint.size)) earlier.lost = loss;
+      }
+    }
+    if (const Witnessed* last = last_standing(entries); last && opened->size < last->checkpoint.size) {
+      return corrupt(fmt::format("{} has {} events, the one before {}, and no loss is stated", which, opened->size, last->checkpoint.size));
     }
     entries.push_back({*opened, std::string(note)});
   }
@@ -69,6 +74,11 @@ base::Result<std::vector<Witnessed>> read_witness_file(const std::filesystem::pa
   all << file.rdbuf();
   if (!file) return base::Status(base::Code::kUnavailable, fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
   return parse_witness_text(all.str(), path.string(), {key});
+}
+
+const Witnessed* last_standing(const std::vector<Witnessed>& entries) {
+  const auto last = std::find_if(entries.rbegin(), entries.rend(), [](const Witnessed& entry) { return !entry.lost; });
+  return last == entries.rend() ? nullptr : &*last;
 }
 
 }  // namespace ledger

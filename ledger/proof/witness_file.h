@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@ namespace ledger {
 struct Witnessed {
   Checkpoint checkpoint;
   std::string note;
+  std::optional<StatedLoss> lost = {};  // a later checkpoint says that it went with this loss; the log does not lead to it
 };
 
 /// An entry as it stands in the file.
@@ -25,9 +27,12 @@ bool is_witness_text(std::string_view text);
 
 /// Every checkpoint of a witness file's text, in its order, once `key` is known to have signed each. An entry that was cut short while it
 /// was written is passed over. `name` stands before what is wrong.
-/// kPermissionDenied: another key signed one of them. kCorruption: a signature is wrong, or they shrink.
+/// kPermissionDenied: another key signed one of them. kCorruption: a signature is wrong, or they shrink without a loss that is stated.
 base::Result<std::vector<Witnessed>> parse_witness_text(std::string_view text, std::string_view name, const std::vector<NoteKey>& keys);
 /// The same of a file; none when there is no such file. kUnavailable: unreadable.
 base::Result<std::vector<Witnessed>> read_witness_file(const std::filesystem::path& path, const NoteKey& key);
+
+/// The last one that was not lost; null: there is none.
+const Witnessed* last_standing(const std::vector<Witnessed>& entries);
 
 }  // namespace ledger

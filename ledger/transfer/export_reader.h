@@ -35,8 +35,8 @@ class ExportReader {
   base::Result<std::optional<Item>> next();
   /// Once next() came to the end.
   const ExportTrailer& trailer() const { return trailer_; }
-  /// Root of the tree over all events up to the one read last.
-  base::Sha256 root() const { return edge_.root(); }
+  /// Of the tree over all events up to the one read last.
+  const TreeEdge& edge() const { return edge_; }
   /// For progress.
   uint64_t offset() const { return offset_; }
   uint64_t file_size() const { return file_size_; }

@@ -62,19 +62,13 @@ Entries read_witness(const ledger::Witness& witness) {
 /// Everything, or what lies behind the last witnessed checkpoint before `from`.
 base::Result<ledger::VerifyReport> verify(const ledger::Verification& verification, const Entries& entries, const std::string& file, uint64_t from,
                                           ledger::Verification::Options options) {
-  for (size_t i = 0; entries.is_ok() && i < entries->size(); ++i) {
-    const ledger::Checkpoint& checkpoint = (*entries)[i].checkpoint;
-    options.checkpoints.emplace_back(fmt::format("checkpoint {} of {}", i + 1, file), checkpoint);
-    if (from > 1 && checkpoint.size < from) options.trusted = checkpoint;
-  }
-  if (from > 1 && !options.trusted) {
-    return base::Status(base::Code::kNotFound, fmt::format("no checkpoint of less than {} events is in {}; verify the whole log", from, file));
-  }
+  const base::Status held = options.hold_against(entries.is_ok() ? *entries : std::vector<ledger::Witnessed>(), file, from);
+  if (!held.is_ok()) return held;
   ledger::VerifyReport report = verification.run(options);
   if (!entries.is_ok()) {
     report.ok = false;
     report.finding_count += 1;
-    report.findings.push_back(entries.status().message());
+    if (report.findings.size() < ledger::kMaxFindings) report.findings.push_back(entries.status().message());
   }
   return report;
 }
@@ -173,8 +167,11 @@ class AuditorServer final : public schema::Auditor::Server {
           if (report->ok) results.setRoot(ledger::data(base::as_bytes(report->root)));
           results.setFirstBad(report->first_bad);
           results.setFindingCount(report->finding_count);
-          auto findings = results.initFindings(report->findings.size());
-          for (size_t i = 0; i < report->findings.size(); ++i) findings.set(i, report->findings[i]);
+          // Losses that the log states are no findings: they follow behind those that are counted.
+          std::vector<std::string> sentences = report->findings;
+          sentences.insert(sentences.end(), report->loss_words.begin(), report->loss_words.end());
+          auto findings = results.initFindings(sentences.size());
+          for (size_t i = 0; i < sentences.size(); ++i) findings.set(i, sentences[i]);
         })
         .attach(kj::mv(teller));
   }

@@ -10,10 +10,10 @@
 #include <map>
 
 #include "ledger/backup.h"
-#include "ledger/decide.h"
 #include "ledger/keys.h"
 #include "ledger/log_state.h"
 #include "ledger/verify.h"
+#include "ledger/witness.h"
 #include "tests/ledger/ledger_fixture.h"
 
 namespace {
@@ -77,14 +77,16 @@ class DoctorTest : public support::LedgerFixture {
     return found;
   }
   ledger::AcceptedLoss loss() { return {support::person(), "the disk is gone"}; }
-  base::Status accept() { return ledger::accept_loss(folder(), loss(), rules(), clock_, go_on); }
-  /// The toy's, and the one command that accepts a loss.
-  ledger::Rules rules() {
-    ledger::Rules rules = support::toy_rules();
-    rules.decide = [toy = rules.decide](const ledger::RowReader& rows, const ledger::DecideContext& context, schema::Command::Reader command) {
-      return command.getBody().isAcceptLoss() ? ledger::decide(rows, context, command) : toy(rows, context, command);
-    };
-    return rules;
+  base::Status accept(const std::filesystem::path& witness = {}) {
+    return ledger::accept_loss(folder(), loss(), support::toy_rules(), clock_, go_on, witness);
+  }
+  /// Signs what there is into a witness file outside.
+  std::filesystem::path witness() {
+    const std::filesystem::path file = root_ / "outside" / "checkpoints";
+    must_open();
+    EXPECT_TRUE(ledger::Witness(ledger_->checkpoint_key(), file).sign(*ledger_->snapshot(), clock_.now_ns()).is_ok());
+    close();
+    return file;
   }
   std::string id_;
   std::map<std::string, std::filesystem::path> table_files_;
@@ -104,7 +106,7 @@ TEST_F(DoctorTest, LedgerInUseIsLeftAloneAndItsProcessNamed) {
   const auto found = ledger::examine(folder(), support::toy_rules(), go_on);
   EXPECT_EQ(found.condition, Condition::kInUse);
   EXPECT_EQ(found.lock.process, ::getpid());
-  EXPECT_EQ(ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on).status().code(), base::Code::kConflict);
+  EXPECT_EQ(ledger::salvage(folder(), root_ / "saved", support::toy_rules(), clock_, go_on).status().code(), base::Code::kConflict);
 }
 
 TEST_F(DoctorTest, NoLedgerIsNoLedger) { EXPECT_EQ(ledger::examine(root_ / "nowhere", support::toy_rules(), go_on).condition, Condition::kAbsent); }
@@ -175,7 +177,7 @@ TEST_F(DoctorTest, MissingTableFileIsNamedAndNothingElseIsLost) {
   EXPECT_EQ(found.condition, Condition::kDerived) << testing::PrintToString(found.findings);
   EXPECT_EQ(found.whole_events, 50u);
   EXPECT_THAT(found.engine_problem + testing::PrintToString(found.findings), HasSubstr(gone.filename().string()));
-  const auto saved = ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on);
+  const auto saved = ledger::salvage(folder(), root_ / "saved", support::toy_rules(), clock_, go_on);
   ASSERT_TRUE(saved.is_ok()) << saved.status().message();
   EXPECT_EQ(saved->events, 50u);
   EXPECT_EQ(saved->root, found.promised->root);
@@ -190,7 +192,7 @@ TEST_F(DoctorTest, MissingFileOfTheLogLeavesNothingToSaveAndSaysSo) {
   const auto found = examine();
   EXPECT_EQ(found.condition, Condition::kDamaged);
   EXPECT_EQ(found.whole_events, 0u);
-  EXPECT_EQ(ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on).status().code(), base::Code::kCorruption);
+  EXPECT_EQ(ledger::salvage(folder(), root_ / "saved", support::toy_rules(), clock_, go_on).status().code(), base::Code::kCorruption);
   EXPECT_FALSE(std::filesystem::exists(root_ / "saved"));
 }
 
@@ -200,7 +202,7 @@ TEST_F(DoctorTest, MissingTreeIsMadeAgainFromTheEvents) {
   const auto found = examine();
   EXPECT_EQ(found.whole_events, 50u) << testing::PrintToString(found.findings);
   EXPECT_TRUE(found.keeps_promise) << "the events lead to the promised root";
-  const auto saved = ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on);
+  const auto saved = ledger::salvage(folder(), root_ / "saved", support::toy_rules(), clock_, go_on);
   ASSERT_TRUE(saved.is_ok()) << saved.status().message();
   EXPECT_EQ(saved->root, found.promised->root);
 }
@@ -238,14 +240,14 @@ TEST_F(DoctorTest, ChangedEventInTheMiddleEndsWhatIsSavedAndThePromiseIsKept) {
   EXPECT_EQ(found.condition, Condition::kDamaged);
   EXPECT_EQ(found.whole_events, 30u);
   EXPECT_THAT(found.findings, Contains(HasSubstr("event 31 ")));
-  const auto saved = ledger::salvage(folder(), root_ / "saved", rules(), clock_, go_on);
+  const auto saved = ledger::salvage(folder(), root_ / "saved", support::toy_rules(), clock_, go_on);
   ASSERT_TRUE(saved.is_ok()) << saved.status().message();
   EXPECT_EQ(saved->events, 30u);
   EXPECT_EQ(saved->promised, 50u);
   EXPECT_THAT(saved->ended_by, HasSubstr("event 31 "));
   // It does not open as if nothing had happened.
   EXPECT_FALSE(ledger::Ledger::open(root_ / "saved", {.create_if_missing = false}, clock_, support::toy_rules()).is_ok());
-  ASSERT_TRUE(ledger::accept_loss(root_ / "saved", loss(), rules(), clock_, go_on).is_ok());
+  ASSERT_TRUE(ledger::accept_loss(root_ / "saved", loss(), support::toy_rules(), clock_, go_on).is_ok());
   EXPECT_TRUE(ledger::Ledger::open(root_ / "saved", {.create_if_missing = false}, clock_, support::toy_rules()).is_ok());
 }
 
@@ -258,6 +260,51 @@ TEST_F(DoctorTest, BackupTakesThePlaceAndTheDamagedFolderIsKept) {
   EXPECT_EQ(contents(*aside).size(), damaged.size());
   must_open();
   EXPECT_EQ(ledger_->head(), 20u);
+}
+
+TEST_F(DoctorTest, OlderBackupIsShortOfWhatWasWitnessedAndItsLossIsAcceptedOnRecord) {
+  const auto file = witness();
+  const auto with_witness = [&] { return ledger::examine(folder(), support::toy_rules(), go_on, file); };
+  EXPECT_EQ(with_witness().condition, Condition::kWhole);
+  ASSERT_TRUE(ledger::exchange_for_backup(root_ / "backup", folder(), support::toy_rules(), go_on).is_ok());
+  EXPECT_EQ(examine().condition, Condition::kWhole) << "as far as its own HEAD goes";
+  const auto found = with_witness();
+  EXPECT_EQ(found.condition, Condition::kShort);
+  EXPECT_EQ(found.witnessed->size, 50u);
+  EXPECT_EQ(accept().code(), base::Code::kConflict) << "who does not know the witness file sees no loss";
+  const base::Status accepted = accept(file);
+  ASSERT_TRUE(accepted.is_ok()) << accepted.message();
+  EXPECT_EQ(with_witness().condition, Condition::kWhole);
+  must_open();
+  ASSERT_EQ(ledger_->head(), 21u);
+  const auto words = ledger_->snapshot()->event(21);
+  EXPECT_EQ(ledger::StoredEvent(*words).get().getBody().getLossAccepted().getPromisedEvents(), 50u);
+  EXPECT_TRUE(ledger::Witness(ledger_->checkpoint_key(), file).sign(*ledger_->snapshot(), clock_.now_ns()).is_ok());
+}
+
+TEST_F(DoctorTest, LostHeadIsNoLossOfWhatWasWitnessed) {
+  const auto file = witness();
+  std::filesystem::remove_all(database());
+  std::filesystem::copy(root_ / "backup" / "db", database(), std::filesystem::copy_options::recursive);
+  std::filesystem::remove(folder() / "HEAD");
+  EXPECT_EQ(ledger::examine(folder(), support::toy_rules(), go_on, file).condition, Condition::kHeadLost);
+  ASSERT_TRUE(accept(file).is_ok());
+  must_open();
+  const auto words = ledger_->snapshot()->event(ledger_->head());
+  EXPECT_EQ(ledger::StoredEvent(*words).get().getBody().getLossAccepted().getPromisedEvents(), 50u) << "the witness knew";
+}
+
+TEST_F(DoctorTest, WitnessOfAnotherHistoryIsNamed) {
+  const auto file = witness();
+  close();
+  std::filesystem::remove_all(database());
+  std::filesystem::remove(folder() / "HEAD");
+  must_open();
+  note_many(60, "rewritten");
+  close();
+  const auto found = ledger::examine(folder(), support::toy_rules(), go_on, file);
+  EXPECT_EQ(found.condition, Condition::kOther) << "the same key, other events";
+  EXPECT_EQ(accept(file).code(), base::Code::kConflict);
 }
 
 TEST_F(DoctorTest, FolderWithoutADatabaseIsUnreadable) {

@@ -49,6 +49,9 @@ base::Result<ledger::EventDrafts> toy_decide(const ledger::RowReader&, const led
     case Body::START_ATTEMPT:
       drafts.emplace_back().body().setAttemptStarted(body.getStartAttempt());
       return drafts;
+    case Body::ACCEPT_LOSS:
+      drafts.emplace_back().body().setLossAccepted(body.getAcceptLoss());
+      return drafts;
     case Body::ANNOTATE_RUN:
       break;
     default:

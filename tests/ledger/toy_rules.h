@@ -6,7 +6,7 @@
 namespace support {
 
 /// annotateRun becomes runAnnotated. Its text may ask for more: "refuse", "busy", "throw", "throw in fold", "nothing" (no event),
-/// "twice" (two events), "erase" (the view drops the run's row). detectRun, queueJob and startAttempt become their events;
+/// "twice" (two events), "erase" (the view drops the run's row). detectRun, queueJob, startAttempt and acceptLoss become their events;
 /// advance becomes none; everything else is refused.
 /// The one view, "notes", keeps per run how many notes there were and the last one.
 ledger::Rules toy_rules();

@@ -75,6 +75,128 @@ TEST_F(P10WitnessTest, RewrittenLedgerIsRefusedAndNothingIsOverwritten) {
   }
 }
 
+/// A ledger that lost its later events: it held 30 and was witnessed at 10, 20 and 30, and 15 of them came back.
+class P10LossTest : public P10WitnessTest {
+ protected:
+  void SetUp() override {
+    P10WitnessTest::SetUp();
+    note_many(10);
+    ASSERT_TRUE(sign().is_ok());
+    note_many(5, "kept");
+    close();
+    std::filesystem::copy(folder() / "db", root_ / "older", std::filesystem::copy_options::recursive);
+    must_open();
+    note_many(5, "lost");
+    ASSERT_TRUE(sign().is_ok());
+    note_many(10, "also lost");
+    ASSERT_TRUE(sign().is_ok());
+    close();
+    std::filesystem::remove_all(folder() / "db");
+    std::filesystem::rename(root_ / "older", folder() / "db");
+    before_ = contents(file());
+    EXPECT_EQ(open().code(), base::Code::kCorruption);
+  }
+  void accept() {
+    const ledger::AcceptedLoss loss{support::person(), "the disk is gone"};
+    options_.accept_loss = &loss;
+    must_open();
+    options_.accept_loss = nullptr;
+    ASSERT_EQ(ledger_->head(), 16u);
+    close();  // HEAD is written then
+    must_open();
+  }
+  ledger::VerifyReport verify(uint64_t from = 1) {
+    ledger::Verification::Options options;
+    EXPECT_TRUE(options.hold_against(*ledger::read_witness_file(file(), key()), "FILE", from).is_ok());
+    return ledger_->verification()->run(options);
+  }
+  std::string before_;
+};
+
+TEST_F(P10LossTest, AcceptedLossIsStatedInTheFileAndNothingIsTakenOutOfIt) {
+  accept();
+  const auto note = sign();
+  ASSERT_TRUE(note.is_ok()) << note.status().message();
+  EXPECT_THAT(*note, HasSubstr("\nrunledger-loss 16 30 15\n"));
+  EXPECT_TRUE(contents(file()).starts_with(before_));
+  const auto entries = *ledger::read_witness_file(file(), key());
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_FALSE(entries[0].lost);
+  EXPECT_TRUE(entries[1].lost && entries[2].lost);
+  EXPECT_EQ(ledger::last_standing(entries)->checkpoint.size, 16u);
+
+  note_many(20, "new");  // past where it was, with other events
+  const auto next = sign();
+  ASSERT_TRUE(next.is_ok()) << next.status().message();
+  EXPECT_THAT(*next, testing::Not(HasSubstr("runledger-loss"))) << "it is stated once";
+  EXPECT_EQ(ledger::read_witness_file(file(), key())->size(), 5u);
+}
+
+TEST_F(P10LossTest, VerifyReportsAStatedLossAndNoFinding) {
+  accept();
+  for (const bool is_stated : {false, true}) {
+    if (is_stated) {
+      ASSERT_TRUE(sign().is_ok());
+      note_many(30, "new");
+      ASSERT_TRUE(sign().is_ok());
+    }
+    const auto report = verify();
+    EXPECT_TRUE(report.ok) << testing::PrintToString(report.findings);
+    ASSERT_EQ(report.loss_words.size(), 1u);
+    EXPECT_EQ(report.loss_words[0],
+              "event 16 accepts that events 16 to 30 were lost; what went with them: checkpoint 2 of FILE, checkpoint 3 of FILE");
+  }
+  const auto part = verify(20);
+  EXPECT_TRUE(part.ok) << testing::PrintToString(part.findings);
+  EXPECT_EQ(part.loss_words.size(), 1u) << "behind the trusted checkpoint, of 16 events";
+}
+
+TEST_F(P10LossTest, LossThatNoEventAcceptsIsRefused) {
+  // HEAD is brought down too, as somebody does who wants nobody to know.
+  std::filesystem::remove(folder() / "HEAD");
+  const ledger::AcceptedLoss unknown{support::person(), "no idea"};
+  options_.accept_loss = &unknown;
+  must_open();  // its event names no promise, so it explains nothing that was witnessed
+  options_.accept_loss = nullptr;
+  EXPECT_THAT(sign().status().message(), HasSubstr("no event accepts that; nothing is signed"));
+  note_many(30, "new");
+  EXPECT_THAT(sign().status().message(), HasSubstr("the log was rewritten"));
+  EXPECT_EQ(contents(file()), before_);
+  EXPECT_FALSE(verify().ok);
+}
+
+TEST_F(P10LossTest, EarlierLossDoesNotHideALaterOne) {
+  accept();
+  note_many(2, "new");
+  ASSERT_TRUE(sign().is_ok());
+  close();
+  std::filesystem::copy(folder(), root_ / "copy", std::filesystem::copy_options::recursive);
+  must_open();
+  note_many(4, "witnessed");
+  ASSERT_TRUE(sign().is_ok());
+  close();
+  // Of 22 events 18 are left, all of them within what the first loss took: it was stated when the 22 were signed.
+  std::filesystem::remove_all(folder());
+  std::filesystem::rename(root_ / "copy", folder());
+  must_open();
+  const std::string before = contents(file());
+  EXPECT_THAT(sign().status().message(), HasSubstr("the ledger holds 18 events"));
+  note_many(10, "rewritten");
+  EXPECT_THAT(sign().status().message(), HasSubstr("the log was rewritten"));
+  EXPECT_EQ(contents(file()), before);
+  EXPECT_FALSE(verify().ok);
+}
+
+TEST_F(P10LossTest, LossOfAnotherHistoryExplainsNothing) {
+  // The event stands behind what was kept and names as many events as were witnessed, but under another root.
+  std::filesystem::remove(folder() / "HEAD");
+  ledger::AcceptedLoss other{support::person(), "of another ledger", ledger::Checkpoint{"runledger/x", 30, base::sha256("other")}};
+  options_.accept_loss = &other;
+  must_open();
+  options_.accept_loss = nullptr;
+  EXPECT_EQ(sign().status().code(), base::Code::kCorruption);
+}
+
 TEST_F(P10WitnessTest, CheckpointOfAnotherKeyIsNamedAndRefused) {
   note_many(2);
   const auto foreign = ledger::SigningKey::generate(key().name);

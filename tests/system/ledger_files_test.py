@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import subprocess
 import unittest
 
 from site_under_test import BIN, COPY_SCRIPT, SiteUnderTest, make_run
@@ -116,12 +117,51 @@ class LedgerFilesTest(unittest.TestCase):
         self.put_kept()
         shutil.rmtree(self.ledger / "db")
         shutil.copytree(self.site.folder / "backup" / "db", self.ledger / "db")
+        shutil.copytree(self.site.folder / "kept-witness", self.witness)
+        before = (self.witness / "checkpoints").read_bytes()
         found = self.site.json("doctor")
         self.assertEqual(found["condition"], "short")
+        self.assertGreater(found["witnessed_events"], self.first_events)
         refused = self.site.run("doctor", "--accept-loss", check=False)
         self.assertIn("--reason", refused.stderr)
         self.site.run("doctor", "--accept-loss", "--reason", "the newer disk is gone")
         self.answers_with(self.runs)
+        self.assert_loss_is_stated(before, self.first_events, found["promised_events"])
+
+    def assert_loss_is_stated(self, witness_before, kept, promised):
+        """The witness file goes on, and everybody who checks is told."""
+        said = f"event {kept + 1} accepts that events {kept + 1} to {promised} were lost"
+        self.assertTrue((self.witness / "checkpoints").read_bytes().startswith(witness_before))
+        verified = self.site.json("verify", "--offline")
+        self.assertEqual((verified["ok"], len(verified["losses"])), (True, 1), verified)
+        self.assertTrue(verified["losses"][0].startswith(said), verified["losses"])
+        self.assertIn("stated loss: " + said, self.site.run("verify", "--offline").stdout)
+        process = self.site.start("ledgerd")
+        try:
+            self.assertEqual(self.site.json("verify")["losses"], verified["losses"])
+            self.assertIn("stated loss: " + said, self.site.run("verify").stdout)
+            exported = self.site.folder / "after-loss.export"
+            self.site.run("export", "-o", exported)
+            self.addCleanup(exported.unlink)
+        finally:
+            self.site.stop(process)
+        for file in (exported, self.witness / "checkpoints"):
+            checked = subprocess.run([BIN / "runledger-verify", file, "--key", self.ledger / "checkpoint.pub"], capture_output=True, text=True)
+            self.assertEqual(checked.returncode, 0, checked.stdout)
+            self.assertIn("stated loss: event", checked.stdout)
+
+    def test_older_backup_is_a_loss_where_the_witness_file_knows_more(self):
+        self.put_kept()
+        shutil.copytree(self.site.folder / "kept-witness", self.witness)
+        before = (self.witness / "checkpoints").read_bytes()
+        restored = self.site.run("doctor", "--restore", self.site.folder / "backup")
+        self.addCleanup(shutil.rmtree, pathlib.Path(f"{self.ledger}.damaged-1"))
+        self.assertIn("--accept-loss", restored.stderr)
+        found = self.site.json("doctor")
+        self.assertEqual(found["condition"], "short")
+        self.site.run("doctor", "--accept-loss", "--reason", "restored")
+        self.answers_with(self.runs)
+        self.assert_loss_is_stated(before, self.backup["events"], found["witnessed_events"])
 
     def test_backup_takes_the_place_of_a_damaged_folder(self):
         self.put_kept()
@@ -147,7 +187,6 @@ class LedgerFilesTest(unittest.TestCase):
     def plain(self, *arguments, code=0):
         """Without a site, from a folder that is none."""
         import os
-        import subprocess
 
         environment = {name: value for name, value in os.environ.items() if name != "RUNLEDGER_SITE"}
         ran = subprocess.run([BIN / "runledger", *map(str, arguments)], capture_output=True, text=True, cwd="/", env=environment, stdin=subprocess.DEVNULL)

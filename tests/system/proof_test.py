@@ -32,7 +32,7 @@ class P10ProofTest(unittest.TestCase):
     def test_running_ledger_is_verified(self):
         report = self.site.json("verify")
         self.assertTrue(report["ok"])
-        self.assertEqual(set(report), {"ok", "events", "root", "first_bad", "findings", "finding_count"})
+        self.assertEqual(set(report), {"ok", "events", "root", "first_bad", "findings", "finding_count", "losses"})
         self.assertGreaterEqual(report["events"], 8)
         self.assertRegex(self.site.run("verify").stdout, r"^\d+ events verified, root [0-9a-f]{64}\n$")
 

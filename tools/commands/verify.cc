@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/counted.h"
 #include "base/text.h"
 #include "tools/commands/commands.h"
@@ -9,25 +11,43 @@
 namespace tools {
 namespace {
 
+/// Behind the findings that are counted stand losses the log states.
+struct Sentences {
+  std::vector<std::string> findings;
+  std::vector<std::string> losses;
+};
+
+Sentences sentences_of(schema::VerifyReport::Reader report) {
+  constexpr uint64_t kMostFindings = 100;
+  const uint64_t findings = std::min(report.getFindingCount(), kMostFindings);
+  Sentences sentences;
+  for (auto text : report.getFindings()) {
+    (sentences.findings.size() < findings ? sentences.findings : sentences.losses).emplace_back(text_of(text));
+  }
+  return sentences;
+}
+
 Json report_json(schema::VerifyReport::Reader report) {
-  Json findings = Json::array();
-  for (auto finding : report.getFindings()) findings.push_back(text_of(finding));
+  Sentences sentences = sentences_of(report);
   return {{"ok", report.getOk()},
           {"events", report.getEvents()},
           {"root", report.getRoot().size() == 0 ? Json() : Json(base::hex(bytes_of(report.getRoot())))},
           {"first_bad", report.getFirstBad() == 0 ? Json() : Json(report.getFirstBad())},
-          {"findings", std::move(findings)},
-          {"finding_count", report.getFindingCount()}};
+          {"findings", std::move(sentences.findings)},
+          {"finding_count", report.getFindingCount()},
+          {"losses", std::move(sentences.losses)}};
 }
 
 void print_report(Context& context, schema::VerifyReport::Reader report) {
+  const Sentences sentences = sentences_of(report);
+  for (const std::string& loss : sentences.losses) context.out << "stated loss: " << printable_lines(loss) << '\n';
   if (report.getOk()) {
     context.out << fmt::format("{} verified, root {}\n", base::counted(report.getEvents(), "event"), base::hex(bytes_of(report.getRoot())));
     return;
   }
-  for (auto finding : report.getFindings()) context.out << printable_lines(text_of(finding)) << '\n';
-  const uint64_t more = report.getFindingCount() - report.getFindings().size();
-  if (more > 0 && more <= report.getFindingCount()) context.out << fmt::format("and {} more\n", more);
+  for (const std::string& finding : sentences.findings) context.out << printable_lines(finding) << '\n';
+  const uint64_t more = report.getFindingCount() - sentences.findings.size();
+  if (more > 0) context.out << fmt::format("and {} more\n", more);
   context.out << fmt::format("NOT verified: {}{}\n", base::counted(report.getFindingCount(), "finding"),
                              report.getFirstBad() == 0 ? "" : fmt::format(", first bad event {}", report.getFirstBad()));
 }

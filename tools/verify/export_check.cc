@@ -2,44 +2,63 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
+#include <map>
+#include <optional>
 
 #include "base/counted.h"
+#include "ledger/proof/stated_loss.h"
 #include "ledger/transfer/export_reader.h"
+#include "tools/document.h"
 
 namespace tools {
 namespace {
 
 base::Status corrupt(std::string message) { return {base::Code::kCorruption, std::move(message)}; }
 
-/// The events of the export lead to each checkpoint that was kept, as far as they reach.
+/// Holds an export against the checkpoints that were kept, as far as they reach, and against the losses its events state.
 class KeptCheckpoints {
  public:
-  KeptCheckpoints(const std::vector<ledger::Witnessed>& entries, const std::string& name) : entries_(entries), name_(name) {}
-
-  /// Call with growing sizes, the size before the first event too.
-  base::Status compare(uint64_t size, const ledger::ExportReader& reader) {
-    for (; at_ < entries_.size() && entries_[at_].checkpoint.size <= size; ++at_) {
-      const ledger::Checkpoint& kept = entries_[at_].checkpoint;
-      if (kept.size < size) continue;  // before the export begins
-      if (const base::Sha256 root = reader.root(); root != kept.root) {
-        return corrupt(fmt::format("the first {} events are not those of checkpoint {} of {} (root {}, not {}): the log was rewritten", size, at_ + 1,
-                                   name_, base::hex(root), base::hex(kept.root)));
+  KeptCheckpoints(const std::vector<ledger::Witnessed>& entries, const std::string& name, uint64_t from) : entries_(entries), name_(name), from_(from) {
+    for (const auto& entry : entries_) wanted_.emplace(entry.checkpoint.size, std::nullopt);
+  }
+  /// The tree at each size it has on the way, from that before the first event on.
+  void pass(const ledger::TreeEdge& edge) {
+    if (const auto wanted = wanted_.find(edge.size()); wanted != wanted_.end()) wanted->second = edge.root();
+  }
+  void pass_event(schema::Event::Reader event, const ledger::TreeEdge& before) {
+    if (!event.getBody().isLossAccepted()) return;
+    if (auto loss = ledger::LossOnRecord::read(event, before.root())) losses_.push_back(std::move(*loss));
+  }
+  /// Call behind the last event. kCorruption: the log was rewritten.
+  base::Status compare() {
+    std::vector<ledger::Checkpoint> checkpoints;
+    for (const auto& entry : entries_) checkpoints.push_back(entry.checkpoint);
+    const auto explanations = ledger::explained_by(checkpoints, losses_);
+    for (size_t i = 0; i < entries_.size(); ++i) {
+      const auto& root = wanted_.at(checkpoints[i].size);
+      const bool stated = explanations[i] || (entries_[i].lost && entries_[i].lost->seq < from_);
+      if (root == checkpoints[i].root) {
+        compared_ += 1;
+      } else if (stated) {
+        lost_ += 1;
+      } else if (root) {
+        return corrupt(fmt::format("the first {} events are not those of checkpoint {} of {} (root {}, not {}): the log was rewritten", checkpoints[i].size,
+                                   i + 1, name_, base::hex(*root), base::hex(checkpoints[i].root)));
       }
-      compared_ += 1;
     }
     return {};
   }
   uint64_t compared() const { return compared_; }
+  uint64_t lost() const { return lost_; }
+  const std::vector<ledger::LossOnRecord>& losses() const { return losses_; }
 
  private:
   const std::vector<ledger::Witnessed>& entries_;
   const std::string& name_;
-  size_t at_ = 0;
-  uint64_t compared_ = 0;
+  const uint64_t from_;
+  std::map<uint64_t, std::optional<base::Sha256>> wanted_;  // roots by size
+  std::vector<ledger::LossOnRecord> losses_;
+  uint64_t compared_ = 0, lost_ = 0;
 };
 
 /// What the ledger signed for this export.
@@ -64,33 +83,25 @@ base::Result<ledger::Checkpoint> signed_end(const ledger::ExportHeader& header, 
 
 }  // namespace
 
-base::Result<std::vector<ledger::Witnessed>> read_checkpoints(const std::string& path, const std::vector<ledger::NoteKey>& keys) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream all;
-  all << file.rdbuf();
-  if (!file) return base::Status(base::Code::kUnavailable, fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-  const std::string text = all.str();
-  if (ledger::is_witness_text(text)) return ledger::parse_witness_text(text, path, keys);
-  auto checkpoint = ledger::Checkpoint::open(text, keys);
-  if (!checkpoint.is_ok()) return checkpoint.status().in(path);
-  return std::vector<ledger::Witnessed>{{*checkpoint, text}};
-}
-
 base::Status check_export_file(Findings& findings, const std::string& path, const std::vector<ledger::NoteKey>& keys,
                                const std::vector<ledger::Witnessed>& kept, const std::string& kept_name) {
   findings.json["kind"] = "export";
   auto reader = ledger::ExportReader::open(path);
   if (!reader.is_ok()) return reader.status();
   const ledger::ExportHeader header = (*reader)->header();
-  KeptCheckpoints checkpoints(kept, kept_name);
-  base::Status status = checkpoints.compare(header.from - 1, **reader);
-  while (status.is_ok()) {
+  KeptCheckpoints checkpoints(kept, kept_name, header.from);
+  checkpoints.pass(header.before);
+  for (;;) {
+    const ledger::TreeEdge before = (*reader)->edge();
     const auto item = (*reader)->next();
     if (!item.is_ok()) return item.status();
     if (!*item) break;
-    status = checkpoints.compare((*item)->seq, **reader);
+    const auto event = Document<schema::Event>::open((*item)->event);  // the reader knows that it can be read
+    if (!event.is_ok()) return event.status();
+    checkpoints.pass_event(event->get(), before);
+    checkpoints.pass((*reader)->edge());
   }
-  if (!status.is_ok()) return status;
+  if (base::Status continued = checkpoints.compare(); !continued.is_ok()) return continued;
   const auto signed_here = signed_end(header, (*reader)->trailer(), keys);
   if (!signed_here.is_ok()) return signed_here.status();
   if (!kept.empty() && checkpoints.compared() == 0) {
@@ -103,12 +114,18 @@ base::Status check_export_file(Findings& findings, const std::string& path, cons
   findings.json["to"] = header.to;
   findings.json["documents"] = blobs;
   findings.json["compared_checkpoints"] = checkpoints.compared();
+  findings.json["losses"] = nlohmann::ordered_json::array();
   findings.text = fmt::format("PROVEN: events {} to {} of {}, with {}, are as they were signed, under its checkpoint of {} (root {})\n", header.from,
                               header.to, base::printable(signed_here->origin), base::counted(blobs, "document"),
                               base::counted(signed_here->size, "event"), base::hex(signed_here->root));
   if (header.from > 1) findings.text += fmt::format("It begins behind event {}: what the events before it say, it cannot show.\n", header.from - 1);
+  for (const ledger::LossOnRecord& loss : checkpoints.losses()) {
+    findings.json["losses"].push_back(loss.words());
+    findings.text += fmt::format("stated loss: {}\n", loss.words());
+  }
   if (!kept.empty()) {
-    findings.text += fmt::format("It continues {} of {}.\n", base::counted(checkpoints.compared(), "checkpoint"), base::printable(kept_name));
+    findings.text += fmt::format("It continues {} of {}{}.\n", base::counted(checkpoints.compared(), "checkpoint"), base::printable(kept_name),
+                                 checkpoints.lost() == 0 ? "" : fmt::format("; {} went with a loss that is stated", checkpoints.lost()));
   }
   return {};
 }

@@ -10,9 +10,6 @@
 
 namespace tools {
 
-/// Checkpoints kept elsewhere: a witness file, or one checkpoint. Every one is signed by one of `keys`.
-base::Result<std::vector<ledger::Witnessed>> read_checkpoints(const std::string& path, const std::vector<ledger::NoteKey>& keys);
-
 /// Reads the whole export once. `kept` comes from the file named `kept_name`.
 /// kCorruption, kInvalidArgument, kPermissionDenied, kUnsupportedVersion: why it is not proven.
 base::Status check_export_file(Findings& findings, const std::string& path, const std::vector<ledger::NoteKey>& keys,

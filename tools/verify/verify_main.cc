@@ -22,6 +22,7 @@
 #include "tools/table.h"
 #include "tools/verify/export_check.h"
 #include "tools/verify/findings.h"
+#include "tools/verify/kept_checkpoints.h"
 
 namespace {
 
@@ -142,7 +143,7 @@ base::Status check_consistency(Findings& findings, const std::string& text, cons
   return {};
 }
 
-enum class Kind { kProof, kConsistency, kExport, kOther };
+enum class Kind { kProof, kConsistency, kExport, kCheckpoints, kOther };
 
 /// By its first line, whatever the file is called.
 Kind kind_of(const std::string& path) {
@@ -151,7 +152,9 @@ Kind kind_of(const std::string& path) {
   file.read(first.data(), static_cast<std::streamsize>(first.size()));
   if (first.starts_with("runledger proof ")) return Kind::kProof;
   if (first.starts_with("runledger consistency ")) return Kind::kConsistency;
-  return first.starts_with("runledger-export ") ? Kind::kExport : Kind::kOther;
+  if (first.starts_with("runledger-export ")) return Kind::kExport;
+  // A witness file, or a checkpoint, which begins with its origin.
+  return ledger::is_witness_text(first) || first.starts_with(ledger::checkpoint_origin("")) ? Kind::kCheckpoints : Kind::kOther;
 }
 
 base::Status check(Findings& findings, Kind kind, const Options& options, const std::vector<ledger::NoteKey>& keys) {
@@ -160,11 +163,12 @@ base::Status check(Findings& findings, Kind kind, const Options& options, const 
     if (!options.checkpoints.empty()) kept = tools::read_checkpoints(options.checkpoints, keys);
     return kept.is_ok() ? tools::check_export_file(findings, options.file, keys, *kept, options.checkpoints) : kept.status();
   }
+  if (kind == Kind::kCheckpoints) return tools::check_checkpoints(findings, options.file, keys);
   const auto text = read_file(options.file);
   if (!text.is_ok()) return text.status();
   if (kind == Kind::kProof) return check_proof(findings, *text, keys, options.tlog);
   if (kind == Kind::kConsistency) return check_consistency(findings, *text, keys);
-  return {base::Code::kInvalidArgument, "it is no file that `runledger prove` or `runledger export` writes"};
+  return {base::Code::kInvalidArgument, "it is no file that `runledger prove` or `runledger export` writes, nor a witness file"};
 }
 
 /// With the file's name in front, once.
