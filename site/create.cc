@@ -18,6 +18,10 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # file = "witness/checkpoints"           # signed checkpoints of the record: keep copies of it on another machine
 # every = "10m"
 
+# [retention]                            # what is forgotten by itself, each time on record; without it nothing is
+# commands = "90d"                       # ids of commands, by which one sent again is known
+# logs = "2y"                            # what scripts printed; scripts, variables and results are always kept
+
 # [monitor]
 # settle = "2s"                          # a file that no close or rename announced must stand still this long
 # give_up_after = "30s"                  # an incomplete file that no longer changes is refused after this; a change starts again

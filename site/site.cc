@@ -167,7 +167,7 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   Site site;
   site.folder = folder;
   for (const auto& [key, node] : root) {
-    static const std::set<std::string> kTables = {"facility", "instrument", "monitor", "witness", "worker"};
+    static const std::set<std::string> kTables = {"facility", "instrument", "monitor", "retention", "witness", "worker"};
     if (!kTables.contains(std::string(key.str()))) {
       return Status(Code::kInvalidArgument, fmt::format("line {}: there is no table \"{}\"; known are {}", node.source().begin.line, key.str(),
                                                         fmt::join(kTables, ", ")));
@@ -219,6 +219,14 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
     witness.fail(table_of("witness").get("file"), "file", "a path outside of the ledger, which it is to bear witness of");
   }
   if (Status status = witness.finish(); !status.is_ok()) return status;
+
+  Table retention(table_of("retention"), "[retention]", folder);
+  site.retention.commands_ms = retention.duration_ms("commands", 0);
+  site.retention.logs_ms = retention.duration_ms("logs", 0);
+  for (const auto& [key, age_ms] : {std::pair("commands", site.retention.commands_ms), std::pair("logs", site.retention.logs_ms)}) {
+    if (age_ms > 0 && age_ms < 86'400'000) retention.fail(table_of("retention").get(key), key, "\"1d\" or more; left out, all is kept");
+  }
+  if (Status status = retention.finish(); !status.is_ok()) return status;
 
   if (const toml::array* instruments = root["instrument"].as_array()) {
     for (size_t i = 0; i < instruments->size(); ++i) {

@@ -43,6 +43,12 @@ struct Witness {
   uint64_t every_ms = 600'000;    // how often a checkpoint is signed, when the log has grown
 };
 
+/// What is forgotten by itself; 0 = nothing is.
+struct Retention {
+  uint64_t commands_ms = 0;  // records of commands older than this
+  uint64_t logs_ms = 0;      // what scripts printed, longer ago than this
+};
+
 /// A site, read and checked.
 ///
 /// Owns:    values only. Threads: any. Errors: load() names the file, the line, the key and what it may be.
@@ -56,6 +62,7 @@ struct Site {
   Monitor monitor;
   Worker worker;
   Witness witness;
+  Retention retention;
 };
 
 /// Reads FOLDER/site.toml. An unknown key is an error: a misspelt setting is never passed over.
@@ -67,7 +74,7 @@ base::Result<std::filesystem::path> find(const std::optional<std::string>& given
 /// Makes FOLDER with a commented site.toml and its run, scratch and archive folders. kAlreadyExists when there is a site.toml.
 base::Status create(const std::filesystem::path& folder);
 
-/// "90s", "60m", "2h", "250ms" -> milliseconds; "8GiB", "512MiB", "1000" -> bytes. nullopt when it is neither.
+/// "90s", "60m", "2h", "90d", "2y", "250ms" -> milliseconds (a year is 365 days); "8GiB", "512MiB", "1000" -> bytes. nullopt when it is neither.
 std::optional<uint64_t> parse_duration_ms(std::string_view text);
 std::optional<uint64_t> parse_size_bytes(std::string_view text);
 

@@ -30,7 +30,7 @@ std::optional<uint64_t> parse_with_unit(std::string_view text, const Unit (&unit
 }  // namespace
 
 std::optional<uint64_t> parse_duration_ms(std::string_view text) {
-  static constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  static constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"y", 365 * uint64_t{86'400'000}}};
   return parse_with_unit(text, kUnits);
 }
 

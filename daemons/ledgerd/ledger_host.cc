@@ -40,11 +40,12 @@ base::Result<std::unique_ptr<LedgerHost>> LedgerHost::open(rpc::Loop& loop, cons
 }
 
 LedgerHost::LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger)
-    : loop_(loop), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)) {
+    : loop_(loop), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)), retention_(*service_, clock, site_.retention) {
   service_->use_witness(std::make_shared<ledger::Witness>(ledger_->checkpoint_key(), site_.witness.file));
 }
 
 LedgerHost::~LedgerHost() {
+  retaining_ = nullptr;
   signing_ = nullptr;
   configuring_ = nullptr;
   listeners_.clear();
@@ -82,6 +83,11 @@ base::Status LedgerHost::listen() {
     spdlog::info("{}: listening at {}", site_.facility, address);
   }
   signing_ = sign_checkpoints().eagerlyEvaluate(nullptr);
+  if (retention_.has_policy()) {
+    retaining_ = service_->when_folded().then([this] { return retention_.run(); }).eagerlyEvaluate([](kj::Exception&& problem) {
+      spdlog::error("nothing is forgotten by itself any more: {}", problem.getDescription().cStr());
+    });
+  }
   return base::Status::ok();
 }
 
@@ -136,6 +142,7 @@ kj::Promise<void> LedgerHost::close() {
   kj::Vector<kj::Promise<void>> closing;
   for (auto& listener : listeners_) closing.add(listener->close());
   return kj::joinPromises(closing.releaseAsArray()).then([this] {
+    retaining_ = nullptr;
     signing_ = nullptr;
     return sign_checkpoint();
   });

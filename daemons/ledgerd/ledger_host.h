@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "base/time.h"
+#include "daemons/ledgerd/retention.h"
 #include "ledger/ledger.h"
 #include "rpc/loop.h"
 #include "rpc/service/service.h"
@@ -17,7 +18,8 @@
 
 namespace daemons {
 
-/// Opens the site's ledger, puts the site file's instruments on record, serves, and has checkpoints witnessed.
+/// Opens the site's ledger, puts the site file's instruments on record, serves, has checkpoints witnessed, and forgets what
+/// [retention] says.
 ///
 /// Owns:    ledger, service, listeners; ends them in order. Borrows loop and clock.
 /// Threads: loop thread.
@@ -51,8 +53,10 @@ class LedgerHost {
   const site::Site site_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<rpc::LedgerService> service_;
+  Retention retention_;
   std::vector<std::unique_ptr<rpc::Listener>> listeners_;
   kj::Promise<void> signing_ = nullptr;
+  kj::Promise<void> retaining_ = nullptr;
   kj::Promise<void> configuring_ = nullptr;  // once the views are folded
 };
 

@@ -104,6 +104,16 @@ TEST_F(SiteTest, SiteIsFoundFromAFolderBelow) {
   EXPECT_THAT(site::find(std::nullopt, "/").status().message(), HasSubstr("--site"));
 }
 
+TEST_F(SiteTest, NothingIsForgottenUnlessItSaysSo) {
+  EXPECT_EQ(load(kMari)->retention.commands_ms + load(kMari)->retention.logs_ms, 0u);
+  const auto kept = load(std::string(kMari) + "[retention]\ncommands = \"90d\"\nlogs = \"2y\"\n");
+  ASSERT_TRUE(kept.is_ok()) << kept.status().message();
+  EXPECT_EQ(kept->retention.commands_ms, 90ull * 86'400'000);
+  EXPECT_EQ(kept->retention.logs_ms, 730ull * 86'400'000);
+  EXPECT_THAT(load(std::string(kMari) + "[retention]\nlogs = \"1h\"\n").status().message(), HasSubstr("\"1d\" or more"));
+  EXPECT_THAT(load(std::string(kMari) + "[retention]\nscripts = \"1d\"\n").status().message(), HasSubstr("scripts"));
+}
+
 TEST(UnitsTest, DurationsAndSizes) {
   EXPECT_EQ(site::parse_duration_ms("60m"), 3'600'000u);
   EXPECT_EQ(site::parse_duration_ms("250ms"), 250u);

@@ -11,6 +11,7 @@ class AdminTest(unittest.TestCase):
         self.site = SiteUnderTest()
         self.addCleanup(self.site.close)
         raw = self.site.instrument("MARI", script=COPY_SCRIPT)
+        self.site.settings += '[retention]\ncommands = "90d"\nlogs = "2y"\n'
         self.site.start()
         make_run(raw / "MARI28001.nxs", 28001)
         self.site.wait_for_states({("MARI", 28001): "succeeded"})
@@ -25,6 +26,10 @@ class AdminTest(unittest.TestCase):
         unknown = self.site.run("admin", "rebuild", "rnus", check=False)
         self.assertEqual(unknown.returncode, 1)
         self.assertIn("rnus: there is no such view; there are runs, files", unknown.stderr)
+
+    def test_status_says_what_is_forgotten_by_itself(self):
+        details = {daemon["name"]: daemon["detail"] for daemon in self.site.json("status")["daemons"]}
+        self.assertEqual(details["ledgerd/retention"], "forgets records of commands after 90 days, logs after 730 days; last: nothing yet")
 
     def test_erased_documents_are_gone_and_every_command_says_by_whom(self):
         log = self.site.run("log", "MARI/28001").stdout
