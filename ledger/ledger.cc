@@ -57,7 +57,7 @@ base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& 
     const uint64_t missing = promised.size - held.head();
     return {base::Code::kCorruption,
             fmt::format("{}: {} {} missing, from event {} on: HEAD promises {} events as of {}, the database holds {}; "
-                        "nothing was changed, restore the folder from a copy",
+                        "nothing was changed, 'runledger doctor' says what to do",
                         folder.string(), missing, missing == 1 ? "event is" : "events are", held.head() + 1, promised.size,
                         base::iso_time(promised.time_ns), held.head())};
   }
@@ -66,11 +66,17 @@ base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& 
   if (!edge.is_ok()) return edge.status().in(folder.string());
   if (edge->root() != promised.root) {
     return {base::Code::kCorruption,
-            fmt::format("{}: the first {} events are not those HEAD promises (root {}, not {}); nothing was changed, restore the "
-                        "folder from a copy",
+            fmt::format("{}: the first {} events are not those HEAD promises (root {}, not {}); nothing was changed, "
+                        "'runledger doctor' says what to do",
                         folder.string(), promised.size, base::hex(edge->root()), base::hex(promised.root))};
   }
   return {};
+}
+
+/// The engine says what is wrong; this adds what to do.
+base::Status unreadable_folder(const base::Status& problem) {
+  if (problem.code() != base::Code::kCorruption && problem.code() != base::Code::kUnavailable) return problem;
+  return {problem.code(), problem.message() + "; nothing was changed, 'runledger doctor' says what is whole and what to do"};
 }
 
 /// What was promised when a loss is accepted.
@@ -215,7 +221,7 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   if (!promised.is_ok() && promised.status().code() != base::Code::kNotFound && !(unreadable && options.accept_loss)) return promised.status();
   std::optional<Lost> lost;
   auto looked = Store::open(database, {.read_only = true, .views = rules.views});
-  if (!looked.is_ok() && looked.status().code() != base::Code::kNotFound) return looked.status();
+  if (!looked.is_ok() && looked.status().code() != base::Code::kNotFound) return unreadable_folder(looked.status());
   std::string id;
   bool known = false;  // something has been promised here before
   uint64_t held = 0;
@@ -223,7 +229,7 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
     const auto cut = (*looked)->live();
     if (const auto found = cut->get(Table::kMeta, kIdKey, id); !found.is_ok()) return found.status();
     const auto state = load_log_state(*cut);
-    if (!state.is_ok()) return state.status().in(folder.string());
+    if (!state.is_ok()) return unreadable_folder(state.status().in(folder.string()));
     held = state->head();
     known = held > 0;
   }
@@ -243,7 +249,7 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   } else if (known) {
     return base::Status(
         base::Code::kCorruption,
-        fmt::format("{}: HEAD is missing, so nobody can tell whether the database is whole; put it back from a copy of the folder",
+        fmt::format("{}: HEAD is missing, so nobody can tell whether the database is whole; put it back from a copy of the folder, or ask 'runledger doctor'",
                     folder.string()));
   } else if (!looked.is_ok() && !options.create_if_missing) {
     return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there", folder.string()));

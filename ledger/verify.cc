@@ -66,7 +66,7 @@ class Run {
         return going();
       });
       if (scanned.is_ok()) break;
-      findings_.add(0, fmt::format("blobs behind {} cannot be read: {}", next.empty() ? "the first" : base::hex(next), scanned.message()));
+      if (step == 1) findings_.add(0, fmt::format("blobs behind {} cannot be read: {}", next.empty() ? "the first" : base::hex(next), scanned.message()));
       // What the engine cannot read is a block; names are spread evenly, so a few steps lead behind it.
       next.resize(4, '\0');
       uint64_t place = uint64_t{static_cast<uint8_t>(next[0])} << 24 | uint64_t{static_cast<uint8_t>(next[1])} << 16 |
@@ -221,6 +221,11 @@ class Run {
       findings_.add(0, promised_.status().message());
     }
     std::sort(promises.begin(), promises.end(), [](const Promise& a, const Promise& b) { return a.checkpoint.size < b.checkpoint.size; });
+    std::string id;
+    const auto known = cut_.get(Table::kMeta, "id", id);
+    if (promised_.is_ok() && !promised_->id.empty() && known.is_ok() && *known && id != promised_->id) {
+      findings_.add(0, fmt::format("HEAD is of ledger {}, the database of {}", promised_->id, id));
+    }
     std::map<const LossOnRecord*, std::vector<std::string>> lost;
     uint64_t good = from - 1;
     for (const auto& [name, checkpoint, loss] : promises) {

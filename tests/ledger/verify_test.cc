@@ -225,6 +225,15 @@ TEST_F(P10VerifyTest, DamagedHeadIsNamed) {
   expect_named(verify(), 0, "HEAD: is missing");
 }
 
+TEST_F(P10VerifyTest, HeadOfAnotherLedgerIsNamed) {
+  // Symptom: the HEAD of a ledger that had promised nothing yet passed for this one's.
+  auto other = ledger::Ledger::open(root_ / "other", options_, clock_, support::toy_rules());
+  ASSERT_TRUE(other.is_ok());
+  *other = nullptr;
+  std::filesystem::copy_file(root_ / "other" / "HEAD", folder() / "HEAD", std::filesystem::copy_options::overwrite_existing);
+  expect_named(verify(), 0, "HEAD is of ledger ");
+}
+
 TEST_F(P10VerifyTest, MissingChangedAndNeedlessRowsOfTheSubjectIndexAreNamed) {
   {
     Damage damage(folder());
