@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tests/tools/fake_auditor.h"
 #include "tools/event_text.h"
 
 namespace fake {
@@ -298,6 +299,10 @@ class Session final : public schema::Session::Server {
   }
   kj::Promise<void> operator_(OperatorContext context) override {
     context.getResults().setOperator(kj::heap<Operator>(ledger_));
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> auditor(AuditorContext context) override {
+    context.getResults().setAuditor(make_auditor(ledger_));
     return kj::READY_NOW;
   }
   kj::Promise<void> at(AtContext context) override {

@@ -58,6 +58,8 @@ struct Ledger {
   Message<schema::VariableSet> resolved;
   std::vector<Message<schema::VariableHistory>> values;  // of any variable
   Message<schema::VariablesEffect> effect;
+  Message<schema::VerifyReport> report;
+  bool rewritten = false;  // proofs hold other events than those the tree is of
   Ledger* past = nullptr;  // what is seen by who looks back
   std::vector<std::function<void()>> live;  // done one by one once somebody watches; each new event is pushed
 
