@@ -55,6 +55,7 @@ base::Status copy_key_files(const std::filesystem::path& from, const std::filesy
   std::error_code error;
   for (const char* name : kCheckpointKeyFiles) {
     if (!std::filesystem::exists(from / name, error)) continue;
+    std::filesystem::remove(to / name, error);
     if (base::Status copied = copy_durably(from / name, to / name); !copied.is_ok()) return copied;
   }
   return {};

@@ -92,6 +92,10 @@ base::Result<SigningKey> open_checkpoint_key(const std::filesystem::path& folder
   return *key;
 }
 
+base::Status write_public_key(const std::filesystem::path& folder, const NoteKey& key) {
+  return write_line(folder / "checkpoint.pub", key.line(), 0644);
+}
+
 base::Result<NoteKey> read_public_key(const std::filesystem::path& folder) {
   const auto line = read_line(folder / "checkpoint.pub");
   if (!line.is_ok()) return line.status();

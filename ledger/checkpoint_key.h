@@ -15,6 +15,9 @@ inline constexpr const char* kCheckpointKeyFiles[] = {"checkpoint.key", "checkpo
 /// kCorruption: one of the files is not what it should be; kUnavailable: they cannot be read or written. Neither is touched then.
 base::Result<SigningKey> open_checkpoint_key(const std::filesystem::path& folder, std::string_view id);
 
+/// For a folder that shall have no private key.
+base::Status write_public_key(const std::filesystem::path& folder, const NoteKey& key);
+
 /// The public line of a folder; for whoever must not see the private one.
 base::Result<NoteKey> read_public_key(const std::filesystem::path& folder);
 

@@ -57,6 +57,15 @@ uint64_t last_event(const Cut& cut, const std::optional<HeadSlot>& promised) {
   return promised ? promised->size : 0;
 }
 
+/// The folder of a follower has no private key; that of the damaged folder goes on where it is the other half of the same public one.
+base::Status keep_private_key(const std::filesystem::path& damaged, const std::filesystem::path& fresh) {
+  std::error_code error;
+  if (std::filesystem::exists(fresh / "checkpoint.key", error) || !std::filesystem::exists(damaged / "checkpoint.key", error)) return {};
+  const auto known = read_public_key(fresh), own = read_public_key(damaged);
+  if (!known.is_ok() || !own.is_ok() || *known != *own) return {};
+  return copy_key_files(damaged, fresh);
+}
+
 }  // namespace
 
 std::string_view condition_name(Condition condition) {
@@ -158,6 +167,7 @@ base::Result<std::filesystem::path> exchange_for_backup(const std::filesystem::p
   for (int i = 1; aside.empty() || std::filesystem::exists(aside, error); ++i) aside = fmt::format("{}.damaged-{}", folder.string(), i);
   const std::filesystem::path fresh = folder.string() + ".restored";
   if (auto restored = restore(backup, fresh, rules.views, progress); !restored.is_ok()) return restored.status();
+  if (base::Status kept = keep_private_key(folder, fresh); !kept.is_ok()) return kept;
   if (std::filesystem::exists(folder, error)) {
     if (base::Status moved = put_in_place(folder, aside); !moved.is_ok()) return moved;
   } else {

@@ -57,7 +57,8 @@ struct Diagnosis {
 /// Reads everything there is. `witness`: the witness file, where one is known; empty = none. `progress` returning false ends it: then the diagnosis is of what was read.
 Diagnosis examine(const std::filesystem::path& folder, const Rules& rules, const LongWork& progress, const std::filesystem::path& witness = {});
 
-/// The verified backup takes the place of the folder, which is kept as FOLDER.damaged-N: that name is returned.
+/// The verified backup takes the place of the folder, which is kept as FOLDER.damaged-N: that name is returned. The folder of a follower is a
+/// backup without the private key, which is taken from the damaged folder if it is there.
 base::Result<std::filesystem::path> exchange_for_backup(const std::filesystem::path& backup, const std::filesystem::path& folder,
                                                         const Rules& rules, const LongWork& progress);
 

@@ -131,6 +131,7 @@ class StoredLedger final : public Ledger {
                   std::function<void(std::vector<Answer>)> done) override {
     writer_->submit_all(commands, identity, std::move(done));
   }
+  void take(Delivery delivery, std::function<void(base::Status)> done) override { writer_->take(std::move(delivery), std::move(done)); }
   std::unique_ptr<Snapshot> snapshot() const override {
     Published now = writer_->published();
     return std::make_unique<StoreSnapshot>(std::move(now.cut), now.head, health_, board_);

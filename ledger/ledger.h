@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "ledger/proof/checkpoint.h"
+#include "ledger/proof/merkle.h"
 #include "ledger/rows.h"
 #include "schema/command.capnp.h"
 
@@ -44,6 +45,18 @@ struct AcceptedLoss {
   std::string reason;
   /// The last checkpoint that was witnessed, where somebody has it: counts when it promises more than HEAD.
   std::optional<Checkpoint> witnessed = {};
+};
+
+/// Events that were recorded elsewhere, for a ledger that is a copy.
+struct Delivery {
+  struct Event {
+    std::string bytes;               // as stored there
+    std::vector<std::string> blobs;  // documents it names
+  };
+  std::vector<Event> events;
+  /// Looks at the tree they would make, on the writer's thread, right before they are written.
+  std::function<base::Status(const TreeEdge& with)> check;
+  std::string checkpoint;  // kept with them, as the signed word for everything up to their end; empty = the last one stays
 };
 
 struct Health {
@@ -84,6 +97,8 @@ class Snapshot : public RowReader {
   virtual base::Result<base::Sha256> tree_node(int level, uint64_t index) const = 0;
   /// Last position a daemon stored with a command; 0 = none.
   virtual uint64_t position(std::string_view daemon) const = 0;
+  /// In the copy of another ledger, the last checkpoint of that one whose end has been reached; empty = none.
+  virtual std::string held_checkpoint() const { return {}; }
 };
 
 /// Append-only record of everything that happened, and the views folded from it.
@@ -106,6 +121,8 @@ class Ledger {
     /// Opens a ledger that is whole but shorter than its HEAD or witness promises, or whose HEAD is lost; the first thing it appends is
     /// lossAccepted. A HEAD that cannot be read is kept as HEAD.unreadable.
     const AcceptedLoss* accept_loss = nullptr;
+    /// Address of the ledger this one is a copy of: it grows by take() alone, and every command is answered kPermissionDenied with it.
+    std::string follows = {};
   };
 
   /// kCorruption: the folder holds less than its HEAD promised (the message says how much is missing), or cannot be read.
@@ -125,6 +142,9 @@ class Ledger {
   /// The same for several, decided in order; `done` gets one Answer each.
   virtual void submit_all(capnp::List<schema::Command>::Reader commands, const Identity& identity,
                           std::function<void(std::vector<Answer>)> done) = 0;
+  /// Appends what another ledger recorded, as it is; `done` is called exactly once, after it is synced. What `check` answers is the
+  /// answer where it is not kOk; kCorruption: the events do not continue the log. Nothing of a delivery that is refused is written.
+  virtual void take(Delivery delivery, std::function<void(base::Status)> done) = 0;
   /// Waits for the answer; for programs without a loop, and tests.
   Answer apply(schema::Command::Reader command, const Identity& identity);
 

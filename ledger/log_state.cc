@@ -13,6 +13,22 @@ base::Status corrupt(std::string message) { return {base::Code::kCorruption, std
 
 }  // namespace
 
+ReadNode nodes_of(const Snapshot& snapshot) {
+  return [&snapshot](int level, uint64_t index) { return snapshot.tree_node(level, index); };
+}
+
+base::Result<TreeEdge> load_edge(const Snapshot& snapshot, uint64_t size) {
+  base::Status status;
+  TreeEdge edge(size, [&](int level, uint64_t index) {
+    auto hash = snapshot.tree_node(level, index);
+    if (hash.is_ok()) return *hash;
+    if (status.is_ok()) status = hash.status();
+    return base::Sha256{};
+  });
+  if (!status.is_ok()) return status;
+  return edge;
+}
+
 base::Result<kj::Array<capnp::word>> load_event(const Cut& cut, uint64_t seq) {
   std::string bytes;
   const auto found = cut.get(Table::kEvents, u64_key(seq), bytes);

@@ -5,7 +5,9 @@
 
 #include "base/status.h"
 #include "ledger/event_kinds.h"
+#include "ledger/ledger.h"
 #include "ledger/proof/merkle.h"
+#include "ledger/proof/tree_proof.h"
 #include "ledger/store.h"
 
 namespace ledger {
@@ -19,6 +21,10 @@ struct LogState {
 
 /// Read from the tables. kCorruption where the log and its tree do not agree.
 base::Result<LogState> load_log_state(const Cut& cut);
+/// The edge at an earlier size.
+base::Result<TreeEdge> load_edge(const Snapshot& snapshot, uint64_t size);
+/// The nodes of its tree; borrows the snapshot.
+ReadNode nodes_of(const Snapshot& snapshot);
 /// The bytes of event `seq`, which must be there: kCorruption else.
 base::Result<kj::Array<capnp::word>> load_event(const Cut& cut, uint64_t seq);
 

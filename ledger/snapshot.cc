@@ -99,4 +99,6 @@ uint64_t StoreSnapshot::position(std::string_view daemon) const {
   return stored && stored->size() == 8 ? read_u64(*stored) : 0;
 }
 
+std::string StoreSnapshot::held_checkpoint() const { return read(Table::kMeta, Store::kHeldCheckpointKey).value_or(std::string()); }
+
 }  // namespace ledger

@@ -31,7 +31,9 @@ class Store : public std::enable_shared_from_this<Store> {
  public:
   struct Tables;
   struct State;
-  static constexpr std::string_view kForgottenKey = "forgotten";  // in meta
+  // In meta.
+  static constexpr std::string_view kForgottenKey = "forgotten";
+  static constexpr std::string_view kHeldCheckpointKey = "held_checkpoint";
 
   /// What a read sees: the tables, all at one moment, or as they are now.
   class Cut {

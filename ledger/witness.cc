@@ -10,8 +10,8 @@
 
 #include "base/text.h"
 #include "ledger/event_bytes.h"
+#include "ledger/log_state.h"
 #include "ledger/proof/merkle.h"
-#include "ledger/proof/stated_loss.h"
 
 namespace ledger {
 namespace {
@@ -22,17 +22,8 @@ base::Status failed(const std::filesystem::path& path, std::string_view what) {
 }
 base::Status corrupt(std::string message) { return {base::Code::kCorruption, std::move(message)}; }
 
-/// The edge of the tree at `size`, from its stored nodes.
-base::Result<TreeEdge> stored_edge(const Snapshot& snapshot, uint64_t size) {
-  base::Status failure;
-  TreeEdge edge(size, [&](int level, uint64_t index) {
-    auto node = snapshot.tree_node(level, index);
-    if (node.is_ok()) return *node;
-    if (failure.is_ok()) failure = node.status();
-    return base::Sha256{};
-  });
-  if (!failure.is_ok()) return failure;
-  return edge;
+base::Status none_reached() {
+  return {base::Code::kNotFound, "no checkpoint of the source has been reached yet; ask again when this copy has caught up"};
 }
 
 /// Which event is to blame where events and tree do not agree.
@@ -47,7 +38,31 @@ base::Status not_its_tree(const Snapshot& snapshot, uint64_t from, uint64_t to) 
   return read.is_ok() ? found : read;
 }
 
+/// Leads `edge` on to `size` by the stored events, which must be those the tree was made of.
+base::Result<Witness::Grown> read_on(const Snapshot& snapshot, const TreeEdge& edge, uint64_t size) {
+  Witness::Grown grown{edge, {}};
+  const uint64_t from = edge.size() + 1;
+  const base::Status read = snapshot.events(from, size, [&](uint64_t, kj::ArrayPtr<const capnp::word> words) {
+    StoredEvent event(words);
+    if (event.get().getBody().isLossAccepted()) {
+      if (const auto loss = LossOnRecord::read(event.get(), grown.edge.root())) grown.losses.push_back(*loss);
+    }
+    grown.edge.append(leaf_hash(as_bytes(words)), [](int, uint64_t, const base::Sha256&) {});
+    return true;
+  });
+  if (!read.is_ok()) return read;
+  const auto stored = load_edge(snapshot, size);
+  if (!stored.is_ok()) return stored.status();
+  if (stored->root() != grown.edge.root()) return not_its_tree(snapshot, from, size);
+  return grown;
+}
+
 }  // namespace
+
+Witness::Witness(base::Result<SigningKey> key, std::filesystem::path file)
+    : signer_(key.is_ok() ? std::optional<SigningKey>(*key) : std::nullopt),
+      key_(key.is_ok() ? base::Result<NoteKey>(key->public_key()) : base::Result<NoteKey>(key.status())),
+      file_(std::move(file)) {}
 
 base::Result<std::string> Witness::sign(const Snapshot& snapshot, int64_t now_ns) {
   std::lock_guard one(signing_);
@@ -64,6 +79,39 @@ base::Status Witness::problem() const {
   return problem_;
 }
 
+base::Result<std::string> Witness::vouch(const Snapshot& snapshot, int64_t now_ns) {
+  std::lock_guard one(signing_);
+  if (!key_.is_ok()) return key_.status();
+  if (!signer_) {
+    std::string held = snapshot.held_checkpoint();
+    return held.empty() ? base::Result<std::string>(none_reached()) : base::Result<std::string>(std::move(held));
+  }
+  if (last_.note.empty()) return sign_next(snapshot, now_ns);  // once held against the file, everything continues it
+  if (last_.edge.size() >= snapshot.head()) return last_.note;
+  const auto grown = read_on(snapshot, last_.edge, snapshot.head());
+  if (!grown.is_ok()) return grown.status();
+  auto note = note_of(*grown, snapshot);
+  if (note.is_ok()) last_ = {*note, grown->edge};
+  return note;
+}
+
+/// A checkpoint with that root: signed here, or in a copy the one that is held.
+base::Result<std::string> Witness::note_of(const Grown& grown, const Snapshot& snapshot) const {
+  const TreeEdge& edge = grown.edge;
+  if (signer_) {
+    Checkpoint checkpoint{key_->name, edge.size(), edge.root()};
+    for (const LossOnRecord& loss : grown.losses) checkpoint.losses.push_back(loss.stated());
+    return signer_->sign(checkpoint.text());
+  }
+  std::string held = snapshot.held_checkpoint();
+  const auto checkpoint = Checkpoint::open(held, {*key_});
+  if (!checkpoint.is_ok()) return checkpoint.status();
+  if (checkpoint->root != edge.root()) {
+    return corrupt(fmt::format("the first {} events are not those of the checkpoint of the source that is kept with them; run 'runledger verify'", edge.size()));
+  }
+  return held;
+}
+
 base::Status Witness::not_continued(const Checkpoint& last, uint64_t size, const base::Sha256& root) const {
   if (last.size > size) {
     return corrupt(fmt::format("the ledger holds {} events, the last checkpoint of {} has {}: this is not the ledger that was signed, or it has "
@@ -77,9 +125,16 @@ base::Status Witness::not_continued(const Checkpoint& last, uint64_t size, const
 
 base::Result<std::string> Witness::sign_next(const Snapshot& snapshot, int64_t now_ns) {
   if (!key_.is_ok()) return key_.status();
-  const uint64_t size = snapshot.head();
+  uint64_t size = snapshot.head();
+  if (!signer_) {
+    const std::string held = snapshot.held_checkpoint();
+    if (held.empty()) return none_reached();
+    const auto checkpoint = Checkpoint::open(held, {*key_});
+    if (!checkpoint.is_ok()) return checkpoint.status();
+    size = checkpoint->size;
+  }
   if (size == 0) return base::Status(base::Code::kNotFound, "the log holds no events yet; there is nothing to sign");
-  const auto entries = read_witness_file(file_, key_->public_key());
+  const auto entries = read_witness_file(file_, *key_);
   if (!entries.is_ok()) return entries.status();
 
   // Back to the last checkpoint the log still leads to: where that is not the last one, the events since must say why.
@@ -92,39 +147,30 @@ base::Result<std::string> Witness::sign_next(const Snapshot& snapshot, int64_t n
     if (last.size > size && size < signed_size_) {
       return base::Status(base::Code::kConflict, fmt::format("a checkpoint of {} events was signed meanwhile; ask again", signed_size_));
     }
-    auto there = stored_edge(snapshot, std::min(last.size, size));
+    auto there = load_edge(snapshot, std::min(last.size, size));
     if (!there.is_ok()) return there.status();
     if (last.size <= size && there->root() == last.root) {
-      if (last.size == size && left.empty()) return entry->note;
+      if (last.size == size && left.empty()) {
+        if (last_.edge.size() < size) last_ = {entry->note, *there};
+        return entry->note;
+      }
       edge = *there;
       break;
     }
     if (problem.is_ok()) problem = not_continued(last, size, there->root());
     left.insert(left.begin(), last);
   }
-  std::vector<LossOnRecord> losses;
-  const uint64_t from = edge.size() + 1;
-  const base::Status read = snapshot.events(from, size, [&](uint64_t, kj::ArrayPtr<const capnp::word> words) {
-    StoredEvent event(words);
-    if (event.get().getBody().isLossAccepted()) {
-      if (const auto loss = LossOnRecord::read(event.get(), edge.root())) losses.push_back(*loss);
-    }
-    edge.append(leaf_hash(as_bytes(words)), [](int, uint64_t, const base::Sha256&) {});
-    return true;
-  });
-  if (!read.is_ok()) return read;
-  for (const LossOnRecord* loss : explained_by(left, losses)) {
+  if (!signer_ && !left.empty()) return problem;  // what was lost at the source was not lost here
+  const auto grown = read_on(snapshot, edge, size);
+  if (!grown.is_ok()) return grown.status();
+  for (const LossOnRecord* loss : explained_by(left, grown->losses)) {
     if (!loss) return problem;
   }
-  const auto stored = stored_edge(snapshot, size);
-  if (!stored.is_ok()) return stored.status();
-  if (stored->root() != edge.root()) return not_its_tree(snapshot, from, size);
-  Checkpoint checkpoint{key_->public_key().name, size, edge.root()};
-  for (const LossOnRecord& loss : losses) checkpoint.losses.push_back(loss.stated());
-  auto note = key_->sign(checkpoint.text());
+  auto note = note_of(*grown, snapshot);
   if (!note.is_ok()) return note.status();
   if (base::Status kept = append(*note, now_ns); !kept.is_ok()) return kept;
   signed_size_ = size;
+  if (last_.edge.size() < size) last_ = {*note, grown->edge};
   return note;
 }
 

@@ -67,6 +67,7 @@ Writer::Writer(std::shared_ptr<Store> store, LogState state, Rules rules, Ledger
       board_(std::move(board)),
       durable_(state),
       next_(state),
+      uptake_(rules_.views),
       published_{store_->cut(), state.head()},
       thread_([this] { run(); }) {}
 
@@ -120,7 +121,10 @@ void Writer::enqueue(std::unique_ptr<Submission> submission) {
   base::Status refused;
   {
     std::lock_guard lock(mutex_);
-    if (stop_) {
+    if (!options_.follows.empty()) {
+      refused = {base::Code::kPermissionDenied,
+                 fmt::format("this ledger is a copy of the one at {} and decides nothing; send it there", options_.follows)};
+    } else if (stop_) {
       refused = {base::Code::kUnavailable, "the ledger is closing; send the command again with the same id"};
     } else if (waiting_commands_ > 0 && (waiting_commands_ + submission->commands.size() > options_.queue_commands ||
                                          waiting_bytes_ + submission->bytes > options_.queue_bytes)) {
@@ -133,6 +137,41 @@ void Writer::enqueue(std::unique_ptr<Submission> submission) {
   }
   if (submission) return submission->answer_rest(refused);
   wake_.notify_one();
+}
+
+void Writer::take(Delivery delivery, std::function<void(base::Status)> done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!stop_) {
+      tasks_.push_back([this, delivery = std::move(delivery), done] { done(take_now(delivery)); });
+      wake_.notify_one();
+      return;
+    }
+  }
+  done({base::Code::kUnavailable, "the ledger is closing"});
+}
+
+base::Status Writer::take_now(const Delivery& delivery) {
+  if (!has_room({})) no_room();
+  if (const Health health = health_->get(); health.state != Health::State::kOk) return {base::Code::kUnavailable, health.detail};
+  try {
+    const auto live = store_->live();
+    uptake_.begin(live, durable_, store_->forgotten());
+    for (const Delivery::Event& event : delivery.events) {
+      if (base::Status added = uptake_.add(event.bytes, event.blobs); !added.is_ok()) return added;
+    }
+    if (base::Status checked = delivery.check(uptake_.state().edge); !checked.is_ok()) return checked;
+    Store::Batch& batch = uptake_.batch();
+    if (!delivery.checkpoint.empty()) batch.put(*live, Table::kMeta, Store::kHeldCheckpointKey, delivery.checkpoint);
+    if (const base::Status written = store_->write(batch, options_.sync); !written.is_ok()) return {base::Code::kUnavailable, written.message()};
+  } catch (const StoreFault& fault) {
+    health_->read_only(fault.status);
+    return {base::Code::kUnavailable, fault.status.message()};
+  }
+  became_durable(uptake_.state(), uptake_.forgotten(), uptake_.purges());
+  head_file_.publish(durable_.edge, durable_.time_ns);
+  tell_observer();
+  return {};
 }
 
 Published Writer::published() const {
@@ -227,10 +266,7 @@ std::vector<Writer::Share> Writer::take_group() {
 }
 
 void Writer::process(const std::vector<Share>& group) {
-  if (!has_room(group)) {
-    health_->storage_low({base::Code::kUnavailable, fmt::format("{} bytes of space are left on the disk, {} must stay free",
-                                                                store_->free_bytes(), options_.min_free_bytes)});
-  }
+  if (!has_room(group)) no_room();
   if (const Health health = health_->get(); health.state != Health::State::kOk) {
     const base::Status stopped(base::Code::kUnavailable, fmt::format("the ledger takes no commands: {}; {}", health.detail,
                                                                      health.state == Health::State::kStorageLow
@@ -275,18 +311,21 @@ void Writer::process(const std::vector<Share>& group) {
       refuse_group(group, lost);
       return;
     }
-    durable_ = next_;
-    store_->forget(forgotten_);
-    publish();
-    if (std::exchange(purges_, false)) {
-      std::lock_guard lock(purge_mutex_);
-      if (purge_observer_) purge_observer_();
-    }
+    became_durable(next_, forgotten_, std::exchange(purges_, false));
   }
   answer_group();
   if (!grown) return;
   head_file_.publish(durable_.edge, durable_.time_ns);
   tell_observer();
+}
+
+void Writer::became_durable(const LogState& state, uint64_t forgotten, bool purges) {
+  durable_ = state;
+  store_->forget(forgotten);
+  publish();
+  if (!purges) return;
+  std::lock_guard lock(purge_mutex_);
+  if (purge_observer_) purge_observer_();
 }
 
 void Writer::tell_observer() {
@@ -480,6 +519,11 @@ bool Writer::has_room(const std::vector<Share>& group) const {
   uint64_t needed = options_.min_free_bytes;
   for (const Share& share : group) needed += share.submission->bytes;
   return store_->free_bytes() >= needed;
+}
+
+void Writer::no_room() {
+  health_->storage_low({base::Code::kUnavailable, fmt::format("{} bytes of space are left on the disk, {} must stay free", store_->free_bytes(),
+                                                              options_.min_free_bytes)});
 }
 
 void Writer::try_storage() {

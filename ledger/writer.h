@@ -21,6 +21,7 @@
 #include "ledger/rules.h"
 #include "ledger/store.h"
 #include "ledger/tree_rows.h"
+#include "ledger/uptake.h"
 
 namespace ledger {
 
@@ -45,6 +46,7 @@ class Writer {
 
   void submit(schema::Command::Reader command, const Identity& identity, Done done);
   void submit_all(capnp::List<schema::Command>::Reader commands, const Identity& identity, Done done);
+  void take(Delivery delivery, std::function<void(base::Status)> done);
   Published published() const;
   void on_commit(std::function<void(uint64_t)> observer);
   /// Called when an event wants bytes taken off the disk (ledger/upkeep.h), before it is answered. When this returns no earlier
@@ -66,6 +68,8 @@ class Writer {
   void run();
   std::vector<Share> take_group();
   void process(const std::vector<Share>& group);
+  base::Status take_now(const Delivery& delivery);
+  void became_durable(const LogState& state, uint64_t forgotten, bool purges);
   void refuse_group(const std::vector<Share>& group, const base::Status& status);
   void answer_group();
 
@@ -80,6 +84,7 @@ class Writer {
   void publish();
   void tell_observer();
   bool has_room(const std::vector<Share>& group) const;
+  void no_room();
   void try_storage();
 
   const std::shared_ptr<Store> store_;
@@ -102,6 +107,7 @@ class Writer {
   std::vector<std::unique_ptr<Submission>> finished_;
   uint64_t forgotten_ = 0;  // records answered at or before this event are absent, this group's word included
   bool purges_ = false;     // this group wants bytes taken off the disk
+  Uptake uptake_;           // what is taken as it is
 
   mutable std::mutex published_mutex_;
   Published published_;  // guarded by published_mutex_

@@ -113,6 +113,23 @@ struct Status {
   facility @6 :Text;
   now @7 :Int64;
   startedAt @8 :Int64;     # Of this ledgerd.
+  follow @9 :FollowStatus; # Null unless this ledger is the copy of another one.
+}
+struct FollowStatus {
+  source @0 :Text;         # Its address.
+  state @1 :FollowState;
+  since @2 :Int64;         # In this state.
+  detail @3 :Text;         # Why it is unreachable or stopped.
+  sourceHead @4 :UInt64;   # Last seq of the source, as last heard; 0 = not heard since this ledgerd started.
+  checkpointSize @5 :UInt64;  # Events of the last checkpoint of the source that was verified; 0 = none.
+  checkpointAt @6 :Int64;  # When that was; 0 = before this ledgerd started.
+}
+enum FollowState {
+  connecting @0;           # For the first time.
+  catchingUp @1;           # The source is known to have more.
+  following @2;            # Everything it has is here; more comes as it becomes durable.
+  unreachable @3;          # Tried again and again.
+  stopped @4;              # What the source says contradicts what is held here. Nothing is copied until ledgerd is started again.
 }
 struct StateCount { state @0 :Row.RunState; runs @1 :UInt64; }
 struct InstrumentStatus { instrument @0 :Text; paused @1 :Bool; pauseReason @2 :Text; lastRun @3 :UInt64; runs @4 :UInt64; waiting @5 :UInt64; }
@@ -213,8 +230,9 @@ struct VerifyReport {
 }
 
 interface CopySink {
-  push @0 (events :List(Data), blobs :List(Data), checkpoint :Text) -> ();
-  # Events in order; blobs they name that were not sent before; a checkpoint that covers them, or empty: more events come first.
+  push @0 (events :List(Data), blobs :List(Data), checkpoint :Text, path :List(Data)) -> ();
+  # Events in order; blobs they name that were not sent before; a checkpoint of at least these events, and the proof that the log up to the
+  # last of them is the beginning of it (empty where that is all of it). Without a checkpoint: this ledger signs none now.
 }
 
 interface Administrator {

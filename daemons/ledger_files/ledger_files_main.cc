@@ -123,10 +123,17 @@ void print_held(const Options& options, const std::string& folder, const ledger:
   }
 }
 
+/// What comes from a follower holds no private key.
+void warn_without_key(const std::string& folder) {
+  if (std::filesystem::exists(std::filesystem::path(folder) / "checkpoint.key")) return;
+  fmt::print(stderr, "runledger: {} has no checkpoint.key: put that of the lost ledger there; without it the ledger works and signs nothing\n", folder);
+}
+
 int restore_backup(const Options& options) {
   const auto held = ledger::restore(options.backup, options.folder, ledger::standard_rules().views, progress());
   if (!held.is_ok()) return fail(held.status());
   print_held(options, options.folder, *held);
+  warn_without_key(options.folder);
   return kDone;
 }
 
@@ -151,6 +158,7 @@ int doctor(Options options) {
       fmt::print(stderr, "runledger: {} promises {} events: before it is started, put the loss of the later ones on record: runledger doctor --accept-loss --reason TEXT\n",
                  witness.string(), found.witnessed ? found.witnessed->size : 0);
     }
+    warn_without_key(options.folder);
     if (!aside->empty()) fmt::print(stderr, "runledger: what was there is kept as {}\n", aside->string());
     return kDone;
   }

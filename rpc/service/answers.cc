@@ -18,6 +18,10 @@ void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder)
   write_refusal(answer.status, builder.initRefusal());
 }
 
+void write_path(const std::vector<base::Sha256>& path, capnp::List<capnp::Data>::Builder list) {
+  for (size_t i = 0; i < path.size(); ++i) list.set(i, ledger::data(base::as_bytes(path[i])));
+}
+
 void require_read(const ledger::Snapshot& snapshot) {
   base::Status status = snapshot.status();
   if (status.is_ok()) return;

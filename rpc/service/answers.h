@@ -1,6 +1,9 @@
 // From the ledger's values to the wire's.
 #pragma once
 
+#include <vector>
+
+#include "base/sha256.h"
 #include "base/status.h"
 #include "ledger/canonical.h"
 #include "ledger/ledger.h"
@@ -10,6 +13,7 @@ namespace rpc {
 
 void write_refusal(const base::Status& status, schema::Refusal::Builder refusal);
 void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder);
+void write_path(const std::vector<base::Sha256>& path, capnp::List<capnp::Data>::Builder list);
 /// Throws, which the caller sees as a fault, when a read of `snapshot` failed: what was read must not be taken for what there is. Where
 /// a view is being folded the fault says "overloaded", so that it is asked again.
 void require_read(const ledger::Snapshot& snapshot);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ledger/event_bytes.h"
+#include "ledger/log_state.h"
 #include "ledger/proof/tree_proof.h"
 #include "ledger/verify.h"
 #include "ledger/witness.h"
@@ -20,14 +21,6 @@ constexpr size_t kMaxProofs = 1000;
 
 using Path = base::Result<std::vector<base::Sha256>>;
 
-ledger::ReadNode reader_of(const ledger::Snapshot& snapshot) {
-  return [&snapshot](int level, uint64_t index) { return snapshot.tree_node(level, index); };
-}
-
-void write_path(const std::vector<base::Sha256>& path, capnp::List<capnp::Data>::Builder list) {
-  for (size_t i = 0; i < path.size(); ++i) list.set(i, ledger::data(base::as_bytes(path[i])));
-}
-
 /// Events with their paths, as the pool reads them.
 struct Proofs {
   base::Status status;
@@ -35,12 +28,15 @@ struct Proofs {
   std::vector<std::vector<base::Sha256>> paths;
 };
 
-Proofs read_proofs(const ledger::Snapshot& snapshot, const std::vector<uint64_t>& seqs) {
+Proofs read_proofs(const ledger::Snapshot& snapshot, uint64_t size, const std::vector<uint64_t>& seqs) {
   Proofs proofs;
   for (const uint64_t seq : seqs) {
     auto event = snapshot.event(seq);
-    if (event.is_ok()) {
-      Path path = ledger::inclusion_path(seq - 1, snapshot.head(), reader_of(snapshot));
+    if (event.is_ok() && seq > size) {
+      proofs.status = {base::Code::kUnavailable,
+                       fmt::format("event {} cannot be proven yet: the last checkpoint of the source that was reached is of {} events", seq, size)};
+    } else if (event.is_ok()) {
+      Path path = ledger::inclusion_path(seq - 1, size, ledger::nodes_of(snapshot));
       proofs.status = path.status();
       if (path.is_ok()) proofs.paths.push_back(std::move(*path));
       proofs.events.push_back(std::move(*event));
@@ -56,7 +52,7 @@ using Entries = base::Result<std::vector<ledger::Witnessed>>;
 
 Entries read_witness(const ledger::Witness& witness) {
   if (!witness.key().is_ok()) return witness.key().status();
-  return ledger::read_witness_file(witness.file(), witness.key()->public_key());
+  return ledger::read_witness_file(witness.file(), *witness.key());
 }
 
 /// Everything, or what lies behind the last witnessed checkpoint before `from`.
@@ -78,10 +74,10 @@ class AuditorServer final : public schema::Auditor::Server {
   explicit AuditorServer(LedgerService& service) : service_(service) {}
 
   kj::Promise<void> key(KeyContext context) override {
-    const auto& key = service_.ledger().checkpoint_key();
+    const auto& key = service_.witness()->key();
     KJ_REQUIRE(key.is_ok(), key.status().message().c_str());
-    context.getResults().setOrigin(key->public_key().name);
-    context.getResults().setPublicKey(key->public_key().line());
+    context.getResults().setOrigin(key->name);
+    context.getResults().setPublicKey(key->line());
     return kj::READY_NOW;
   }
 
@@ -110,7 +106,7 @@ class AuditorServer final : public schema::Auditor::Server {
       }
       context.getResults().setCheckpoint(*checkpoint.note);
       return service_.loop()
-          .on_pool([snapshot = checkpoint.snapshot, seqs = std::move(seqs)] { return read_proofs(*snapshot, seqs); })
+          .on_pool([snapshot = checkpoint.snapshot, size = checkpoint.size, seqs = std::move(seqs)] { return read_proofs(*snapshot, size, seqs); })
           .then([context](Proofs proofs) mutable {
             auto results = context.getResults();
             if (!proofs.status.is_ok()) return write_refusal(proofs.status, results.initRefusal());
@@ -133,7 +129,7 @@ class AuditorServer final : public schema::Auditor::Server {
       return kj::READY_NOW;
     }
     return service_.loop()
-        .on_pool([snapshot, from, to] { return ledger::consistency_path(from, to, reader_of(*snapshot)); })
+        .on_pool([snapshot, from, to] { return ledger::consistency_path(from, to, ledger::nodes_of(*snapshot)); })
         .then([context](Path path) mutable {
           if (!path.is_ok()) return write_refusal(path.status(), context.getResults().initRefusal());
           write_path(*path, context.getResults().initPath(path->size()));

@@ -1,15 +1,53 @@
 #include "rpc/service/copy.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "ledger/log_copy.h"
+#include "ledger/log_state.h"
+#include "ledger/proof/checkpoint.h"
+#include "ledger/proof/tree_proof.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/service.h"
 
 namespace rpc {
 namespace {
+
+/// The checkpoint the pieces come under until its end is reached.
+struct Seal {
+  std::string note;
+  uint64_t size = 0;
+};
+
+/// A piece with what proves it; without a checkpoint where none is to be had.
+struct Sealed {
+  ledger::LogCopy::Piece piece;
+  std::string checkpoint;
+  std::vector<base::Sha256> path;
+};
+
+base::Result<Sealed> read(ledger::LogCopy& copy, Seal& seal, ledger::Witness* witness, const ledger::Snapshot& snapshot, uint64_t to, int64_t now_ns) {
+  if (copy.next() > seal.size) {
+    seal = {};
+    auto note = witness ? witness->vouch(snapshot, now_ns) : base::Result<std::string>(base::Status(base::Code::kNotFound, "nothing is signed here"));
+    const auto checkpoint = note.is_ok() ? ledger::Checkpoint::open(*note, {*witness->key()}) : base::Result<ledger::Checkpoint>(note.status());
+    if (checkpoint.is_ok()) seal = {std::move(*note), checkpoint->size};
+  }
+  Sealed sealed;
+  if (seal.size > snapshot.head()) return sealed;  // another copy was signed for meanwhile: a new snapshot shows it all
+  if (seal.size > 0) to = std::min(to, seal.size);
+  auto piece = copy.read(snapshot, to);
+  if (!piece.is_ok()) return piece.status();
+  sealed.piece = std::move(*piece);
+  if (seal.size == 0 || sealed.piece.empty()) return sealed;
+  sealed.checkpoint = seal.note;
+  auto path = ledger::consistency_path(copy.next() - 1, seal.size, ledger::nodes_of(snapshot));
+  if (!path.is_ok()) return path.status();
+  sealed.path = std::move(*path);
+  return sealed;
+}
 
 /// Reads pieces on the pool and pushes them; one push in flight, so a stalled sink costs one piece.
 class CopyServer final : public schema::Subscription::Server {
@@ -30,12 +68,21 @@ class CopyServer final : public schema::Subscription::Server {
   kj::Promise<void> piece() {
     std::shared_ptr<const ledger::Snapshot> snapshot = service_.snapshot();
     const uint64_t to = std::min(service_.head(), snapshot->head());
+    auto work = [copy = copy_, seal = seal_, witness = service_.witness(), now_ns = service_.clock().now_ns(), snapshot, to] {
+      return read(*copy, *seal, witness.get(), *snapshot, to, now_ns);
+    };
     return service_.loop()
-        .on_pool([copy = copy_, snapshot, to] { return copy->read(*snapshot, to); })
-        .then([this](base::Result<ledger::LogCopy::Piece> piece) -> kj::Promise<void> {
-          if (!piece.is_ok()) return KJ_EXCEPTION(FAILED, piece.status().message().c_str());
-          if (piece->empty()) return kj::evalLater([] {});
+        .on_pool(std::move(work))
+        .then([this, to](base::Result<Sealed> sealed) -> kj::Promise<void> {
+          if (!sealed.is_ok()) return KJ_EXCEPTION(FAILED, sealed.status().message().c_str());
+          if (sealed->piece.empty()) {
+            if (seal_->size > to) return kj::evalLater([] {});
+            return service_.when_committed(to + 1);  // a copy that catches up itself: nothing that is signed yet
+          }
+          const ledger::LogCopy::Piece* piece = &sealed->piece;
           auto request = sink_.pushRequest();
+          request.setCheckpoint(sealed->checkpoint);
+          write_path(sealed->path, request.initPath(sealed->path.size()));
           auto events = request.initEvents(piece->events.size());
           for (size_t i = 0; i < piece->events.size(); ++i) events.set(i, piece->events[i].asBytes());
           auto blobs = request.initBlobs(piece->blobs.size());
@@ -45,7 +92,9 @@ class CopyServer final : public schema::Subscription::Server {
   }
 
   LedgerService& service_;
-  const std::shared_ptr<ledger::LogCopy> copy_;  // with whatever the pool still reads
+  // With whatever the pool still reads.
+  const std::shared_ptr<ledger::LogCopy> copy_;
+  const std::shared_ptr<Seal> seal_ = std::make_shared<Seal>();
   schema::CopySink::Client sink_;
   kj::Promise<void> task_ = nullptr;
 };
@@ -55,6 +104,11 @@ class CopyServer final : public schema::Subscription::Server {
 kj::Promise<void> copy_log(LedgerService& service, capnp::CallContext<schema::Auditor::CopyParams, schema::Auditor::CopyResults> context) {
   auto params = context.getParams();
   const uint64_t from = std::max<uint64_t>(params.getFrom(), 1);
+  if (const uint64_t head = service.ledger().head(); from > head + 1) {
+    write_refusal({base::Code::kInvalidArgument, fmt::format("event {} is not there yet: the last one is {}; copy from at most {}", from, head, head + 1)},
+                  context.getResults().initRefusal());
+    return kj::READY_NOW;
+  }
   context.getResults().setHead(service.head());
   context.getResults().setSubscription(kj::heap<CopyServer>(service, from, params.getSink()));
   return kj::READY_NOW;

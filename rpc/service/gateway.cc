@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "base/version.h"
 #include "ledger/event_bytes.h"
@@ -114,8 +115,13 @@ class SessionServer final : public schema::Session::Server {
     auto params = context.getParams();
     std::string name(view(params.getName()));
     auto results = context.getResults();
+    const Following* following = from_.service().following();
     if (base::Status status = from_.may("be a daemon"); !status.is_ok()) {
       write_refusal(status, results.initRefusal());
+    } else if (following) {
+      write_refusal({base::Code::kPermissionDenied, fmt::format("this ledger is a copy of the one at {} and decides nothing; {} belongs there",
+                                                                following->source, base::printable(name))},
+                    results.initRefusal());
     } else if (name.empty() || name.size() > 128) {
       write_refusal({base::Code::kInvalidArgument, "a daemon's name has 1 to 128 bytes"}, results.initRefusal());
     } else {

@@ -160,6 +160,10 @@ class RunsServer final : public schema::Runs::Server {
     status.setFacility(facility);
     status.setNow(service.clock().now_ns());
     status.setStartedAt(service.started_at());
+    if (const Following* following = service.following()) {
+      write_following(*following, status);
+      if (following->state == schema::FollowState::STOPPED && health.state == ledger::Health::State::kOk) status.setLedger("stopped-following");
+    }
     write_counts(*snapshot, status);
     write_daemons(*snapshot, status);
     if (snapshot->status().code() == base::Code::kUnavailable) {  // a view it reads is being folded; all the rest of it says so
@@ -195,6 +199,7 @@ class RunsServer final : public schema::Runs::Server {
   std::string detail_words(const ledger::Health& health) const {
     std::vector<std::string> parts;
     if (!health.detail.empty()) parts.push_back(health.detail);
+    if (const Following* following = from_.service().following(); following && !following->detail.empty()) parts.push_back(following->detail);
     if (std::string folding = folding_words(from_.service().ledger().rebuilding()); !folding.empty()) parts.push_back(std::move(folding));
     if (const base::Status problem = checkpoint_problem(); !problem.is_ok()) {
       parts.push_back("no checkpoint can be signed: " + problem.message());
@@ -205,6 +210,17 @@ class RunsServer final : public schema::Runs::Server {
   static base::Status unknown_run(schema::RunKey::Reader key) {
     return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",
                                                view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
+  }
+
+  static void write_following(const Following& following, schema::Status::Builder status) {
+    auto follow = status.initFollow();
+    follow.setSource(following.source);
+    follow.setState(following.state);
+    follow.setSince(following.since_ns);
+    follow.setDetail(following.detail);
+    follow.setSourceHead(following.source_head);
+    follow.setCheckpointSize(following.checkpoint_size);
+    follow.setCheckpointAt(following.checkpoint_at_ns);
   }
 
   static void write_counts(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
@@ -234,7 +250,7 @@ class RunsServer final : public schema::Runs::Server {
   void write_daemons(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
     std::map<std::string, Presence::Entry> entries = from_.service().presence()->entries();
     for (const auto& row : ledger::list_workers(snapshot)) {
-      if (row.get().getLeft()) continue;
+      if (row.get().getLeft() || from_.service().following()) continue;  // in a copy they are the source's
       Presence::Entry& entry = entries["workerd/" + std::string(view(row.get().getWorker().getWorker()))];
       if (entry.last_seen_ns == 0) entry.last_seen_ns = from_.service().started_at();
     }

@@ -55,6 +55,18 @@ kj::Promise<std::vector<ledger::Answer>> LedgerService::submit_all(capnp::List<s
   return kj::mv(paf.promise);
 }
 
+kj::Promise<base::Status> LedgerService::take(ledger::Delivery delivery) {
+  auto paf = kj::newPromiseAndFulfiller<base::Status>();
+  uint64_t ticket = deliveries_.next++;
+  deliveries_.waiting.emplace(ticket, kj::mv(paf.fulfiller));
+  ledger_.take(std::move(delivery), [this, ticket](base::Status status) {
+    loop_.post([this, ticket, status = std::move(status)]() mutable {
+      deliveries_.waiting.extract(ticket).mapped()->fulfill(std::move(status));
+    });
+  });
+  return kj::mv(paf.promise);
+}
+
 kj::Promise<LedgerService::Findings> LedgerService::rebuild_views(const std::vector<std::string>& names, ledger::Ledger::Progress progress) {
   auto paf = kj::newPromiseAndFulfiller<Findings>();
   uint64_t ticket = findings_.next++;
@@ -93,7 +105,11 @@ kj::Promise<SignedCheckpoint> LedgerService::sign_checkpoint() {
                   .then([this] {
                     std::shared_ptr<const ledger::Snapshot> snapshot = ledger_.snapshot();
                     auto work = [snapshot, witness = witness_, now_ns = clock_.now_ns()] {
-                      return SignedCheckpoint{witness->sign(*snapshot, now_ns), snapshot};
+                      SignedCheckpoint made{witness->sign(*snapshot, now_ns), snapshot};
+                      if (!made.note.is_ok()) return made;
+                      const auto checkpoint = ledger::Checkpoint::open(*made.note, {*witness->key()});
+                      checkpoint.is_ok() ? void(made.size = checkpoint->size) : void(made.note = checkpoint.status());
+                      return made;
                     };
                     return loop_.on_pool(std::move(work));
                   })

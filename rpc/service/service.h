@@ -35,6 +35,18 @@ class CommandMessage {
 struct SignedCheckpoint {
   base::Result<std::string> note;
   std::shared_ptr<const ledger::Snapshot> snapshot;
+  uint64_t size = 0;  // events it is of: all that the snapshot shows, or in the copy of another ledger less
+};
+
+/// How the copy of another ledger stands to its source.
+struct Following {
+  std::string source;  // its address
+  schema::FollowState state = schema::FollowState::CONNECTING;
+  int64_t since_ns = 0;
+  std::string detail;
+  uint64_t source_head = 0;  // as last heard
+  uint64_t checkpoint_size = 0;
+  int64_t checkpoint_at_ns = 0;
 };
 
 /// What every capability server works on.
@@ -53,6 +65,8 @@ class LedgerService {
 
   kj::Promise<ledger::Answer> submit(schema::Command::Reader command, const ledger::Identity& identity);
   kj::Promise<std::vector<ledger::Answer>> submit_all(capnp::List<schema::Command>::Reader commands, const ledger::Identity& identity);
+
+  kj::Promise<base::Status> take(ledger::Delivery delivery);
 
   /// As Ledger has them.
   using Findings = base::Result<std::vector<std::string>>;
@@ -75,6 +89,10 @@ class LedgerService {
   kj::Promise<SignedCheckpoint> sign_checkpoint();
   /// Alive while the ledger is being verified.
   std::weak_ptr<void>& verifying() { return verifying_; }
+
+  /// The ledger is the copy of another one. Null: it is not.
+  void follow(std::shared_ptr<const Following> following) { following_ = std::move(following); }
+  const Following* following() const { return following_.get(); }
 
   Loop& loop() { return loop_; }
   const base::Clock& clock() const { return clock_; }
@@ -104,6 +122,7 @@ class LedgerService {
   Pending<ledger::Answer> answers_;
   Pending<std::vector<ledger::Answer>> batches_;
   Pending<Findings> findings_;
+  Pending<base::Status> deliveries_;
   std::multimap<uint64_t, kj::Own<kj::PromiseFulfiller<void>>> commit_waiters_;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> fold_waiters_;
   std::shared_ptr<Dispatcher> dispatcher_;
@@ -111,6 +130,7 @@ class LedgerService {
   std::shared_ptr<EventFeed> feed_;
   std::shared_ptr<ledger::Witness> witness_;
   kj::ForkedPromise<void> last_signing_ = kj::Promise<void>(kj::READY_NOW).fork();
+  std::shared_ptr<const Following> following_;
   std::weak_ptr<void> verifying_;
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/sha256.h"
+#include "ledger/follow.h"
 #include "rpc/service/gateway.h"
 #include "tests/support/served_ledger.h"
 
@@ -15,12 +16,15 @@ class KeepingSink final : public schema::CopySink::Server {
   struct Kept {
     std::vector<uint64_t> seqs;
     std::vector<std::string> blobs;
+    std::vector<uint64_t> proven_to;  // of each piece the size of its checkpoint
     size_t pushes = 0;
     bool stall = false;
+    ledger::NoteKey key;
   };
   explicit KeepingSink(Kept& kept) : kept_(kept) {}
   kj::Promise<void> push(PushContext context) override {
     kept_.pushes += 1;
+    prove(context.getParams());
     for (auto event : context.getParams().getEvents()) kept_.seqs.push_back(ledger::Row<schema::Event>(ledger::view(event)).get().getSeq());
     for (auto blob : context.getParams().getBlobs()) kept_.blobs.emplace_back(ledger::view(blob));
     if (kept_.stall) return kj::NEVER_DONE;
@@ -28,7 +32,16 @@ class KeepingSink final : public schema::CopySink::Server {
   }
 
  private:
+  /// As a follower does it: the tree of what came so far is the beginning of that of the checkpoint.
+  void prove(schema::CopySink::PushParams::Reader params) {
+    for (auto event : params.getEvents()) edge_.append(ledger::leaf_hash(ledger::view(event)), [](int, uint64_t, const base::Sha256&) {});
+    std::vector<base::Sha256> path;
+    for (auto hash : params.getPath()) std::copy(hash.begin(), hash.end(), path.emplace_back().begin());
+    const auto checked = ledger::check_source(kept_.key, edge_, {std::string(ledger::view(params.getCheckpoint())), std::move(path)});
+    kept_.proven_to.push_back(checked.is_ok() ? checked->size : 0);
+  }
   Kept& kept_;
+  ledger::TreeEdge edge_;
 };
 
 class CopyTest : public testing::Test {
@@ -38,6 +51,7 @@ class CopyTest : public testing::Test {
     served.must(support::register_script("script", "MARI"));
     served.must(support::detect_run("detect", "MARI", 1));
     served.must(support::queue_job("queue", "MARI", 1).cause(3));
+    kept.key = served.ledger->checkpoint_key()->public_key();
   }
   /// Until so many events came.
   void wait_for(size_t events) {
@@ -69,6 +83,28 @@ TEST_F(CopyTest, EveryEventComesOnceWithItsDocumentsAndThenLiveOnes) {
   std::vector<uint64_t> all(head + 1);
   for (uint64_t i = 0; i <= head; ++i) all[i] = i + 1;
   EXPECT_EQ(kept.seqs, all);
+}
+
+TEST_F(CopyTest, EveryPieceIsProvenUnderACheckpoint) {
+  for (uint64_t run = 10; run < 1210; ++run) served.must(support::detect_run("many" + std::to_string(run), "MARI", run));
+  const auto subscription = copy(1);
+  const uint64_t head = served.ledger->head();
+  wait_for(head);
+  ASSERT_GE(kept.proven_to.size(), 3u);
+  EXPECT_THAT(kept.proven_to, testing::Each(head));
+  served.must(support::detect_run("live", "MARI", 2));
+  wait_for(head + 1);
+  EXPECT_EQ(kept.proven_to.back(), head + 1);
+  EXPECT_LE(ledger::read_witness_file(served.folder / "witness", kept.key)->size(), 1u) << "the file keeps its own pace";
+}
+
+TEST_F(CopyTest, StartBehindTheEndIsRefused) {
+  auto request = served.session().auditorRequest().send().getAuditor().copyRequest();
+  request.setFrom(served.ledger->head() + 2);
+  request.setSink(kj::heap<KeepingSink>(kept));
+  served.loop.wait(request.send().then([](auto&& answer) {
+    EXPECT_EQ(answer.getRefusal().getCode(), schema::Refusal::Code::INVALID_ARGUMENT);
+  }));
 }
 
 TEST_F(CopyTest, LaterStartLeavesOutWhatIsBefore) {
