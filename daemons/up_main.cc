@@ -35,6 +35,13 @@ int main(int argc, char** argv) {
   auto keep = [&](const char* name, std::function<kj::Promise<void>(schema::Session::Client)> work) {
     return daemons::keep_running(loop, name, connect, std::move(work)).eagerlyEvaluate(nullptr);
   };
+  if (site.follow) {  // everything is decided, and done, where the source is
+    fmt::print("{} follows {}, {}. End it with Ctrl-C.\n", site.facility, site.follow->address, site.listen.front());
+    std::fflush(stdout);
+    loop.wait(loop.termination().ignoreResult());
+    loop.wait(ledger->close());
+    return 0;
+  }
   kj::Vector<kj::Promise<void>> running;
   running.add(keep("workerd", [&](schema::Session::Client session) {
     return daemons::run_worker(loop, site, clock, *launcher, options.name, session);

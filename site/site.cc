@@ -70,6 +70,13 @@ class Table {
     return value;
   }
 
+  /// "unix:PATH" with an absolute path.
+  std::string address(std::string_view key, const std::string& text) {
+    if (text.starts_with("unix:") && text.size() > 5) return "unix:" + absolute(text.substr(5));
+    fail(table_.get(key), key, fmt::format("\"unix:PATH\" (it has \"{}\")", text));
+    return {};
+  }
+
   std::string absolute(const std::string& path) const { return (folder_ / path).lexically_normal().string(); }
 
   void fail(const toml::node* node, std::string_view key, std::string_view wanted) {
@@ -163,11 +170,36 @@ Status read_instrument(const toml::table& source, size_t position, const std::fi
   return table.finish();
 }
 
+Status read_follow(const toml::table& root, const std::filesystem::path& folder, Site& site) {
+  const toml::table& source = *root["follow"].as_table();
+  Table table(source, "[follow]", folder);
+  Follow& follow = site.follow.emplace();
+  follow.address = table.address("address", table.text("address", std::nullopt));
+  follow.public_key = table.text("public_key", "");
+  const std::string file = table.text("public_key_file", "");
+  if (!file.empty()) follow.public_key_file = table.absolute(file);
+  if (follow.public_key.empty() == file.empty()) {
+    table.fail(source.get("public_key"), "public_key", "the source's key line, or public_key_file the file that holds it (one of both); "
+                                                       "`runledger prove --key`, asked of the source, prints it");
+  }
+  if (std::find(site.listen.begin(), site.listen.end(), follow.address) != site.listen.end()) {
+    table.fail(source.get("address"), "address", "that of another site (it is where this one listens)");
+  }
+  if (Status status = table.finish(); !status.is_ok()) return status;
+  if (root.contains("instrument")) {
+    return Status(Code::kInvalidArgument, "[follow]: a follower has the instruments of its source; take the [[instrument]] tables out");
+  }
+  if (root.contains("retention")) {
+    return Status(Code::kInvalidArgument, "[follow]: a follower forgets what its source does; take the [retention] table out");
+  }
+  return {};
+}
+
 base::Result<Site> read(const toml::table& root, const std::filesystem::path& folder) {
   Site site;
   site.folder = folder;
   for (const auto& [key, node] : root) {
-    static const std::set<std::string> kTables = {"facility", "instrument", "monitor", "retention", "witness", "worker"};
+    static const std::set<std::string> kTables = {"facility", "follow", "instrument", "monitor", "retention", "witness", "worker"};
     if (!kTables.contains(std::string(key.str()))) {
       return Status(Code::kInvalidArgument, fmt::format("line {}: there is no table \"{}\"; known are {}", node.source().begin.line, key.str(),
                                                         fmt::join(kTables, ", ")));
@@ -188,11 +220,7 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   site.facility = facility.text("name", std::nullopt);
   site.ledger = facility.absolute(facility.text("ledger", "ledger"));
   for (const std::string& address : facility.texts("listen", std::vector<std::string>{"unix:run/ledger.sock"})) {
-    if (!address.starts_with("unix:") || address.size() <= 5) {
-      facility.fail(table_of("facility").get("listen"), "listen", fmt::format("\"unix:PATH\" (it has \"{}\")", address));
-      continue;
-    }
-    site.listen.push_back("unix:" + facility.absolute(address.substr(5)));
+    site.listen.push_back(facility.address("listen", address));
   }
   if (Status status = facility.finish(); !status.is_ok()) return status;
 
@@ -227,6 +255,9 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
     if (age_ms > 0 && age_ms < 86'400'000) retention.fail(table_of("retention").get(key), key, "\"1d\" or more; left out, all is kept");
   }
   if (Status status = retention.finish(); !status.is_ok()) return status;
+  if (root.contains("follow")) {
+    if (Status status = read_follow(root, folder, site); !status.is_ok()) return status;
+  }
 
   if (const toml::array* instruments = root["instrument"].as_array()) {
     for (size_t i = 0; i < instruments->size(); ++i) {

@@ -49,6 +49,13 @@ struct Retention {
   uint64_t logs_ms = 0;      // what scripts printed, longer ago than this
 };
 
+/// The ledger this site's is a copy of.
+struct Follow {
+  std::string address;     // "unix:/absolute/path"
+  std::string public_key;  // the line; or
+  std::string public_key_file;  // absolute: the file that holds it
+};
+
 /// A site, read and checked.
 ///
 /// Owns:    values only. Threads: any. Errors: load() names the file, the line, the key and what it may be.
@@ -63,6 +70,7 @@ struct Site {
   Worker worker;
   Witness witness;
   Retention retention;
+  std::optional<Follow> follow;  // then there are no instruments
 };
 
 /// Reads FOLDER/site.toml. An unknown key is an error: a misspelt setting is never passed over.

@@ -1,5 +1,6 @@
 #include "tools/json_output.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -69,6 +70,20 @@ Json attempt_json(schema::AttemptRow::Reader attempt) {
           {"environment_sha256", hash_or_null(attempt.getEnvironment())},
           {"traceback_sha256", hash_or_null(attempt.getTraceback())},
           {"log_sha256", hash_or_null(attempt.getLog())}};
+}
+
+Json follow_json(schema::Status::Reader status) {
+  if (!status.hasFollow()) return nullptr;
+  const auto follow = status.getFollow();
+  const uint64_t source_head = follow.getSourceHead();
+  return {{"source", text_or_null(follow.getSource())},
+          {"state", enum_word(follow.getState())},
+          {"since", time_or_null(follow.getSince())},
+          {"source_head", number_or_null(source_head)},
+          {"behind", source_head == 0 ? Json() : Json(source_head - std::min(source_head, status.getHead()))},
+          {"checkpoint_size", number_or_null(follow.getCheckpointSize())},
+          {"checkpoint_at", time_or_null(follow.getCheckpointAt())},
+          {"detail", text_or_null(follow.getDetail())}};
 }
 
 }  // namespace
@@ -258,6 +273,7 @@ Json status_json(schema::Status::Reader status) {
           {"counts", counts},
           {"instruments", instruments},
           {"daemons", daemons},
+          {"follow", follow_json(status)},
           {"now", time_or_null(status.getNow())},
           {"started_at", time_or_null(status.getStartedAt())}};
 }

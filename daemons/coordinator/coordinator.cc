@@ -1,6 +1,7 @@
 #include "daemons/coordinator/coordinator.h"
 
 #include <fmt/format.h>
+#include <kj/debug.h>
 #include <spdlog/spdlog.h>
 
 #include <cstring>
@@ -97,6 +98,8 @@ class Coordinator::Impl final : public kj::Refcounted {
     request.setName(std::string(kName));
     return request.send()
         .then([this](auto&& response) {
+          KJ_REQUIRE(response.getRefusal().getCode() == schema::Refusal::Code::OK, "the ledger does not let coordinatord work",
+                     response.getRefusal().getText());
           port_ = response.getPort();
           submitter_.emplace(loop_.timer(), *port_);
           runs_ = session_.runsRequest().send().getRuns();

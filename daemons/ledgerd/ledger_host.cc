@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "base/sha256.h"
 #include "ledger/canonical.h"
@@ -31,21 +32,63 @@ void write_config(const site::Instrument& instrument, schema::InstrumentConfigur
   config.setDetect(instrument.detect);
 }
 
+base::Result<ledger::NoteKey> source_key(const site::Follow& follow) {
+  std::string line = follow.public_key;
+  if (line.empty()) {
+    std::ifstream file(follow.public_key_file);
+    std::getline(file, line);
+    if (!file && line.empty()) {
+      return base::Status(base::Code::kNotFound, fmt::format("{}: the source's key line cannot be read there; `runledger prove --key --output {}`, asked of "
+                                                             "the source, writes it",
+                                                             follow.public_key_file, follow.public_key_file));
+    }
+  }
+  auto key = ledger::parse_source_key(line);
+  return key.is_ok() ? key : key.status().in("[follow] public_key");
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<LedgerHost>> LedgerHost::open(rpc::Loop& loop, const site::Site& site, const base::Clock& clock) {
-  auto ledger = ledger::Ledger::open(site.ledger, {}, clock);
+  ledger::Ledger::Options options;
+  std::optional<ledger::NoteKey> source;
+  if (site.follow) {
+    auto key = source_key(*site.follow);
+    if (!key.is_ok()) return key.status();
+    if (base::Status prepared = ledger::prepare_copy(site.ledger, *key, clock); !prepared.is_ok()) return prepared;
+    source = *key;
+    options.follows = site.follow->address;
+  }
+  auto ledger = ledger::Ledger::open(site.ledger, options, clock);
   if (!ledger.is_ok()) return ledger.status();
-  return std::unique_ptr<LedgerHost>(new LedgerHost(loop, site, clock, std::move(*ledger)));
+  auto host = std::unique_ptr<LedgerHost>(new LedgerHost(loop, site, clock, std::move(*ledger)));
+  if (source) host->follow(*source);
+  return host;
 }
 
 LedgerHost::LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger)
-    : loop_(loop), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)), retention_(*service_, clock, site_.retention) {
+    : loop_(loop), clock_(clock), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)), retention_(*service_, clock, site_.retention) {
   service_->use_witness(std::make_shared<ledger::Witness>(ledger_->checkpoint_key(), site_.witness.file));
+}
+
+void LedgerHost::follow(const ledger::NoteKey& source) {
+  service_->use_witness(std::make_shared<ledger::Witness>(source, site_.witness.file));
+  const auto connect = [this]() -> kj::Promise<schema::Gateway::Client> {
+    source_.reset();
+    return rpc::connect(loop_, site_.follow->address).then([this](rpc::Connection opened) {
+      source_.emplace(kj::mv(opened));
+      return source_->bootstrap().castAs<schema::Gateway>();
+    });
+  };
+  follower_ = std::make_unique<Follower>(loop_, *service_, clock_, site_.follow->address, source, connect);
+  service_->follow(follower_->state());
 }
 
 LedgerHost::~LedgerHost() {
   retaining_ = nullptr;
+  following_ = nullptr;
+  follower_.reset();
+  source_.reset();
   signing_ = nullptr;
   configuring_ = nullptr;
   listeners_.clear();
@@ -53,6 +96,13 @@ LedgerHost::~LedgerHost() {
 }
 
 kj::Promise<base::Status> LedgerHost::start() {
+  if (follower_) {
+    base::Status listening = listen();
+    if (listening.is_ok()) following_ = follower_->run().eagerlyEvaluate([](kj::Exception&& problem) {
+      spdlog::critical("following has ended: {}", problem.getDescription().cStr());
+    });
+    return listening;
+  }
   const ledger::Health health = ledger_->health();
   if (health.state == ledger::Health::State::kReadOnly) {
     spdlog::warn("{}", health.detail);
@@ -143,6 +193,7 @@ kj::Promise<void> LedgerHost::close() {
   for (auto& listener : listeners_) closing.add(listener->close());
   return kj::joinPromises(closing.releaseAsArray()).then([this] {
     retaining_ = nullptr;
+    following_ = nullptr;
     signing_ = nullptr;
     return sign_checkpoint();
   });

@@ -4,11 +4,13 @@
 #include <kj/async.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "base/time.h"
+#include "daemons/ledgerd/follower.h"
 #include "daemons/ledgerd/retention.h"
 #include "ledger/ledger.h"
 #include "rpc/loop.h"
@@ -18,8 +20,8 @@
 
 namespace daemons {
 
-/// Opens the site's ledger, puts the site file's instruments on record, serves, has checkpoints witnessed, and forgets what
-/// [retention] says.
+/// Opens the site's ledger, puts the site file's instruments on record, serves, has checkpoints witnessed, and forgets what [retention]
+/// says. A site with [follow] has the copy of another ledger: that one is followed instead.
 ///
 /// Owns:    ledger, service, listeners; ends them in order. Borrows loop and clock.
 /// Threads: loop thread.
@@ -40,6 +42,7 @@ class LedgerHost {
 
  private:
   LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger);
+  void follow(const ledger::NoteKey& source);
   using Tables = std::vector<std::string>;  // canonical InstrumentConfigured
   Tables instrument_tables() const;
   kj::Promise<base::Status> configure(Tables tables, size_t index);
@@ -50,11 +53,15 @@ class LedgerHost {
   kj::Promise<void> sign_checkpoint();
 
   rpc::Loop& loop_;
+  const base::Clock& clock_;
   const site::Site site_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<rpc::LedgerService> service_;
   Retention retention_;
   std::vector<std::unique_ptr<rpc::Listener>> listeners_;
+  std::optional<rpc::Connection> source_;  // the latest connection to it
+  std::unique_ptr<Follower> follower_;
+  kj::Promise<void> following_ = nullptr;
   kj::Promise<void> signing_ = nullptr;
   kj::Promise<void> retaining_ = nullptr;
   kj::Promise<void> configuring_ = nullptr;  // once the views are folded

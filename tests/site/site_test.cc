@@ -60,6 +60,22 @@ TEST_F(SiteTest, WitnessFileLiesOutsideOfTheLedger) {
   EXPECT_THAT(problem(site + "every = \"1ms\"\n"), HasSubstr("\"1s\" or more"));
 }
 
+TEST_F(SiteTest, FollowerNamesItsSourceAndItsKeyAndHasNoInstruments) {
+  const std::string site = "[facility]\nname = \"Copy\"\n[follow]\naddress = \"unix:../source/run/ledger.sock\"\n";
+  EXPECT_FALSE(load(kMari)->follow);
+  auto follow = load(site + "public_key_file = \"source.pub\"\n");
+  ASSERT_TRUE(follow.is_ok()) << follow.status().message();
+  EXPECT_EQ(follow->follow->address, "unix:" + (folder_.parent_path() / "source/run/ledger.sock").string());
+  EXPECT_EQ(follow->follow->public_key_file, (folder_ / "source.pub").string());
+  EXPECT_EQ(load(site + "public_key = \"runledger/x\"\n")->follow->public_key, "runledger/x");
+  EXPECT_THAT(problem(site), HasSubstr("prove --key")) << "no key is trusted silently";
+  EXPECT_THAT(problem(site + "public_key = \"x\"\npublic_key_file = \"y\"\n"), HasSubstr("one of both"));
+  EXPECT_THAT(problem("[facility]\nname = \"Copy\"\n[follow]\npublic_key = \"x\"\n"), HasSubstr("address is missing"));
+  EXPECT_THAT(problem("[facility]\nname = \"Copy\"\n[follow]\naddress = \"unix:run/ledger.sock\"\npublic_key = \"x\"\n"), HasSubstr("another site"));
+  EXPECT_THAT(problem(std::string(kMari) + "[follow]\naddress = \"unix:/x\"\npublic_key = \"x\"\n"), HasSubstr("[[instrument]] tables out"));
+  EXPECT_THAT(problem(site + "public_key = \"x\"\n[retention]\nlogs = \"2y\"\n"), HasSubstr("[retention] table out"));
+}
+
 TEST_F(SiteTest, MisspeltSettingIsNamedWithItsLine) {
   std::string text = problem(std::string(kMari) + "time_limits = \"5m\"\n");
   EXPECT_THAT(text, HasSubstr("site.toml: line 8"));

@@ -83,6 +83,9 @@ STATUS = {
     "instruments": [{"name": str, "paused": bool, "pause_reason": OrNull(str), "last_run": OrNull(int), "runs": int,
     "waiting": int}],
     "daemons": [{"name": str, "connected": bool, "last_seen_at": TIME, "detail": OrNull(str)}], "now": TIME, "started_at": TIME,
+    "follow": OrNull({"source": str, "state": Text("connecting|catching_up|following|unreachable|stopped"), "since": TIME,
+                      "source_head": OrNull(int), "behind": OrNull(int), "checkpoint_size": OrNull(int), "checkpoint_at": OrNull(TIME),
+                      "detail": OrNull(str)}),
 }
 
 SCRIPT = """

@@ -11,6 +11,28 @@
 namespace tools {
 namespace {
 
+/// "unix:/srv/run/ledger.sock: catching up, 96 events behind, since 12:00:00"
+std::string follow_words(schema::FollowStatus::Reader follow, uint64_t head) {
+  std::string words = fmt::format("{}: ", text_of(follow.getSource()));
+  switch (follow.getState()) {
+    case schema::FollowState::CONNECTING: words += "not reached yet"; break;
+    case schema::FollowState::CATCHING_UP: words += "catching up"; break;
+    case schema::FollowState::FOLLOWING: words += "everything is here"; break;
+    case schema::FollowState::UNREACHABLE: words += "not to be had, tried again and again"; break;
+    case schema::FollowState::STOPPED: words += "STOPPED, it contradicts what is held here"; break;
+    default: words += enum_word(follow.getState());
+  }
+  if (follow.getSourceHead() > head) words += fmt::format(", {} behind", base::counted(follow.getSourceHead() - head, "event"));
+  return words + fmt::format(", since {}", human_time(follow.getSince()));
+}
+
+/// "of 96 events, verified 2026-11-21 12:00:00"
+std::string checkpoint_words(schema::FollowStatus::Reader follow) {
+  if (follow.getCheckpointSize() == 0) return "none yet";
+  return fmt::format("of {}, verified {}", base::counted(follow.getCheckpointSize(), "event"),
+                     follow.getCheckpointAt() == 0 ? "before this start" : human_time(follow.getCheckpointAt()));
+}
+
 void print_status(Context& context, schema::Status::Reader status) {
   std::string ledger(text_of(status.getLedger()));
   if (status.getLedgerDetail().size() > 0) ledger += fmt::format(": {}", text_of(status.getLedgerDetail()));
@@ -22,6 +44,10 @@ void print_status(Context& context, schema::Status::Reader status) {
   Labelled lines = {{"facility", std::string(text_of(status.getFacility()))},
                     {"ledger", fmt::format("{}{}", is_past ? "" : ledger + ", ", base::counted(status.getHead(), "event"))}};
   if (!is_past) lines.emplace_back("up since", human_time(status.getStartedAt()));
+  if (status.hasFollow()) {
+    lines.emplace_back("follows", follow_words(status.getFollow(), status.getHead()));
+    lines.emplace_back("checkpoint", checkpoint_words(status.getFollow()));
+  }
   lines.emplace_back("runs", counts.empty() ? "none yet" : counts);
   context.out << labelled(lines);
   Table instruments({{"INSTRUMENT"}, {"RUNS", Table::Align::kRight}, {"WAITING", Table::Align::kRight}, {"LAST RUN", Table::Align::kRight},
