@@ -116,6 +116,7 @@ Diagnosis examine(const std::filesystem::path& folder, const Rules& rules, const
   const Verification verification(opened.cut, found.stored_events, rules.views, HeadSlot{});
   Verification::Options options;
   options.progress = progress;
+  if (found.promised) options.known = Checkpoint{"", found.promised->size, found.promised->root};
   VerifyReport report = verification.run(options);
   found.findings = std::move(report.findings);
   found.finding_count = report.finding_count;

@@ -92,8 +92,15 @@ class Run {
   void read_log(uint64_t from, bool whole) {
     tree_.emplace(cut_, from, head_, findings_);
     if (options_.trusted) check_trusted();
-    for (const auto& [name, checkpoint] : options_.checkpoints) tree_->want_root(checkpoint.size);
-    if (promised_.is_ok()) tree_->want_root(promised_->size);
+    for (const auto& [name, checkpoint] : options_.checkpoints) {
+      tree_->want_root(checkpoint.size);
+      tree_->know_root(checkpoint.size, checkpoint.root);
+    }
+    if (promised_.is_ok()) {
+      tree_->want_root(promised_->size);
+      tree_->know_root(promised_->size, promised_->root);
+    }
+    if (options_.known) tree_->know_root(options_.known->size, options_.known->root);
     SubjectCheck subjects(cut_, head_, findings_);
     uint64_t whole_until = from - 1;
     read_losses_before(from);

@@ -68,6 +68,8 @@ class Verification {
     /// Further checkpoints the log must lead to, unless it states their loss; each with the name it has in a sentence, in the order they were
     /// signed.
     std::vector<std::pair<std::string, Checkpoint>> checkpoints;
+    /// One the log is not held against; it only helps to tell a changed event from a changed tree.
+    std::optional<Checkpoint> known;
     /// All those of a witness file; with `from` above 1 the last one before it that was not lost becomes the trusted one.
     /// kNotFound: there is none.
     base::Status hold_against(const std::vector<Witnessed>& entries, const std::string& file, uint64_t from);

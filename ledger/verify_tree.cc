@@ -74,21 +74,34 @@ void TreeCheck::begin_chunk(uint64_t chunk) {
   stored_ = stored_leaves(chunk << kChunkLevels, std::min((chunk + 1) << kChunkLevels, head_));
 }
 
-/// Whether the node over a tile is made of its events as they are now, so that it is leaves that were changed.
-bool TreeCheck::events_fit(uint64_t tile) {
-  if (judged_ == tile) return events_fit_;
+/// Whether what is above the leaf is made of the events as they are now, so that it is leaves that were changed: the node over its tile, or
+/// where the tile is not full a root that is known.
+bool TreeCheck::events_fit(uint64_t index) {
+  const uint64_t tile = index / kTileLeaves, begin = tile * kTileLeaves;
+  if (judged_ == tile && index < judged_until_) return events_fit_;
   judged_ = tile;
+  judged_until_ = begin + kTileLeaves;
   events_fit_ = false;
-  if ((tile + 1) * kTileLeaves > head_) return false;
-  const auto node = load_node(cut_, kRowLevel, tile);
   TreeEdge made;
-  for (uint64_t index = tile * kTileLeaves; index < (tile + 1) * kTileLeaves; ++index) {
-    const auto words = load_event(cut_, index + 1);
-    const auto& leaf = stored_[index % kChunk];
+  std::optional<base::Sha256> above;
+  if (judged_until_ <= head_) {
+    if (const auto node = load_node(cut_, kRowLevel, tile); node.is_ok()) above = *node;
+  } else {
+    const auto behind = known_.upper_bound(head_);
+    if (behind == known_.begin() || std::prev(behind)->first <= index) return false;
+    judged_until_ = std::prev(behind)->first;
+    above = std::prev(behind)->second;
+    const auto before = load_edge(cut_, begin);
+    if (!before.is_ok()) return false;
+    made = *before;
+  }
+  for (uint64_t i = begin; i < judged_until_; ++i) {
+    const auto words = load_event(cut_, i + 1);
+    const auto& leaf = stored_[i % kChunk];
     if (!words.is_ok() && !leaf) return false;
     made.append(words.is_ok() ? leaf_hash(as_bytes(*words)) : *leaf, [](int, uint64_t, const base::Sha256&) {});
   }
-  return events_fit_ = node.is_ok() && made.root() == *node;
+  return events_fit_ = above == made.root();
 }
 
 bool TreeCheck::add(uint64_t seq, std::optional<base::Sha256> leaf) {
@@ -103,7 +116,7 @@ bool TreeCheck::add(uint64_t seq, std::optional<base::Sha256> leaf) {
   if (leaf && !stored) {
     findings_.add(0, fmt::format("the tree lacks the leaf of event {}", seq));
   } else if (leaf && *leaf != *stored) {
-    if (events_fit(index / kTileLeaves)) {
+    if (events_fit(index)) {
       findings_.add(0, fmt::format("the leaf of event {} in the tree was changed; the event itself is whole", seq));
     } else {
       findings_.add(seq, fmt::format("event {} does not have the bytes its tree was made of", seq));

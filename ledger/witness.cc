@@ -38,15 +38,22 @@ base::Status not_its_tree(const Snapshot& snapshot, uint64_t from, uint64_t to) 
   return read.is_ok() ? found : read;
 }
 
+/// nullopt too where the event cannot be read: then the tree does not fit either.
+std::optional<LossOnRecord> loss_in(kj::ArrayPtr<const capnp::word> words, const TreeEdge& before) {
+  try {
+    StoredEvent event(words);
+    if (event.get().getBody().isLossAccepted()) return LossOnRecord::read(event.get(), before.root());
+  } catch (const kj::Exception&) {
+  }
+  return std::nullopt;
+}
+
 /// Leads `edge` on to `size` by the stored events, which must be those the tree was made of.
 base::Result<Witness::Grown> read_on(const Snapshot& snapshot, const TreeEdge& edge, uint64_t size) {
   Witness::Grown grown{edge, {}};
   const uint64_t from = edge.size() + 1;
   const base::Status read = snapshot.events(from, size, [&](uint64_t, kj::ArrayPtr<const capnp::word> words) {
-    StoredEvent event(words);
-    if (event.get().getBody().isLossAccepted()) {
-      if (const auto loss = LossOnRecord::read(event.get(), grown.edge.root())) grown.losses.push_back(*loss);
-    }
+    if (auto loss = loss_in(words, grown.edge)) grown.losses.push_back(std::move(*loss));
     grown.edge.append(leaf_hash(as_bytes(words)), [](int, uint64_t, const base::Sha256&) {});
     return true;
   });

@@ -37,12 +37,15 @@ base::Result<uint64_t> last_due(const ledger::Snapshot& snapshot, int64_t now_ns
 /// Calls `visit` for events from..to.
 template <typename Visit>
 base::Status read_events(const ledger::Snapshot& snapshot, uint64_t from, uint64_t to, Visit&& visit) {
-  for (uint64_t seq = from; seq <= to; ++seq) {
-    const auto words = snapshot.event(seq);
-    if (!words.is_ok()) return words.status();
-    if (!visit(seq, ledger::StoredEvent(*words).get())) return {};
+  if (from > to) return {};
+  try {
+    return snapshot.events(from, to, [&](uint64_t seq, kj::ArrayPtr<const capnp::word> words) {
+      ledger::StoredEvent event(words);
+      return visit(seq, event.get());
+    });
+  } catch (const kj::Exception& problem) {
+    return {base::Code::kCorruption, fmt::format("one of events {} to {} cannot be read ({}); run 'runledger verify'", from, to, problem.getDescription().cStr())};
   }
-  return {};
 }
 
 /// What the log says of forgetting so far.

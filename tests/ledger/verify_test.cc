@@ -127,6 +127,14 @@ class P10VerifyNodesTest : public P10VerifyTest {
   }
 };
 
+TEST_F(P10VerifyTest, ChangedLeafIsToldFromAChangedEventWhereNoNodeStandsAboveIt) {
+  // Symptom: the doctor called a ledger of few events damaged, and saved none of those behind, because of one leaf.
+  Damage(folder()).flip("tree", ledger::tree_key(0, 4), 0);
+  const auto report = verify();
+  EXPECT_EQ(report.first_bad, 0u);
+  EXPECT_THAT(report.findings, ElementsAre(HasSubstr("the leaf of event 5 in the tree was changed; the event itself is whole")));
+}
+
 TEST_F(P10VerifyNodesTest, WholeLedgerIsFoundWhole) { EXPECT_THAT(verify().findings, ElementsAre()); }
 
 TEST_F(P10VerifyNodesTest, ChangedLeafIsToldFromAChangedEvent) {
