@@ -40,6 +40,7 @@ class CountingSnapshot final : public ledger::Snapshot {
   }
   base::Result<base::Sha256> tree_node(int level, uint64_t index) const override { return real_->tree_node(level, index); }
   uint64_t position(std::string_view daemon) const override { return real_->position(daemon); }
+  std::string held_checkpoint() const override { return real_->held_checkpoint(); }
 
  private:
   const std::unique_ptr<ledger::Snapshot> real_;
@@ -58,6 +59,7 @@ class CountingLedger final : public ledger::Ledger {
                   std::function<void(std::vector<ledger::Answer>)> done) override {
     real_->submit_all(commands, identity, std::move(done));
   }
+  void take(ledger::Delivery delivery, std::function<void(base::Status)> done) override { real_->take(std::move(delivery), std::move(done)); }
   std::unique_ptr<ledger::Snapshot> snapshot() const override {
     ++reads->snapshots;
     return std::make_unique<CountingSnapshot>(real_->snapshot(), reads);
