@@ -17,6 +17,12 @@ constexpr std::chrono::milliseconds kPause{4};  // 64 MB/s at most: syncs of the
 
 bool is_log(std::string_view name) { return name.ends_with(".log"); }
 
+/// A backup shares its files with the database it was made of.
+bool is_shared(const std::string& name) {
+  struct stat found {};
+  return ::stat(name.c_str(), &found) != 0 || found.st_nlink > 1;
+}
+
 }  // namespace
 
 PreparedLogs::PreparedLogs(const std::shared_ptr<rocksdb::FileSystem>& below, std::string folder, uint64_t prepared_bytes)
@@ -57,7 +63,7 @@ rocksdb::IOStatus PreparedLogs::DeleteFile(const std::string& name, const rocksd
   if (is_log(name)) {
     std::unique_lock lock(mutex_);
     // Its blocks are there already; given back and asked for again they would cost more than zeros written over them.
-    if (state_ == State::kWanted && ::rename(name.c_str(), spare_.c_str()) == 0) {
+    if (state_ == State::kWanted && !is_shared(name) && ::rename(name.c_str(), spare_.c_str()) == 0) {
       lock.unlock();
       changed_.notify_all();
       return rocksdb::IOStatus::OK();

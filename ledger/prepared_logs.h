@@ -30,7 +30,7 @@ class PreparedLogs final : public rocksdb::FileSystemWrapper {
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext* debug) override;
-  /// A log file that is done with becomes the next spare.
+  /// A log file that is done with becomes the next spare, unless a backup has it too.
   rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
 
   /// From here on there is to be a spare; before, nothing is written. A ledger that takes a few events a day needs none.

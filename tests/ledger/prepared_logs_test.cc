@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "ledger/keys.h"
 #include "tests/support/temporary_folder.h"
@@ -103,6 +104,32 @@ TEST_F(PreparedLogsTest, OldBytesOfARetiredLogNeverComeBack) {
   database.reset();
   open(temporary.path() / "killed", rocksdb::Env::Default());
   EXPECT_EQ(count(), 4 * 50 + 1u);
+}
+
+TEST_F(PreparedLogsTest, LogThatABackupSharesIsNotWrittenAgain) {
+  open(temporary.path() / "db", env.get());
+  logs->begin();
+  std::vector<std::pair<std::filesystem::path, std::string>> backups;
+  const auto bytes = [](const std::filesystem::path& path) {  // without the zeros behind them, which the engine cuts off
+    std::ifstream file(path, std::ios::binary);
+    std::string all(std::istreambuf_iterator<char>(file), {});
+    return all.substr(0, all.find_last_not_of('\0') + 1);
+  };
+  for (int round = 0; round < 4; ++round) {
+    ASSERT_TRUE(logs->wait_for_spare());
+    put(100 * round + 1, 100 * round + 50);
+    for (const auto& entry : std::filesystem::directory_iterator(temporary.path() / "db")) {
+      if (entry.path().extension() != ".log") continue;
+      const std::filesystem::path backup = temporary.path() / ("backup-" + std::to_string(round) + entry.path().filename().string());
+      std::filesystem::create_hard_link(entry.path(), backup);
+      backups.emplace_back(backup, bytes(backup));
+    }
+    ASSERT_TRUE(database->Flush({}).ok());  // the log before is retired
+  }
+  ASSERT_TRUE(logs->wait_for_spare());
+  EXPECT_GE(logs->taken(), 3u);
+  ASSERT_GE(backups.size(), 4u);
+  for (const auto& [backup, before] : backups) EXPECT_EQ(bytes(backup), before) << backup;
 }
 
 }  // namespace
