@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kPieceEvents = 512;
 constexpr size_t kPieceBytes = 1u << 20;
+constexpr size_t kSentNames = 65536;  // a copy may be followed for years; a document that comes twice harms nobody
 
 }  // namespace
 
@@ -35,6 +36,7 @@ base::Result<LogCopy::Piece> LogCopy::read(const Snapshot& snapshot, uint64_t to
     bytes += own_bytes;
     ++next_;
     piece.events.push_back(kj::heapArray(words));
+    if (sent_.size() + names.size() > kSentNames) sent_.clear();
     for (size_t i = 0; i < names.size(); ++i) {
       sent_.insert(std::move(names[i]));
       piece.blobs.push_back(std::move(blobs[i]));

@@ -14,9 +14,9 @@
 
 namespace ledger {
 
-/// Reads on from one event; each document comes once, with the first event from there on that names it.
+/// Reads on from one event; each document comes with the first event from there on that names it, and hardly ever again.
 ///
-/// Owns:    the names of the documents that came (32 bytes each), so that none comes twice.
+/// Owns:    the names of some ten thousand documents that came.
 /// Threads: one at a time; reads block, so run them on a pool.
 class LogCopy {
  public:
