@@ -15,9 +15,11 @@
 #include "ledger/head_file.h"
 #include "ledger/health_board.h"
 #include "ledger/log_state.h"
+#include "ledger/proof/stated_loss.h"
 #include "ledger/rules.h"
 #include "ledger/snapshot.h"
 #include "ledger/store.h"
+#include "ledger/subjects.h"
 #include "ledger/tree_rows.h"
 #include "ledger/upkeep.h"
 #include "ledger/verify.h"
@@ -71,6 +73,36 @@ base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& 
                         folder.string(), promised.size, base::hex(edge->root()), base::hex(promised.root))};
   }
   return {};
+}
+
+/// Whether an event accepts that what led to `witnessed` is gone.
+base::Result<bool> accepts_loss_of(const Checkpoint& witnessed, const std::shared_ptr<const Cut>& cut, uint64_t held) {
+  const StoreSnapshot snapshot(cut, held, std::make_shared<HealthBoard>(), std::make_shared<FoldBoard>());
+  for (const uint64_t seq : snapshot.subject(ledger_subject(), 1, SIZE_MAX)) {
+    const auto words = snapshot.event(seq);
+    const auto before = load_edge(*cut, seq - 1);
+    if (!words.is_ok() || !before.is_ok()) return words.is_ok() ? before.status() : words.status();
+    const auto loss = LossOnRecord::read(StoredEvent(*words).get(), before->root());
+    if (loss && loss->explains(witnessed)) return true;
+  }
+  if (!snapshot.status().is_ok()) return snapshot.status();
+  return false;
+}
+
+/// What was witnessed against what is there.
+base::Status leads_to(const Checkpoint& witnessed, const std::filesystem::path& folder, const std::shared_ptr<const Cut>& cut, uint64_t held) {
+  if (witnessed.size <= held) {
+    const auto edge = load_edge(*cut, witnessed.size);
+    if (!edge.is_ok()) return edge.status().in(folder.string());
+    if (edge->root() == witnessed.root) return {};
+  }
+  const auto accepted = accepts_loss_of(witnessed, cut, held);
+  if (!accepted.is_ok()) return accepted.status().in(folder.string());
+  if (*accepted) return {};
+  return {base::Code::kCorruption,
+          fmt::format("{}: the last checkpoint in the witness file has {} events that the database, with {}, does not lead to; either is not of this "
+                      "ledger, or events are lost. Nothing was changed, 'runledger doctor' says what to do",
+                      folder.string(), witnessed.size, held)};
 }
 
 /// The engine says what is wrong; this adds what to do.
@@ -257,6 +289,9 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   }
   if (const AcceptedLoss* loss = options.accept_loss; loss && loss->witnessed && loss->witnessed->size > std::max(held, lost ? lost->promised : 0)) {
     lost = Lost{loss->witnessed->size, std::string(base::as_bytes(loss->witnessed->root))};
+  }
+  if (looked.is_ok() && options.witnessed && !options.accept_loss) {
+    if (base::Status leads = leads_to(*options.witnessed, folder, (*looked)->live(), held); !leads.is_ok()) return leads;
   }
   looked = base::Status(base::Code::kNotFound, "closed");
 

@@ -121,6 +121,9 @@ class Ledger {
     /// Opens a ledger that is whole but shorter than its HEAD or witness promises, or whose HEAD is lost; the first thing it appends is
     /// lossAccepted. A HEAD that cannot be read is kept as HEAD.unreadable.
     const AcceptedLoss* accept_loss = nullptr;
+    /// The last checkpoint that was witnessed, where somebody has it: a ledger that does not lead to it is refused like one that does not
+    /// keep its HEAD, unless an event accepts the loss.
+    std::optional<Checkpoint> witnessed = {};
     /// Address of the ledger this one is a copy of: it grows by take() alone, and every command is answered kPermissionDenied with it.
     std::string follows = {};
   };

@@ -8,6 +8,8 @@
 
 #include "base/sha256.h"
 #include "ledger/canonical.h"
+#include "ledger/checkpoint_key.h"
+#include "ledger/proof/witness_file.h"
 #include "ledger/view_rows.h"
 
 namespace daemons {
@@ -47,6 +49,15 @@ base::Result<ledger::NoteKey> source_key(const site::Follow& follow) {
   return key.is_ok() ? key : key.status().in("[follow] public_key");
 }
 
+/// The last checkpoint of the witness file; none where it cannot be read, which is said when the next one is to be signed.
+std::optional<ledger::Checkpoint> last_witnessed(const site::Site& site) {
+  const auto key = ledger::read_public_key(site.ledger);
+  if (!key.is_ok()) return std::nullopt;
+  const auto entries = ledger::read_witness_file(site.witness.file, *key);
+  const ledger::Witnessed* last = entries.is_ok() ? ledger::last_standing(*entries) : nullptr;
+  return last ? std::optional(last->checkpoint) : std::nullopt;
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<LedgerHost>> LedgerHost::open(rpc::Loop& loop, const site::Site& site, const base::Clock& clock) {
@@ -58,6 +69,8 @@ base::Result<std::unique_ptr<LedgerHost>> LedgerHost::open(rpc::Loop& loop, cons
     if (base::Status prepared = ledger::prepare_copy(site.ledger, *key, clock); !prepared.is_ok()) return prepared;
     source = *key;
     options.follows = site.follow->address;
+  } else {
+    options.witnessed = last_witnessed(site);
   }
   auto ledger = ledger::Ledger::open(site.ledger, options, clock);
   if (!ledger.is_ok()) return ledger.status();

@@ -159,6 +159,11 @@ class LedgerFilesTest(unittest.TestCase):
         self.assertIn("--accept-loss", restored.stderr)
         found = self.site.json("doctor")
         self.assertEqual(found["condition"], "short")
+        unchanged = {path: path.read_bytes() for path in self.ledger.rglob("*") if path.is_file()}
+        refused = subprocess.run([BIN / "ledgerd", "--site", self.site.folder], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+        self.assertNotEqual(refused.returncode, 0, refused.stderr)
+        self.assertRegex(refused.stderr, rf"witness file has {found['witnessed_events']} events .*'runledger doctor' says what to do")
+        self.assertEqual({path: path.read_bytes() for path in self.ledger.rglob("*") if path.is_file()}, unchanged)
         self.site.run("doctor", "--accept-loss", "--reason", "restored")
         self.answers_with(self.runs)
         self.assert_loss_is_stated(before, self.backup["events"], found["witnessed_events"])
