@@ -15,30 +15,51 @@ namespace {
 
 constexpr std::string_view kEntryStart = "--- ";
 constexpr std::string_view kSignatureStart = "\n\n\xE2\x80\x94 ";
+constexpr size_t kSignatureChars = 92;  // base 64 of a key's id and an Ed25519 signature
 
 base::Status corrupt(std::string message) { return {base::Code::kCorruption, std::move(message)}; }
+
+/// Where the next entry begins behind `at`; an entry may have been cut short within its first four bytes.
+size_t next_entry(std::string_view text, size_t at) {
+  while ((at = text.find("\n-", at)) != std::string_view::npos) {
+    if (is_witness_text(text.substr(++at))) return at;
+  }
+  return text.size();
+}
+
+/// The note of an entry; empty: the write of it did not end. It is whole with the last character of its signature: what was written behind it
+/// then ends the line.
+std::string whole_note(std::string_view entry) {
+  const size_t line = entry.find('\n');
+  if (line == std::string_view::npos) return {};
+  std::string note(entry.substr(line + 1));
+  const size_t signature = note.find(kSignatureStart);
+  if (signature == std::string::npos) return {};
+  if (note.ends_with("\n\n")) return note.substr(0, note.size() - 1);
+  if (!note.ends_with('\n')) note += '\n';
+  const size_t blank = note.find(' ', signature + kSignatureStart.size());
+  if (blank == std::string::npos || note.size() - blank - 2 < kSignatureChars) return {};
+  return note;
+}
 
 }  // namespace
 
 std::string witness_entry(std::string_view note, int64_t time_ns) { return fmt::format("{}{}\n{}\n", kEntryStart, base::iso_time(time_ns), note); }
 
-bool is_witness_text(std::string_view text) { return text.starts_with(kEntryStart); }
+bool is_witness_text(std::string_view text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  return line.starts_with(kEntryStart) || (!line.empty() && kEntryStart.starts_with(line));
+}
 
 base::Result<std::vector<Witnessed>> parse_witness_text(std::string_view text, std::string_view name, const std::vector<NoteKey>& keys) {
   std::vector<Witnessed> entries;
-  const std::string next_entry = "\n" + std::string(kEntryStart);
-  size_t at = is_witness_text(text) ? 0 : text.find(next_entry);
-  if (at != 0 && !text.empty()) return corrupt(fmt::format("{}: is no witness file: it begins with something else than \"{}\"", name, kEntryStart));
-  for (size_t number = 1; at < text.size(); ++number) {
-    size_t end = text.find(next_entry, at);
-    end = end == std::string_view::npos ? text.size() : end + 1;
-    const std::string_view entry = text.substr(at, end - at);
-    at = end;
-    const size_t line = entry.find('\n');
-    std::string_view note = line == std::string_view::npos ? std::string_view() : entry.substr(line + 1);
-    if (note.size() > 1 && note.ends_with("\n\n")) note.remove_suffix(1);
-    const size_t signature = note.find(kSignatureStart);
-    if (signature == std::string_view::npos || note.back() != '\n') continue;  // the write of it did not end
+  if (!text.empty() && !is_witness_text(text)) {
+    return corrupt(fmt::format("{}: is no witness file: it begins with something else than \"{}\"", name, kEntryStart));
+  }
+  for (size_t number = 1, at = 0, end = 0; at < text.size(); ++number, at = end) {
+    end = next_entry(text, at);
+    std::string note = whole_note(text.substr(at, end - at));
+    if (note.empty()) continue;
     auto opened = Checkpoint::open(note, keys);
     const std::string which = fmt::format("{}: checkpoint {}", name, number);
     if (!opened.is_ok() && opened.status().code() == base::Code::kPermissionDenied) {
@@ -58,7 +79,7 @@ base::Result<std::vector<Witnessed>> parse_witness_text(std::string_view text, s
     if (const Witnessed* last = last_standing(entries); last && opened->size < last->checkpoint.size) {
       return corrupt(fmt::format("{} has {} events, the one before {}, and no loss is stated", which, opened->size, last->checkpoint.size));
     }
-    entries.push_back({*opened, std::string(note)});
+    entries.push_back({*opened, std::move(note)});
   }
   return entries;
 }

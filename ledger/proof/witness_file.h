@@ -22,11 +22,11 @@ struct Witnessed {
 
 /// An entry as it stands in the file.
 std::string witness_entry(std::string_view note, int64_t time_ns);
-/// Whether a text begins as a witness file does.
+/// Whether a text begins as a witness file does: with an entry, which may have been cut short.
 bool is_witness_text(std::string_view text);
 
 /// Every checkpoint of a witness file's text, in its order, once `key` is known to have signed each. An entry that was cut short while it
-/// was written is passed over. `name` stands before what is wrong.
+/// was written is passed over, whatever was appended behind it. `name` stands before what is wrong.
 /// kPermissionDenied: another key signed one of them. kCorruption: a signature is wrong, or they shrink without a loss that is stated.
 base::Result<std::vector<Witnessed>> parse_witness_text(std::string_view text, std::string_view name, const std::vector<NoteKey>& keys);
 /// The same of a file; none when there is no such file. kUnavailable: unreadable.

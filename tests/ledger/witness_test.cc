@@ -227,6 +227,21 @@ TEST_F(P10WitnessTest, ChangedEntryIsNamedAndOneCutShortIsPassedOver) {
   EXPECT_THAT(sign().status().message(), HasSubstr("is no witness file"));
 }
 
+TEST_F(P10WitnessTest, SigningGoesOnBehindAnEntryCutShort) {
+  // Symptom: cut inside its signature and followed by the next entry, it made the whole file unreadable, and nothing was signed any more.
+  note_many(2);
+  ASSERT_TRUE(sign().is_ok());
+  const std::string entry = contents(file());
+  note_many(2, "more");
+  for (const size_t cut : {entry.size() - 1, entry.size() - 2, entry.size() - 3, entry.size() - 60, size_t{2}}) {
+    root_.write("outside/checkpoints", entry.substr(0, cut));
+    const auto note = sign();
+    ASSERT_TRUE(note.is_ok()) << cut << ": " << note.status().message();
+    EXPECT_EQ(ledger::read_witness_file(file(), key())->back().note, *note);
+    EXPECT_EQ(*sign(), *note) << "it counts";
+  }
+}
+
 TEST_F(P10WitnessTest, LostKeySignsNothingAndStopsNothing) {
   note_many(2);
   close();

@@ -47,6 +47,36 @@ TEST_F(P10WitnessFileTest, LossIsSignedAndReadBack) {
   EXPECT_THAT(ledger::Checkpoint::parse(cut).status().message(), HasSubstr("three numbers"));
 }
 
+TEST_F(P10WitnessFileTest, EntryCutAtAnyByteIsPassedOverAndTheNextOnesCount) {
+  const std::string cut_one = entry(20);
+  for (const std::string& before : {std::string(), entry(10)}) {
+    for (size_t size = 0; size <= cut_one.size(); ++size) {
+      const bool is_whole = size + 2 >= cut_one.size();  // what lacks is the end of its line, or the empty one
+      const size_t whole = (before.empty() ? 0 : 1) + (is_whole ? 1 : 0);
+      std::string text = before + cut_one.substr(0, size);
+      const auto cut = parse(text);
+      ASSERT_TRUE(cut.is_ok()) << size << ": " << cut.status().message();
+      EXPECT_EQ(cut->size(), whole) << size;
+      if (!text.empty() && !text.ends_with('\n')) text += '\n';  // as the next one is appended
+      const auto entries = parse(text + entry(30) + entry(40));
+      ASSERT_TRUE(entries.is_ok()) << size << ": " << entries.status().message();
+      ASSERT_EQ(entries->size(), whole + 2) << size;
+      EXPECT_EQ(entries->back().note, parse(entry(40))->back().note) << size;
+      EXPECT_EQ((*entries)[whole].checkpoint.size, 30u) << size;
+    }
+  }
+}
+
+TEST_F(P10WitnessFileTest, ChangedSignatureIsNoEntryCutShort) {
+  const std::string whole = entry(10);
+  const size_t end = whole.size() - 2;  // of the signature
+  for (const std::string& changed : {whole.substr(0, end - 1) + whole.substr(end), whole.substr(0, end - 9) + "AAAA" + whole.substr(end - 5)}) {
+    const auto entries = parse(changed + entry(20));
+    EXPECT_EQ(entries.status().code(), base::Code::kCorruption) << changed;
+    EXPECT_THAT(entries.status().message(), HasSubstr("FILE: checkpoint 1: "));
+  }
+}
+
 TEST_F(P10WitnessFileTest, NoFileHoldsNothing) {
   EXPECT_EQ(ledger::last_standing({}), nullptr);
   EXPECT_TRUE(ledger::read_witness_file("/nowhere/checkpoints", key_.public_key())->empty());
