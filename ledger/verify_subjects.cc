@@ -126,9 +126,23 @@ void SubjectCheck::scan_stored(const VisitRow& visit) const {
   if (!scanned.is_ok()) findings_.add(0, fmt::format("the subject index cannot be read behind {}: {}", in_words(last), scanned.message()));
 }
 
+/// The events of a subject ascend from row to row: none of them stands in two rows, and each row is read in its turn.
+void SubjectCheck::check_order(std::string_view last, std::string_view key) {
+  if (is_link_key(key) || key.size() <= 8 || key.size() != last.size() || key > last) return;
+  const size_t subject = key.size() - 8;
+  if (key.substr(0, subject) != last.substr(0, subject) || ++out_of_order_ > kNamedRows) return;
+  findings_.add(0, fmt::format("the subject index has a row {} behind that of event {}", in_words(key), read_u64(last, subject)));
+}
+
 void SubjectCheck::finish() {
   Sum found{};
-  scan_stored([&](std::string_view key, std::string_view value) { add_to(found, hash(key, value)); });
+  std::string last;
+  scan_stored([&](std::string_view key, std::string_view value) {
+    check_order(last, key);
+    last = key;
+    add_to(found, hash(key, value));
+  });
+  if (out_of_order_ > kNamedRows) findings_.add(0, fmt::format("the subject index has {} out of order in all", base::counted(out_of_order_, "row")));
   if (lost_.empty()) {
     for (const auto& [subject, to] : links_.of_runs) add_to(expected_, hash(link_key(subject), to));
   } else {
@@ -180,6 +194,7 @@ void SubjectCheck::name_differences() {
   if (lacking > kNamedRows || too_many > kNamedRows) {
     findings_.add(0, fmt::format("the subject index lacks {} and has {} too many in all", base::counted(lacking, "row"), too_many));
   }
+  if (lacking + too_many + out_of_order_ == 0) findings_.add(0, "the subject index does not add up to what follows from the log, though each of its rows does");
 }
 
 }  // namespace ledger

@@ -44,6 +44,7 @@ class SubjectCheck {
   std::vector<std::string> link(const Links& links, std::string_view subject, bool may_be_lost) const;
   bool is_lost(std::string_view key) const;
   void scan_stored(const VisitRow& visit) const;
+  void check_order(std::string_view last, std::string_view key);
   void name_differences();
 
   const Cut& cut_;
@@ -53,6 +54,7 @@ class SubjectCheck {
   Links links_;
   Sum expected_{};
   std::set<uint64_t> lost_;
+  uint64_t out_of_order_ = 0;
 };
 
 }  // namespace ledger

@@ -257,6 +257,27 @@ TEST_F(P10VerifyTest, MissingChangedAndNeedlessRowsOfTheSubjectIndexAreNamed) {
                                                              testing::AllOf(HasSubstr("aalice"), HasSubstr("does not follow"))));
 }
 
+TEST_F(P10VerifyTest, EventInTwoRowsOfTheSubjectIndexIsNamed) {
+  // Symptom: rows hold several events each, so that one could stand in two of them; reading by subject then showed it twice, and nothing was found.
+  const std::string subject = ledger::actor_subject("alice");
+  {
+    Damage damage(folder());
+    ASSERT_EQ(damage.get("subjects", ledger::subject_row_key(subject, 10)), "");
+    damage.put("subjects", ledger::subject_row_key(subject, 20), ledger::encode_seqs({10, 20}));
+  }
+  EXPECT_THAT(verify().findings, ElementsAre(HasSubstr("(of event 10) behind that of event 19")));
+}
+
+TEST_F(P10VerifyTest, RowsOfTheSubjectIndexThatAreNotReadInOrderAreNamed) {
+  const std::string subject = ledger::actor_subject("alice");
+  {
+    Damage damage(folder());
+    damage.erase("subjects", ledger::subject_row_key(subject, 1));
+    damage.put("subjects", ledger::subject_row_key(subject, 3), ledger::encode_seqs({1, 3}));
+  }
+  EXPECT_THAT(verify().findings, ElementsAre(HasSubstr("(of event 1) behind that of event 2")));
+}
+
 TEST_F(P10VerifyTest, ChangedViewRowIsNamed) {
   {
     Damage damage(folder());
