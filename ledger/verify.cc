@@ -168,10 +168,11 @@ class Run {
     for (NamedBlob& named : named_blobs(event)) {
       base::Sha256 name;
       std::memcpy(name.data(), named.sha256.data(), name.size());
-      if (!std::binary_search(blobs_.begin(), blobs_.end(), name)) absent_.emplace(std::move(named.sha256), seq);
+      if (std::binary_search(blobs_.begin(), blobs_.end(), name)) continue;
+      absent_.try_emplace(std::move(named.sha256), Naming{seq, seq}).first->second.last = seq;
     }
     if (!event.getBody().isBlobsErased()) return;
-    for (auto erased : event.getBody().getBlobsErased().getBlobs()) erased_.emplace(view(erased.getSha256()));
+    for (auto erased : event.getBody().getBlobsErased().getBlobs()) erased_[std::string(view(erased.getSha256()))] = seq;
   }
 
   void note_loss(schema::Event::Reader event) {
@@ -259,17 +260,21 @@ class Run {
     }
   }
 
-  /// What events name is there, or was erased on record.
+  /// What events name is there, or was erased on record since the last of them: to be named it had to be there.
   void check_blob_names() {
-    for (const auto& [name, seq] : absent_) {
+    for (const auto& [name, naming] : absent_) {
       std::string bytes;
       const auto found = cut_.get(Table::kBlobs, name, bytes);
+      const auto erased = erased_.find(name);
       if (!found.is_ok()) {
-        findings_.add(0, fmt::format("blob {}, which event {} names, cannot be read: {}", base::hex(name), seq, found.status().message()));
+        findings_.add(0, fmt::format("blob {}, which event {} names, cannot be read: {}", base::hex(name), naming.first, found.status().message()));
       } else if (*found) {
         if (base::as_bytes(base::sha256(bytes)) != name) findings_.add(0, fmt::format("blob {}: its bytes have another SHA-256", base::hex(name)));
-      } else if (!erased_.contains(name)) {
-        findings_.add(0, fmt::format("blob {}, which event {} names, is missing, and no event says that it was erased", base::hex(name), seq));
+      } else if (erased == erased_.end()) {
+        findings_.add(0, fmt::format("blob {}, which event {} names, is missing, and no event says that it was erased", base::hex(name), naming.first));
+      } else if (erased->second < naming.last) {
+        findings_.add(0, fmt::format("blob {}, which event {} names anew, is missing; it was erased before, by event {}, and not since", base::hex(name),
+                                     naming.last, erased->second));
       }
     }
   }
@@ -329,8 +334,11 @@ class Run {
   Findings findings_;
   VerifyReport report_;
   std::vector<base::Sha256> blobs_;  // sorted
-  std::map<std::string, uint64_t> absent_;
-  std::set<std::string> erased_;
+  struct Naming {
+    uint64_t first = 0, last = 0;  // the events that name it
+  };
+  std::map<std::string, Naming> absent_;
+  std::map<std::string, uint64_t> erased_;  // by which event last
   std::optional<TreeCheck> tree_;
   int64_t time_ns_ = INT64_MIN;
   bool log_is_whole_ = true;

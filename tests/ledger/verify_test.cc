@@ -395,6 +395,30 @@ TEST_F(P10VerifyBlobsTest, ChangedAndMissingBlobsAreNamed) {
   expect_named(verify(), 0, "blob " + base::hex(sha256_) + ", which event 2 names, is missing");
 }
 
+TEST_F(P10VerifyBlobsTest, DocumentLostAfterItWasErasedOnceAndStoredAnewIsNamed) {
+  // Symptom: an erasure excused for ever that the document was not there.
+  const std::string text = "def main(input_file, output_dir):\n    raise SystemExit\n";
+  const base::Sha256 script = base::sha256(text);
+  ASSERT_TRUE(open(ledger::standard_rules()).is_ok());
+  must(support::register_script("second", "MARI", text));
+  must(support::register_script("third", "MARI", text + "# not this one\n"));
+  support::CommandMessage erase("erase");
+  auto erased = erase.get().getBody().initEraseBlobs();
+  erased.initBlobs(1)[0].setSha256(support::data(script));
+  erased.initReason().setCode("personal_data");
+  erased.getReason().setText("names a person");
+  const uint64_t erasing = must(erase);
+  close();
+  EXPECT_THAT(verify().findings, ElementsAre()) << "it was erased on record";
+  ASSERT_TRUE(open(ledger::standard_rules()).is_ok());
+  const uint64_t anew = must(support::register_script("second anew", "MARI", text));
+  close();
+  EXPECT_THAT(verify().findings, ElementsAre());
+  Damage(folder()).erase("blobs", base::as_bytes(script));
+  EXPECT_THAT(verify().findings, ElementsAre(HasSubstr("which event " + std::to_string(anew) + " names anew, is missing; it was erased before, by event " +
+                                                       std::to_string(erasing) + ", and not since")));
+}
+
 TEST_F(P10VerifyBlobsTest, LinkThatLeadsElsewhereIsNamed) {
   {
     Damage damage(folder());
