@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/counted.h"
 #include "base/text.h"
@@ -216,6 +217,7 @@ base::Result<Salvaged> salvage(const std::filesystem::path& folder, const std::f
     if (!intake.is_ok()) return intake.status();
     Findings ignored;
     base::Status status;
+    std::set<std::string> lost;  // named and not there; an erasure that is on record takes it out again
     const auto keep = [&](uint64_t seq, std::optional<std::string_view> bytes) {
       if (!bytes) return false;
       const auto event = Row<schema::Event>::parse(*bytes, fmt::format("event {}", seq));
@@ -226,9 +228,12 @@ base::Result<Salvaged> salvage(const std::filesystem::path& folder, const std::f
         const auto got = opened.cut->get(Table::kBlobs, named.sha256, blob);
         if (got.is_ok() && *got && base::as_bytes(base::sha256(blob)) == named.sha256) {
           blobs.push_back(std::move(blob));
-        } else if (salvaged.lost_blob_count++ < kMaxFindings) {
-          salvaged.lost_blobs.push_back(base::hex(named.sha256));
+        } else {
+          lost.insert(named.sha256);
         }
+      }
+      if (event->get().getBody().isBlobsErased()) {
+        for (auto erased : event->get().getBody().getBlobsErased().getBlobs()) lost.erase(std::string(view(erased.getSha256())));
       }
       status = (*intake)->add(*bytes, blobs);
       if (seq % 256 == 0 && !progress("events", seq, found.whole_events)) status = {base::Code::kUnavailable, "saving was ended"};
@@ -236,6 +241,10 @@ base::Result<Salvaged> salvage(const std::filesystem::path& folder, const std::f
     };
     walk_events(*opened.cut, 1, found.whole_events, ignored, keep);
     if (!status.is_ok()) return status;
+    salvaged.lost_blob_count = lost.size();
+    for (const std::string& name : lost) {
+      if (salvaged.lost_blobs.size() < kMaxFindings) salvaged.lost_blobs.push_back(base::hex(name));
+    }
     salvaged.events = (*intake)->head();
     salvaged.root = (*intake)->edge().root();
     if (base::Status finished = (*intake)->finish(); !finished.is_ok()) return finished;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <map>
 
 #include "ledger/backup.h"
@@ -62,6 +63,20 @@ class DoctorTest : public support::LedgerFixture {
       made->GetLiveFilesMetaData(&files);
       for (const auto& file : files) table_files_[file.column_family_name] = database() / file.relative_filename;
     }
+    for (auto* handle : handles) EXPECT_TRUE(made->DestroyColumnFamilyHandle(handle).ok());
+    delete made;
+  }
+  /// Writes into a table past the ledger.
+  static void damage(const std::filesystem::path& database, std::string_view table,
+                     const std::function<void(rocksdb::DB&, rocksdb::ColumnFamilyHandle*)>& write) {
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, database, &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* made = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, database, families, &handles, &made).ok());
+    write(*made, handles.at(std::find(names.begin(), names.end(), table) - names.begin()));
     for (auto* handle : handles) EXPECT_TRUE(made->DestroyColumnFamilyHandle(handle).ok());
     delete made;
   }
@@ -220,22 +235,12 @@ TEST_F(DoctorTest, FlippedBitInATableFileIsFoundAndWhatIsBeforeItSaved) {
 }
 
 TEST_F(DoctorTest, ChangedEventInTheMiddleEndsWhatIsSavedAndThePromiseIsKept) {
-  {
-    std::vector<std::string> names;
-    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, database(), &names).ok());
-    std::vector<rocksdb::ColumnFamilyDescriptor> families;
-    for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
-    std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    rocksdb::DB* made = nullptr;
-    ASSERT_TRUE(rocksdb::DB::Open({}, database(), families, &handles, &made).ok());
-    const size_t events = std::find(names.begin(), names.end(), "events") - names.begin();
+  damage(database(), "events", [](rocksdb::DB& made, rocksdb::ColumnFamilyHandle* events) {
     std::string value;
-    ASSERT_TRUE(made->Get({}, handles[events], ledger::u64_key(31), &value).ok());
+    ASSERT_TRUE(made.Get({}, events, ledger::u64_key(31), &value).ok());
     value[20] ^= 1;
-    ASSERT_TRUE(made->Put({}, handles[events], ledger::u64_key(31), value).ok());
-    for (auto* handle : handles) EXPECT_TRUE(made->DestroyColumnFamilyHandle(handle).ok());
-    delete made;
-  }
+    ASSERT_TRUE(made.Put({}, events, ledger::u64_key(31), value).ok());
+  });
   const auto found = examine();
   EXPECT_EQ(found.condition, Condition::kDamaged);
   EXPECT_EQ(found.whole_events, 30u);
@@ -249,6 +254,39 @@ TEST_F(DoctorTest, ChangedEventInTheMiddleEndsWhatIsSavedAndThePromiseIsKept) {
   EXPECT_FALSE(ledger::Ledger::open(root_ / "saved", {.create_if_missing = false}, clock_, support::toy_rules()).is_ok());
   ASSERT_TRUE(ledger::accept_loss(root_ / "saved", loss(), support::toy_rules(), clock_, go_on).is_ok());
   EXPECT_TRUE(ledger::Ledger::open(root_ / "saved", {.create_if_missing = false}, clock_, support::toy_rules()).is_ok());
+}
+
+TEST_F(DoctorTest, SalvageNamesALostDocumentOnceAndNoneThatWasErased) {
+  // Symptom: what had been erased on record was called lost, and each as often as an event named it.
+  const auto there = root_ / "documents";
+  const std::string lost = "print('lost')\n", erased = "print('erased')\n";
+  {
+    auto opened = ledger::Ledger::open(there, {.sync = false}, clock_, ledger::standard_rules());
+    ASSERT_TRUE(opened.is_ok()) << opened.status().message();
+    const auto must = [&](const support::CommandMessage& command) {
+      const auto answer = (*opened)->apply(command.reader(), support::person());
+      EXPECT_TRUE(answer.status.is_ok()) << answer.status.message();
+      return answer.events.size();
+    };
+    must(support::configure_instrument("configure", "MARI"));
+    for (const char* time : {"1", "2"}) {
+      for (const std::string& script : {erased, lost}) EXPECT_EQ(must(support::register_script(time + script, "MARI", script)), 1u);
+    }
+    support::CommandMessage erase("erase");
+    auto body = erase.get().getBody().initEraseBlobs();
+    body.initBlobs(1)[0].setSha256(support::data(base::sha256(erased)));
+    body.initReason().setCode("personal_data");
+    body.getReason().setText("names a person");
+    must(erase);
+  }
+  damage(there / "db", "blobs", [&](rocksdb::DB& made, rocksdb::ColumnFamilyHandle* blobs) {
+    ASSERT_TRUE(made.Delete({}, blobs, std::string(base::as_bytes(base::sha256(lost)))).ok());
+  });
+  const auto saved = ledger::salvage(there, root_ / "saved", ledger::standard_rules(), clock_, go_on);
+  ASSERT_TRUE(saved.is_ok()) << saved.status().message();
+  EXPECT_EQ(saved->events, 6u);
+  EXPECT_THAT(saved->lost_blobs, testing::ElementsAre(base::hex(base::sha256(lost))));
+  EXPECT_EQ(saved->lost_blob_count, 1u);
 }
 
 TEST_F(DoctorTest, BackupTakesThePlaceAndTheDamagedFolderIsKept) {
