@@ -9,6 +9,7 @@
 
 #include "base/counted.h"
 #include "ledger/checkpoint_key.h"
+#include "ledger/new_folder.h"
 #include "ledger/verify.h"
 
 namespace ledger {
@@ -34,21 +35,6 @@ base::Status copy_durably(const std::filesystem::path& from, const std::filesyst
   return sync(to);
 }
 
-/// Removed at the end unless it was put in place.
-class Part {
- public:
-  explicit Part(const std::filesystem::path& folder) : path_(folder.string() + ".runledger-part") { remove(); }
-  ~Part() { remove(); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  void remove() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path path_;
-};
-
 }  // namespace
 
 base::Status copy_key_files(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -62,11 +48,9 @@ base::Status copy_key_files(const std::filesystem::path& from, const std::filesy
 }
 
 base::Result<HeldLedger> Backup::make(const std::filesystem::path& folder, const LongWork& progress) const {
-  if (base::Status vacant = require_vacant(folder); !vacant.is_ok()) return vacant;
-  const Part part(folder);
-  std::error_code error;
-  std::filesystem::create_directories(part.path(), error);
-  if (error) return failed(part.path(), "cannot be made", error);
+  const auto begun = NewFolder::begin(folder);
+  if (!begun.is_ok()) return begun.status();
+  NewFolder& part = **begun;
   if (!progress("tables", 0, 0)) return base::Status(base::Code::kUnavailable, "the backup was ended");
   if (base::Status linked = store_->link_into(part.path() / "db"); !linked.is_ok()) return linked;
   if (base::Status made = create_head_file(part.path() / "HEAD", held_); !made.is_ok()) return made;
@@ -74,7 +58,7 @@ base::Result<HeldLedger> Backup::make(const std::filesystem::path& folder, const
   auto verified = verify_backup(part.path(), views_, progress);
   if (!verified.is_ok()) return verified;
   if (base::Status synced = sync(part.path()); !synced.is_ok()) return synced;
-  if (base::Status placed = put_in_place(part.path(), folder); !placed.is_ok()) return placed;
+  if (base::Status placed = part.put_in_place(); !placed.is_ok()) return placed;
   return verified;
 }
 
@@ -104,9 +88,11 @@ base::Result<HeldLedger> restore(const std::filesystem::path& backup, const std:
   if (base::Status vacant = require_vacant(folder); !vacant.is_ok()) return vacant;
   const auto held = verify_backup(backup, views, progress);
   if (!held.is_ok()) return held;
-  const Part part(folder);
+  const auto begun = NewFolder::begin(folder);
+  if (!begun.is_ok()) return begun.status();
+  NewFolder& part = **begun;
   std::error_code error;
-  std::filesystem::create_directories(part.path() / "db", error);
+  std::filesystem::create_directory(part.path() / "db", error);
   if (error) return failed(part.path(), "cannot be made", error);
   std::vector<std::filesystem::path> files = {"HEAD"};
   for (const auto& entry : std::filesystem::directory_iterator(backup / "db", error)) {
@@ -122,7 +108,7 @@ base::Result<HeldLedger> restore(const std::filesystem::path& backup, const std:
   auto copied = verify_backup(part.path(), views, progress);
   if (!copied.is_ok()) return copied;
   if (base::Status synced = sync(part.path()); !synced.is_ok()) return synced;
-  if (base::Status placed = put_in_place(part.path(), folder); !placed.is_ok()) return placed;
+  if (base::Status placed = part.put_in_place(); !placed.is_ok()) return placed;
   return copied;
 }
 

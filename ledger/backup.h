@@ -34,6 +34,7 @@ class Backup {
 
   /// Links the tables (on the same disk; copies them else) into a new folder, with a HEAD that promises `held` and the key files, and reads
   /// all of it again. The folder appears once it is known to be whole. The writer goes on. kAlreadyExists: there is something at `folder`.
+  /// kConflict: it is being made already.
   base::Result<HeldLedger> make(const std::filesystem::path& folder, const LongWork& progress) const;
 
  private:
@@ -50,7 +51,7 @@ base::Result<HeldLedger> verify_backup(const std::filesystem::path& folder, std:
 /// The key pair checkpoints are signed with, as far as it is there.
 base::Status copy_key_files(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// Verifies a backup, copies it, verifies the copy, puts it in place. kAlreadyExists: there is something at `folder`.
+/// Verifies a backup, copies it, verifies the copy, puts it in place. Errors as Backup::make().
 base::Result<HeldLedger> restore(const std::filesystem::path& backup, const std::filesystem::path& folder, std::span<const View* const> views,
                                  const LongWork& progress);
 

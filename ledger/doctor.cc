@@ -14,6 +14,7 @@
 #include "ledger/keys.h"
 #include "ledger/limits.h"
 #include "ledger/log_state.h"
+#include "ledger/new_folder.h"
 #include "ledger/proof/named_blobs.h"
 #include "ledger/verify.h"
 
@@ -194,7 +195,9 @@ base::Status accept_loss(const std::filesystem::path& folder, AcceptedLoss loss,
 
 base::Result<Salvaged> salvage(const std::filesystem::path& folder, const std::filesystem::path& into, const Rules& rules,
                                const base::Clock& clock, const LongWork& progress) {
-  if (base::Status vacant = require_vacant(into); !vacant.is_ok()) return vacant;
+  const auto begun = NewFolder::begin(into);
+  if (!begun.is_ok()) return begun.status();
+  const std::filesystem::path& part = (*begun)->path();
   const Diagnosis found = examine(folder, rules, progress);
   if (found.condition == Condition::kInUse) {
     return base::Status(base::Code::kConflict, fmt::format("{}: a process has this ledger open; export from it instead", folder.string()));
@@ -207,9 +210,6 @@ base::Result<Salvaged> salvage(const std::filesystem::path& folder, const std::f
   const std::string id = found.ledger_id.empty() && found.promised ? found.promised->id : found.ledger_id;
   if (id.empty()) return base::Status(base::Code::kCorruption, fmt::format("{}: nothing says which ledger it is", folder.string()));
 
-  const std::filesystem::path part = into.string() + ".runledger-part";
-  std::error_code error;
-  std::filesystem::remove_all(part, error);
   Salvaged salvaged;
   salvaged.promised = found.promised ? found.promised->size : 0;
   {
@@ -252,10 +252,11 @@ base::Result<Salvaged> salvage(const std::filesystem::path& folder, const std::f
   if (base::Status copied = copy_key_files(folder, part); !copied.is_ok()) return copied;
   if (!found.findings.empty()) salvaged.ended_by = found.findings.front();
   if (found.promised && found.promised->size > salvaged.events) {
+    std::error_code error;
     std::filesystem::remove(part / "HEAD", error);
     if (base::Status made = create_head_file(part / "HEAD", *found.promised); !made.is_ok()) return made;
   }
-  if (base::Status placed = put_in_place(part, into); !placed.is_ok()) return placed;
+  if (base::Status placed = (*begun)->put_in_place(); !placed.is_ok()) return placed;
   return salvaged;
 }
 

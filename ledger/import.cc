@@ -1,37 +1,15 @@
 #include "ledger/import.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <memory>
 
 #include "base/text.h"
 #include "ledger/intake.h"
+#include "ledger/new_folder.h"
 #include "ledger/transfer/export_reader.h"
 
 namespace ledger {
-
-base::Status require_vacant(const std::filesystem::path& folder) {
-  std::error_code error;
-  if (!std::filesystem::exists(std::filesystem::symlink_status(folder, error))) return {};
-  if (std::filesystem::is_directory(folder, error) && std::filesystem::is_empty(folder, error) && !error) return {};
-  return {base::Code::kAlreadyExists, fmt::format("{}: there is something already; nothing was changed, name a new folder", folder.string())};
-}
-
-base::Status put_in_place(const std::filesystem::path& made, const std::filesystem::path& folder) {
-  // An empty folder is replaced, anything else is not.
-  if (::rename(made.c_str(), folder.c_str()) != 0) {
-    return {base::Code::kUnavailable, fmt::format("{}: cannot be renamed to {}: {}", made.string(), folder.string(), std::strerror(errno))};
-  }
-  const std::filesystem::path parent = std::filesystem::absolute(folder).lexically_normal().parent_path();
-  const int directory = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = directory >= 0 && ::fsync(directory) == 0;
-  if (directory >= 0) ::close(directory);
-  if (!synced) return {base::Code::kUnavailable, fmt::format("{}: cannot be synced: {}", parent.string(), std::strerror(errno))};
-  return {};
-}
 
 base::Result<Imported> import_export(const std::filesystem::path& file, const std::filesystem::path& folder, const Rules& rules,
                                      const base::Clock& clock, const LongWork& progress) {
@@ -40,11 +18,13 @@ base::Result<Imported> import_export(const std::filesystem::path& file, const st
   const ExportHeader& header = summary->header;
   const bool whole = header.from == 1;
   std::filesystem::path place = folder;
+  std::unique_ptr<NewFolder> part;
   std::error_code error;
   if (whole) {
-    if (base::Status vacant = require_vacant(folder); !vacant.is_ok()) return vacant;
-    place = folder.string() + ".runledger-part";
-    std::filesystem::remove_all(place, error);  // of an import that was ended; nobody else writes there
+    auto begun = NewFolder::begin(folder);
+    if (!begun.is_ok()) return begun.status();
+    part = std::move(*begun);
+    place = part->path();
   } else if (!std::filesystem::exists(folder / "HEAD", error)) {
     return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there; {} begins with event {}, import one that ends before it first", folder.string(),
                                                            file.string(), header.from));
@@ -74,7 +54,7 @@ base::Result<Imported> import_export(const std::filesystem::path& file, const st
     return base::Status(base::Code::kCorruption, fmt::format("{}: changed while it was read", file.string()));
   }
   if (whole) {
-    if (base::Status placed = put_in_place(place, folder); !placed.is_ok()) return placed;
+    if (base::Status placed = part->put_in_place(); !placed.is_ok()) return placed;
   }
   return imported;
 }

@@ -25,14 +25,9 @@ struct Imported {
 
 /// Reads the whole file before anything is written. A whole export becomes a new folder, which appears at the end; one that begins later
 /// goes to the end of a ledger that ends where it begins, under the same root.
-/// kAlreadyExists: there is something at `folder`. kConflict: the export continues another log than the folder holds. kCorruption: the
-/// file is not as it was written.
+/// kAlreadyExists: there is something at `folder`. kConflict: the export continues another log than the folder holds, or the folder is being
+/// made already. kCorruption: the file is not as it was written.
 base::Result<Imported> import_export(const std::filesystem::path& file, const std::filesystem::path& folder, const Rules& rules,
                                      const base::Clock& clock, const LongWork& progress);
-
-/// Whether a ledger can be put there: nothing is there, or an empty folder. Else kAlreadyExists.
-base::Status require_vacant(const std::filesystem::path& folder);
-/// Gives `made` the name `folder`, durably.
-base::Status put_in_place(const std::filesystem::path& made, const std::filesystem::path& folder);
 
 }  // namespace ledger

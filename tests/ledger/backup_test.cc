@@ -84,6 +84,30 @@ TEST_F(BackupTest, BackupThatIsEndedLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(root_ / "backup.runledger-part"));
 }
 
+TEST_F(BackupTest, SecondBackupOfTheSameNameLeavesTheFirstAlone) {
+  const auto first = ledger_->backup();
+  const auto second = ledger_->backup();
+  base::Status refused;
+  bool asked = false;
+  const auto made = (*first)->make(root_ / "backup", [&](std::string_view what, uint64_t, uint64_t) {
+    if (!asked && what != "tables") refused = (*second)->make(root_ / "backup", go_on).status();
+    asked = asked || what != "tables";
+    return true;
+  });
+  ASSERT_TRUE(asked);
+  ASSERT_TRUE(made.is_ok()) << made.status().message();
+  EXPECT_EQ(refused.code(), base::Code::kConflict);
+  EXPECT_THAT(refused.message(), HasSubstr("is being made already; wait"));
+  EXPECT_TRUE(ledger::verify_backup(root_ / "backup", support::toy_rules().views, go_on).is_ok());
+}
+
+TEST_F(BackupTest, WhatAnEndedProcessLeftIsNoObstacle) {
+  std::filesystem::create_directories(root_ / "backup.runledger-part" / "db");
+  root_.write("backup.runledger-part/HEAD", "half of it");
+  EXPECT_TRUE(back_up(root_ / "backup").is_ok());
+  EXPECT_FALSE(std::filesystem::exists(root_ / "backup.runledger-part"));
+}
+
 TEST_F(BackupTest, FolderThatIsNoLedgerIsNoBackup) {
   std::filesystem::create_directory(root_ / "empty");
   const auto restored = restore(root_ / "empty", root_ / "back");
