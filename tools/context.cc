@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "tools/moment.h"
@@ -92,7 +93,7 @@ base::Result<std::string> Context::instrument(const std::string& word) {
 
 void Context::print(nlohmann::ordered_json json) {
   if (as_of_ && json.is_object()) json["at"] = {{"event", as_of_->event}, {"time", exact_time(as_of_->time_ns)}};
-  out << json_text(json) << '\n';
+  out << base::json_text(std::move(json)) << '\n';
 }
 
 int Context::print_listing(const nlohmann::ordered_json& json, const Table& table, std::string_view nothing) {
@@ -123,10 +124,6 @@ void Context::finish(const base::Result<int>& result) {
   }
   say(result.status().message());
   exit_code = result.status().code() == base::Code::kNotFound ? kNothingFound : kError;
-}
-
-std::string json_text(const nlohmann::ordered_json& json, int indent) {
-  return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace tools

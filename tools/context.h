@@ -79,7 +79,4 @@ class Context {
   std::optional<AsOf> as_of_;
 };
 
-/// JSON as it is printed: indented, bytes that are no UTF-8 replaced.
-std::string json_text(const nlohmann::ordered_json& json, int indent = 2);
-
 }  // namespace tools

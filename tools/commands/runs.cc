@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/json_text.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/missing.h"
 #include "tools/json_output.h"
@@ -28,7 +29,7 @@ class RunPrinter {
 
   void add(schema::RunRow::Reader run) {
     if (context_.options.json) {
-      std::string text = json_text(run_json(run));
+      std::string text = base::json_text(run_json(run));
       context_.out << (count_ == 0 ? "[\n" : ",\n") << text;
     } else {
       std::string note(text_of(run.getReason().getText()));

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/follow.h"
@@ -46,7 +47,7 @@ bool is_about(const EventSubject& subject, const RunSelection& selection) {
 
 void print_line(Context& context, const EventLine& line) {
   if (context.options.json) {
-    context.out << json_text(watch_json(line), -1) << '\n';
+    context.out << base::json_text(watch_json(line), -1) << '\n';
   } else {
     std::string text = base::printable(fmt::format("{}  {:>6}  {}", human_time(line.time_ns), line.seq, line.text));
     context.out << (context.terminal.columns > 0 ? cut_to_width(text, context.terminal.columns) : text) << '\n';
