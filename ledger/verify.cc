@@ -41,6 +41,7 @@ class Run {
   VerifyReport run() {
     const uint64_t from = options_.trusted ? options_.trusted->size + 1 : 1;
     const bool whole = from == 1;
+    report_.trusted = from - 1;
     if (whole && going()) read_blobs();
     if (going()) read_log(from, whole);
     if (going()) check_blob_names();
@@ -399,10 +400,17 @@ base::Status Verification::Options::hold_against(const std::vector<Witnessed>& e
   return {base::Code::kNotFound, fmt::format("no checkpoint of less than {} events is in {}; verify the whole log", from, file)};
 }
 
+base::Status Verification::require_event(uint64_t seq) const {
+  const uint64_t end = std::max(head_, promised_.is_ok() ? promised_->size : 0);
+  if (seq <= std::max<uint64_t>(end, 1)) return {};
+  return {base::Code::kInvalidArgument, fmt::format("event {} is not there: the log ends at event {}; name one of its events", seq, end)};
+}
+
 VerifyReport Verification::run(const Options& options) const { return Run(*cut_, head_, views_, promised_, options).run(); }
 
 base::Result<std::unique_ptr<Verification>> verify_folder(const std::filesystem::path& folder, std::span<const View* const> views) {
-  if (!std::filesystem::is_directory(folder / "db")) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder / "db", error)) {
     return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there", folder.string()));
   }
   const auto lock = std::make_shared<FolderLock>();

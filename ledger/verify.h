@@ -26,7 +26,8 @@ namespace ledger {
 struct VerifyReport {
   bool ok = true;
   bool stopped = false;     // asked to, before the end
-  uint64_t events = 0;      // read and found good
+  uint64_t events = 0;      // from the first on, found good
+  uint64_t trusted = 0;     // so many of them were not read: a checkpoint speaks for them
   base::Sha256 root{};      // the tree over all of them; means nothing unless ok
   uint64_t first_bad = 0;   // first event that is not as it was appended; 0 = none known
   std::vector<std::string> findings;  // one sentence each, the first kMaxFindings
@@ -79,6 +80,8 @@ class Verification {
     };
   };
   VerifyReport run(const Options& options) const;
+  /// Whether verifying can begin with event `seq`. kInvalidArgument: it is behind the end of the log and of what HEAD promises.
+  base::Status require_event(uint64_t seq) const;
   uint64_t head() const { return head_; }
 
  private:

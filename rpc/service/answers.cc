@@ -1,7 +1,5 @@
 #include "rpc/service/answers.h"
 
-#include <kj/exception.h>
-
 #include "ledger/event_bytes.h"
 
 namespace rpc {
@@ -22,11 +20,15 @@ void write_path(const std::vector<base::Sha256>& path, capnp::List<capnp::Data>:
   for (size_t i = 0; i < path.size(); ++i) list.set(i, ledger::data(base::as_bytes(path[i])));
 }
 
+kj::Exception fault(const base::Status& status, kj::Exception::Type type) {
+  return kj::Exception(type, __FILE__, __LINE__, kj::heapString(status.message().data(), status.message().size()));
+}
+
 void require_read(const ledger::Snapshot& snapshot) {
   base::Status status = snapshot.status();
   if (status.is_ok()) return;
   const auto type = status.code() == base::Code::kUnavailable ? kj::Exception::Type::OVERLOADED : kj::Exception::Type::FAILED;
-  kj::throwFatalException(kj::Exception(type, __FILE__, __LINE__, kj::str(status.message().c_str())));
+  kj::throwFatalException(fault(status, type));
 }
 
 int64_t time_of(const ledger::Snapshot& snapshot, uint64_t seq) {

@@ -1,6 +1,8 @@
 // From the ledger's values to the wire's.
 #pragma once
 
+#include <kj/exception.h>
+
 #include <vector>
 
 #include "base/sha256.h"
@@ -14,6 +16,8 @@ namespace rpc {
 void write_refusal(const base::Status& status, schema::Refusal::Builder refusal);
 void write_answer(const ledger::Answer& answer, schema::Answer::Builder builder);
 void write_path(const std::vector<base::Sha256>& path, capnp::List<capnp::Data>::Builder list);
+/// A fault that says this sentence and nothing else: for what has no refusal in its answer.
+kj::Exception fault(const base::Status& status, kj::Exception::Type type = kj::Exception::Type::FAILED);
 /// Throws, which the caller sees as a fault, when a read of `snapshot` failed: what was read must not be taken for what there is. Where
 /// a view is being folded the fault says "overloaded", so that it is asked again.
 void require_read(const ledger::Snapshot& snapshot);

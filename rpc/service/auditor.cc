@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <kj/debug.h>
 
 #include <algorithm>
 
@@ -58,6 +57,7 @@ Entries read_witness(const ledger::Witness& witness) {
 /// Everything, or what lies behind the last witnessed checkpoint before `from`.
 base::Result<ledger::VerifyReport> verify(const ledger::Verification& verification, const Entries& entries, const std::string& file, uint64_t from,
                                           ledger::Verification::Options options) {
+  if (base::Status there = verification.require_event(from); !there.is_ok()) return there;
   const base::Status held = options.hold_against(entries.is_ok() ? *entries : std::vector<ledger::Witnessed>(), file, from);
   if (!held.is_ok()) return held;
   ledger::VerifyReport report = verification.run(options);
@@ -75,7 +75,7 @@ class AuditorServer final : public schema::Auditor::Server {
 
   kj::Promise<void> key(KeyContext context) override {
     const auto& key = service_.witness()->key();
-    KJ_REQUIRE(key.is_ok(), key.status().message().c_str());
+    if (!key.is_ok()) return fault(key.status());
     context.getResults().setOrigin(key->name);
     context.getResults().setPublicKey(key->line());
     return kj::READY_NOW;

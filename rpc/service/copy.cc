@@ -74,7 +74,7 @@ class CopyServer final : public schema::Subscription::Server {
     return service_.loop()
         .on_pool(std::move(work))
         .then([this, to](base::Result<Sealed> sealed) -> kj::Promise<void> {
-          if (!sealed.is_ok()) return KJ_EXCEPTION(FAILED, sealed.status().message().c_str());
+          if (!sealed.is_ok()) return fault(sealed.status());
           if (sealed->piece.empty()) {
             if (seal_->size > to) return kj::evalLater([] {});
             return service_.when_committed(to + 1);  // a copy that catches up itself: nothing that is signed yet

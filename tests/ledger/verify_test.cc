@@ -332,13 +332,23 @@ TEST_F(P10VerifyTest, OnlyTheEventsBehindATrustedCheckpointAreRead) {
   close();
   ledger::Verification::Options options;
   options.trusted = ledger::Checkpoint{"", 13, edge.root()};
-  EXPECT_TRUE(verify(options).ok);
+  const auto report = verify(options);
+  EXPECT_TRUE(report.ok);
+  EXPECT_EQ(report.trusted, 13u);
+  EXPECT_EQ(report.events, 20u);
   Damage(folder()).flip("events", ledger::u64_key(3), 40);
   EXPECT_TRUE(verify(options).ok) << "it lies before";
   Damage(folder()).flip("events", ledger::u64_key(15), 40);
   EXPECT_EQ(verify(options).first_bad, 15u);
   options.trusted->root[0] ^= 1;
   expect_named(verify(options), 1, "are not those of the trusted checkpoint");
+}
+
+TEST_F(P10VerifyTest, EventThatIsNotThereIsNoPlaceToBegin) {
+  const auto there = ledger::verify_folder(folder(), support::toy_rules().views);
+  EXPECT_TRUE((*there)->require_event(20).is_ok());
+  EXPECT_EQ((*there)->require_event(21).code(), base::Code::kInvalidArgument);
+  EXPECT_THAT((*there)->require_event(21).message(), testing::HasSubstr("event 21 is not there: the log ends at event 20"));
 }
 
 TEST_F(P10VerifyTest, ItEndsWhenAskedTo) {

@@ -27,10 +27,12 @@ Sentences sentences_of(schema::VerifyReport::Reader report) {
   return sentences;
 }
 
-Json report_json(schema::VerifyReport::Reader report) {
+/// `from`: as asked. How many events a checkpoint spoke for, ledgerd does not say.
+Json report_json(schema::VerifyReport::Reader report, uint64_t from) {
   Sentences sentences = sentences_of(report);
   return {{"ok", report.getOk()},
           {"events", report.getEvents()},
+          {"trusted", from > 1 ? Json() : Json(0)},
           {"root", report.getRoot().size() == 0 ? Json() : Json(base::hex(bytes_of(report.getRoot())))},
           {"first_bad", report.getFirstBad() == 0 ? Json() : Json(report.getFirstBad())},
           {"findings", std::move(sentences.findings)},
@@ -38,9 +40,14 @@ Json report_json(schema::VerifyReport::Reader report) {
           {"losses", std::move(sentences.losses)}};
 }
 
-void print_report(Context& context, schema::VerifyReport::Reader report) {
+void print_report(Context& context, schema::VerifyReport::Reader report, uint64_t from) {
   const Sentences sentences = sentences_of(report);
   for (const std::string& loss : sentences.losses) context.out << "stated loss: " << printable_lines(loss) << '\n';
+  if (report.getOk() && from > 1) {
+    context.out << fmt::format("events {} to {} verified, those before taken from the last witnessed checkpoint before them, root {}\n", from, report.getEvents(),
+                               base::hex(bytes_of(report.getRoot())));
+    return;
+  }
   if (report.getOk()) {
     context.out << fmt::format("{} verified, root {}\n", base::counted(report.getEvents(), "event"), base::hex(bytes_of(report.getRoot())));
     return;
@@ -70,9 +77,9 @@ base::Result<int> verify_running(Context& context, uint64_t from) {
   }
   auto report = answer->getReport();
   if (context.options.json) {
-    context.print(report_json(report));
+    context.print(report_json(report, from));
   } else {
-    print_report(context, report);
+    print_report(context, report, from);
   }
   return report.getOk() ? kDone : kNothingFound;
 }

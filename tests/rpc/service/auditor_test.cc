@@ -115,6 +115,20 @@ TEST_F(P10AuditorTest, LaterEventsAreVerifiedUnderAWitnessedCheckpoint) {
   EXPECT_EQ(answer.getReport().getEvents(), 12u);
 }
 
+TEST_F(P10AuditorTest, EventThatIsNotThereIsNoPlaceToVerifyFrom) {
+  checkpoint();
+  auto answer = verify(12);
+  EXPECT_EQ(answer.getRefusal().getCode(), schema::Refusal::Code::INVALID_ARGUMENT);
+  EXPECT_THAT(answer.getRefusal().getText().cStr(), HasSubstr("event 12 is not there: the log ends at event 11"));
+}
+
+TEST_F(P10AuditorTest, KeyThatCannotBeReadIsToldInItsOwnWords) {
+  served.service->use_witness(std::make_shared<ledger::Witness>(base::Status(base::Code::kUnavailable, "checkpoint.pub: cannot be read"), served.folder / "witness"));
+  std::string said;
+  served.loop.wait(auditor.keyRequest().send().ignoreResult().catch_([&](kj::Exception&& problem) { said = problem.getDescription().cStr(); }));
+  EXPECT_EQ(said, "checkpoint.pub: cannot be read");
+}
+
 TEST_F(P10AuditorTest, ForeignCheckpointInTheWitnessFileIsToldByVerifyAndStatus) {
   const auto foreign = ledger::SigningKey::generate(key().name);
   served.folder.write("witness", "--- 2026-11-01T12:00:00Z\n" + *foreign->sign(ledger::Checkpoint{key().name, 1, base::sha256("x")}.text()) + "\n");
