@@ -113,6 +113,14 @@ TEST_F(ProveTest, LaterLogContinuesAnEarlierCheckpointOrThatIsRefused) {
   EXPECT_THAT(command({"prove", "--consistency", path("nowhere")}).err, HasSubstr("nowhere: cannot be read"));
 }
 
+TEST_F(ProveTest, DiskThatTakesNoTilesIsNotTheLedgersFault) {
+  folder.write("file", "no folder");
+  const Ran ran = command({"prove", "--tiles", path("file/tiles")});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("file/tiles"));
+  EXPECT_THAT(ran.err, testing::Not(HasSubstr("ledgerd")));
+}
+
 TEST_F(ProveTest, OneThingIsProvenAtATime) {
   EXPECT_EQ(command({"prove"}).exit_code, 2);
   EXPECT_THAT(command({"prove", "1", "--key"}).err, HasSubstr("name one thing to prove"));
@@ -148,8 +156,11 @@ TEST_F(VerifyTest, WholeLedgerIsOneLine) {
   report(true, {}, 0);
   const Ran ran = verify(3);
   EXPECT_EQ(ran.exit_code, 0);
-  EXPECT_EQ(ran.out, "7 events verified, root " + base::hex(std::string(32, 'r')) + "\n");
+  EXPECT_EQ(ran.out, "events 3 to 7 verified, those before taken from the last witnessed checkpoint before them, root " + base::hex(std::string(32, 'r')) + "\n");
   EXPECT_THAT(ledger.asked, testing::ElementsAre("verify from 3"));
+  EXPECT_EQ(verify().out, "7 events verified, root " + base::hex(std::string(32, 'r')) + "\n");
+  EXPECT_EQ(json::parse(verify(0, true).out)["trusted"], 0);
+  EXPECT_EQ(json::parse(verify(3, true).out)["trusted"], nullptr) << "ledgerd does not say how many";
 }
 
 TEST_F(VerifyTest, FindingsAreToldAndTheFirstBadEventIsNamed) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "base/counted.h"
@@ -216,26 +217,31 @@ base::Result<int> give_checkpoint(Context& context, Auditor& auditor, const Prov
   return deliver(context, options, *note, std::move(summary), fmt::format("checkpoint of {}", base::counted(checkpoint->size, "event")));
 }
 
+/// Of a log that is being written as tiles; the sink may live longer than who waits for it.
+struct Tiling {
+  ledger::TileWriter tiles;
+  const uint64_t size;
+  kj::Own<kj::PromiseFulfiller<void>> enough;
+  base::Status problem;  // of our own disk
+};
+
 /// Takes events in order until there are enough.
 class TileSink final : public schema::EventSink::Server {
  public:
-  TileSink(ledger::TileWriter& tiles, uint64_t size, kj::Own<kj::PromiseFulfiller<void>> enough)
-      : tiles_(tiles), size_(size), enough_(kj::mv(enough)) {}
+  explicit TileSink(std::shared_ptr<Tiling> tiling) : tiling_(std::move(tiling)) {}
+  ~TileSink() noexcept(false) { tiling_->enough->reject(KJ_EXCEPTION(DISCONNECTED, "ledgerd ended the subscription")); }
   kj::Promise<void> push(PushContext context) override {
+    auto& [tiles, size, enough, problem] = *tiling_;
     for (auto event : context.getParams().getEvents()) {
-      if (!problem_.is_ok() || tiles_.size() == size_) break;
-      problem_ = tiles_.append(bytes_of(event));
+      if (!problem.is_ok() || tiles.size() == size) break;
+      problem = tiles.append(bytes_of(event));
     }
-    if (!problem_.is_ok()) enough_->reject(kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(problem_.message())));
-    if (problem_.is_ok() && tiles_.size() == size_) enough_->fulfill();
+    if (!problem.is_ok() || tiles.size() == size) enough->fulfill();
     return kj::READY_NOW;
   }
 
  private:
-  ledger::TileWriter& tiles_;
-  const uint64_t size_;
-  kj::Own<kj::PromiseFulfiller<void>> enough_;
-  base::Status problem_;
+  const std::shared_ptr<Tiling> tiling_;
 };
 
 base::Result<int> write_tiles(Context& context, Auditor& auditor, const ProveOptions& options) {
@@ -247,15 +253,16 @@ base::Result<int> write_tiles(Context& context, Auditor& auditor, const ProveOpt
   if (!note.is_ok()) return note.status();
   auto checkpoint = ledger::Checkpoint::open(*note, auditor.keys());
   if (!checkpoint.is_ok()) return checkpoint.status();
-  ledger::TileWriter tiles(options.tiles);
   auto enough = kj::newPromiseAndFulfiller<void>();
+  auto tiling = std::make_shared<Tiling>(ledger::TileWriter(options.tiles), checkpoint->size, kj::mv(enough.fulfiller), base::Status());
   auto request = auditor.client().session().runsRequest().send().getRuns().watchRequest();
   request.setFrom(1);
-  request.setSink(kj::heap<TileSink>(tiles, checkpoint->size, kj::mv(enough.fulfiller)));
+  request.setSink(kj::heap<TileSink>(tiling));
   auto watch = ask(auditor.client(), std::move(request));
   if (!watch.is_ok()) return watch.status();
   if (base::Status read = auditor.client().wait(kj::mv(enough.promise)); !read.is_ok()) return read;
-  if (base::Status written = tiles.finish(*note); !written.is_ok()) return written;
+  if (!tiling->problem.is_ok()) return tiling->problem;
+  if (base::Status written = tiling->tiles.finish(*note); !written.is_ok()) return written;
   if (context.options.json) {
     context.print(Json{{"folder", options.tiles}, {"size", checkpoint->size}, {"root", base::hex(checkpoint->root)}});
   } else {
