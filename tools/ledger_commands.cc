@@ -59,11 +59,15 @@ void add_export(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("export", "Write the whole record into one file, checked on every byte");
   auto file = std::make_shared<std::string>();
   auto from = std::make_shared<uint64_t>(1);
+  auto even_unsigned = std::make_shared<bool>(false);
   command->add_option("-o,--output", *file, "File to write; it must not be there")->type_name("FILE")->required();
   command->add_option("--from", *from, "From this event on; what is before it stays out")->type_name("SEQ")->check(CLI::PositiveNumber);
+  command->add_flag("--unsigned", *even_unsigned, "Also when no checkpoint can be signed because the log is not the one that was signed before");
   command->footer("Example: runledger export --output ledger.export");
-  command->callback([&context, file, from] {
-    context.finish(become_ledger_program(context, {"export", "--output", *file, "--from", std::to_string(*from)}));
+  command->callback([&context, file, from, even_unsigned] {
+    std::vector<std::string> words = {"export", "--output", *file, "--from", std::to_string(*from)};
+    if (*even_unsigned) words.emplace_back("--unsigned");
+    context.finish(become_ledger_program(context, std::move(words)));
   });
 }
 

@@ -100,10 +100,7 @@ std::string diagnosis_text(const ledger::Diagnosis& found, const std::filesystem
 
 nlohmann::ordered_json diagnosis_json(const ledger::Diagnosis& found, const std::filesystem::path& folder) {
   nlohmann::ordered_json json;
-  const auto text = [](const std::string& value) -> nlohmann::ordered_json {
-    if (value.empty()) return nullptr;
-    return base::to_utf8(value);
-  };
+  const auto text = [](const std::string& value) { return value.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(value); };
   json["folder"] = folder.string();
   json["condition"] = ledger::condition_name(found.condition);
   json["locked"] = found.lock.held;
@@ -118,8 +115,7 @@ nlohmann::ordered_json diagnosis_json(const ledger::Diagnosis& found, const std:
   json["whole_events"] = found.whole_events;
   json["whole_root"] = found.whole_events > 0 ? nlohmann::ordered_json(base::hex(found.whole_root)) : nlohmann::ordered_json();
   json["keeps_promise"] = found.keeps_promise;
-  json["findings"] = nlohmann::ordered_json::array();
-  for (const std::string& finding : found.findings) json["findings"].push_back(base::to_utf8(finding));
+  json["findings"] = found.findings;
   json["finding_count"] = found.finding_count;
   json["next"] = next_steps(found, folder);
   return json;

@@ -14,12 +14,12 @@
 #include "ledger/proof/checkpoint.h"
 #include "ledger/proof/tree_proof.h"
 #include "ledger/transfer/export_writer.h"
+#include "rpc/service/answers.h"
 
 namespace daemons {
 namespace {
 
 using ledger::view;
-
 
 base::Status status_of(schema::Refusal::Reader refusal) {
   return {static_cast<base::Code>(refusal.getCode()), std::string(view(refusal.getText()))};
@@ -45,9 +45,9 @@ ledger::TreeEdge edge_before(uint64_t index, uint64_t size, const std::vector<ba
 /// One export under way.
 class Export : public kj::Refcounted {
  public:
-  Export(schema::Gateway::Client gateway, uint64_t from, std::filesystem::path file, std::function<void(uint64_t, uint64_t)> progress)
-      : gateway_(kj::mv(gateway)), file_(std::move(file)), progress_(std::move(progress)) {
-    header_.from = from;
+  Export(schema::Gateway::Client gateway, ExportOrder order, std::function<void(uint64_t, uint64_t)> progress)
+      : gateway_(kj::mv(gateway)), order_(std::move(order)), progress_(std::move(progress)) {
+    header_.from = order_.from;
     header_.release = base::version();
   }
 
@@ -71,7 +71,7 @@ class Export : public kj::Refcounted {
         .then([this] { return copy(); })
         .then([this]() -> base::Result<Exported> {
           const auto& writer = *writer_;
-          Exported done{header_.ledger_id, header_.from, header_.to, writer->bytes(), writer->root(), !checkpoint_.empty()};
+          Exported done{header_.ledger_id, header_.from, header_.to, writer->bytes(), writer->root(), unsigned_because_};
           if (!checkpoint_.empty() && done.root != signed_root_) {
             return base::Status(base::Code::kCorruption, fmt::format("the events copied lead to root {}, the ledger signed {}; nothing was written",
                                                                      base::hex(done.root), base::hex(signed_root_)));
@@ -104,14 +104,15 @@ class Export : public kj::Refcounted {
   void require(const base::Status& status) {
     if (status.is_ok()) return;
     stopped_ = status;
-    kj::throwFatalException(KJ_EXCEPTION(FAILED, status.message().c_str()));
+    kj::throwFatalException(rpc::fault(status));
   }
 
-  /// The signed end of the log is the end of the export. A ledger without a key is exported unsigned.
+  /// The signed end of the log is the end of the export. Where nothing is signed the export is not either; but for a log that is not the one
+  /// signed before that must have been asked for.
   kj::Promise<void> read_checkpoint() {
     return auditor_->checkpointRequest().send().then(
         [this](auto&& response) -> kj::Promise<void> {
-          if (response.getRefusal().getCode() != schema::Refusal::Code::OK) return read_head();
+          if (const base::Status refused = status_of(response.getRefusal()); !refused.is_ok()) return go_unsigned(refused);
           checkpoint_ = view(response.getNote());
           return auditor_->keyRequest().send().then([this](auto&& answer) {
             const auto key = ledger::NoteKey::parse(view(answer.getPublicKey()));
@@ -124,10 +125,15 @@ class Export : public kj::Refcounted {
         },
         [this](kj::Exception&& problem) -> kj::Promise<void> {
           if (problem.getType() != kj::Exception::Type::UNIMPLEMENTED) return kj::mv(problem);
-          return read_head();
+          return go_unsigned({base::Code::kUnsupportedVersion, "this ledgerd signs no checkpoints"});
         });
   }
-  kj::Promise<void> read_head() {
+  kj::Promise<void> go_unsigned(const base::Status& refused) {
+    if (refused.code() == base::Code::kCorruption && !order_.even_unsigned) {
+      require(base::Status(base::Code::kCorruption, fmt::format("{} would bear no checkpoint: {}; nothing was written, export it all the same with --unsigned",
+                                                                order_.file.string(), refused.message())));
+    }
+    unsigned_because_ = refused;
     auto request = gateway_.loginRequest().send().getSession().runsRequest().send().getRuns().statusRequest();
     return request.send().then([this](auto&& response) { header_.to = response.getStatus().getHead(); });
   }
@@ -159,7 +165,7 @@ class Export : public kj::Refcounted {
   }
 
   kj::Promise<void> copy() {
-    auto writer = ledger::ExportWriter::create(file_, header_);
+    auto writer = ledger::ExportWriter::create(order_.file, header_);
     require(writer.status());
     writer_ = std::move(*writer);
     auto request = auditor_->copyRequest();
@@ -180,7 +186,7 @@ class Export : public kj::Refcounted {
       if (writer.next() > header_.to) break;
       if (base::Status added = writer.add(view(event)); !added.is_ok()) {
         stopped_ = added;
-        return done_.fulfiller->reject(KJ_EXCEPTION(FAILED, added.message().c_str()));
+        return done_.fulfiller->reject(rpc::fault(added));
       }
     }
     progress_(writer.next() - header_.from, header_.to + 1 - header_.from);
@@ -188,10 +194,11 @@ class Export : public kj::Refcounted {
   }
 
   schema::Gateway::Client gateway_;
-  const std::filesystem::path file_;
+  const ExportOrder order_;
   const std::function<void(uint64_t, uint64_t)> progress_;
   ledger::ExportHeader header_;
   std::string checkpoint_;
+  base::Status unsigned_because_;
   base::Sha256 signed_root_{};
   kj::Maybe<schema::Subscription::Client> subscription_;
   std::optional<schema::Auditor::Client> auditor_;
@@ -202,9 +209,8 @@ class Export : public kj::Refcounted {
 
 }  // namespace
 
-kj::Promise<base::Result<Exported>> export_log(schema::Gateway::Client gateway, uint64_t from, std::filesystem::path file,
-                                               std::function<void(uint64_t, uint64_t)> progress) {
-  auto work = kj::refcounted<Export>(kj::mv(gateway), from, std::move(file), std::move(progress));
+kj::Promise<base::Result<Exported>> export_log(schema::Gateway::Client gateway, ExportOrder order, std::function<void(uint64_t, uint64_t)> progress) {
+  auto work = kj::refcounted<Export>(kj::mv(gateway), std::move(order), std::move(progress));
   auto promise = work->run();
   return promise.attach(kj::mv(work));
 }

@@ -14,17 +14,22 @@
 
 namespace daemons {
 
+struct ExportOrder {
+  std::filesystem::path file;
+  uint64_t from = 1;
+  bool even_unsigned = false;  // also where the ledger signs nothing because its log is not the one it signed before
+};
+
 struct Exported {
   std::string ledger_id;
   uint64_t from = 0, to = 0;
   uint64_t file_bytes = 0;
   base::Sha256 root{};
-  bool is_signed = false;  // a checkpoint of the ledger's key goes with it
+  base::Status unsigned_because;  // ok: a checkpoint of the ledger's key goes with it
 };
 
 /// Everything from event `from` to the end there is when it begins. `progress` gets events.
-/// kNotFound: nothing is there from `from` on. kAlreadyExists: the file is there.
-kj::Promise<base::Result<Exported>> export_log(schema::Gateway::Client gateway, uint64_t from, std::filesystem::path file,
-                                               std::function<void(uint64_t done, uint64_t total)> progress);
+/// kNotFound: nothing is there from `from` on. kAlreadyExists: the file is there. kCorruption: the log is not the one that was signed before.
+kj::Promise<base::Result<Exported>> export_log(schema::Gateway::Client gateway, ExportOrder order, std::function<void(uint64_t done, uint64_t total)> progress);
 
 }  // namespace daemons

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "base/counted.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "daemons/ledger_files/diagnosis_text.h"
 #include "daemons/ledger_files/export_log.h"
@@ -24,15 +25,17 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string site, connect, folder, file, backup, salvage, restore, reason;
   uint64_t from = 1;
-  bool json = false, accept_loss = false;
+  bool json = false, accept_loss = false, even_unsigned = false;
 };
 
 constexpr int kDone = 0, kNotSo = 1, kError = 2;
 
 int fail(const base::Status& status) {
   fmt::print(stderr, "runledger: {}\n", base::printable(status.message()));
-  return status.code() == base::Code::kNotFound ? kNotSo : kError;
+  return kError;
 }
+
+void print(const Json& json) { std::cout << base::json_text(json) << '\n'; }
 
 /// On stderr, at every tenth of each part of the work.
 class Progress {
@@ -65,7 +68,8 @@ ledger::Identity caller() {
 }
 
 base::Result<site::Site> site_of(const Options& options) {
-  auto folder = site::find(options.site.empty() ? std::nullopt : std::optional(options.site), std::filesystem::current_path());
+  std::error_code gone;
+  auto folder = site::find(options.site.empty() ? std::nullopt : std::optional(options.site), std::filesystem::current_path(gone));
   if (!folder.is_ok()) return base::Status(base::Code::kInvalidArgument, folder.status().message());
   return site::load(*folder);
 }
@@ -86,20 +90,28 @@ int export_file(const Options& options) {
     auto broken = held->on_disconnect().then([]() -> base::Result<daemons::Exported> {
       return base::Status(base::Code::kUnavailable, "the connection to ledgerd broke; nothing was written, try again");
     });
-    return daemons::export_log(kj::mv(gateway), options.from, options.file, [&](uint64_t done, uint64_t total) { say("events", done, total); })
+    return daemons::export_log(kj::mv(gateway), {options.file, options.from, options.even_unsigned}, [&](uint64_t done, uint64_t total) { say("events", done, total); })
         .exclusiveJoin(kj::mv(broken))
         .attach(kj::mv(held));
   }).catch_([](kj::Exception&& problem) -> base::Result<daemons::Exported> {
     return base::Status(base::Code::kUnavailable, problem.getDescription().cStr());
   });
   const auto done = loop.wait(kj::mv(work));
-  if (!done.is_ok()) return fail(done.status());
+  if (!done.is_ok()) {
+    fail(done.status());
+    return done.status().code() == base::Code::kNotFound ? kNotSo : kError;
+  }
+  const base::Status& unsigned_because = done->unsigned_because;
+  if (!unsigned_because.is_ok()) {
+    fmt::print(stderr, "runledger: {} bears no checkpoint: {}\n", base::printable(options.file), base::printable(unsigned_because.message()));
+  }
   if (options.json) {
-    std::cout << Json{{"file", options.file}, {"ledger", done->ledger_id}, {"from", done->from}, {"to", done->to}, {"bytes", done->file_bytes},
-                      {"root", base::hex(done->root)}, {"signed", done->is_signed}}.dump(2) << '\n';
+    print(Json{{"file", options.file}, {"ledger", done->ledger_id}, {"from", done->from}, {"to", done->to}, {"bytes", done->file_bytes},
+               {"root", base::hex(done->root)}, {"signed", unsigned_because.is_ok()},
+               {"unsigned_because", unsigned_because.is_ok() ? Json() : Json(unsigned_because.message())}});
   } else {
     std::cout << fmt::format("{}: events {} to {} of ledger {}, root {}{}\n", options.file, done->from, done->to, done->ledger_id, base::hex(done->root),
-                             done->is_signed ? ", with its signed checkpoint" : "");
+                             unsigned_because.is_ok() ? ", with its signed checkpoint" : "");
   }
   return kDone;
 }
@@ -108,7 +120,7 @@ int import_file(const Options& options) {
   const auto done = ledger::import_export(options.file, options.folder, ledger::standard_rules(), base::system_clock(), progress());
   if (!done.is_ok()) return fail(done.status());
   if (options.json) {
-    std::cout << Json{{"folder", options.folder}, {"ledger", done->ledger_id}, {"from", done->from}, {"events", done->events}, {"root", base::hex(done->root)}}.dump(2) << '\n';
+    print(Json{{"folder", options.folder}, {"ledger", done->ledger_id}, {"from", done->from}, {"events", done->events}, {"root", base::hex(done->root)}});
   } else {
     std::cout << fmt::format("{}: ledger {} with {}, root {}\n", options.folder, done->ledger_id, base::counted(done->events, "event"), base::hex(done->root));
   }
@@ -117,7 +129,7 @@ int import_file(const Options& options) {
 
 void print_held(const Options& options, const std::string& folder, const ledger::HeldLedger& held) {
   if (options.json) {
-    std::cout << Json{{"folder", folder}, {"ledger", held.ledger_id}, {"events", held.events}, {"root", base::hex(held.root)}}.dump(2) << '\n';
+    print(Json{{"folder", folder}, {"ledger", held.ledger_id}, {"events", held.events}, {"root", base::hex(held.root)}});
   } else {
     std::cout << fmt::format("{}: ledger {} with {}, root {}, verified\n", folder, held.ledger_id, base::counted(held.events, "event"), base::hex(held.root));
   }
@@ -125,7 +137,8 @@ void print_held(const Options& options, const std::string& folder, const ledger:
 
 /// What comes from a follower holds no private key.
 void warn_without_key(const std::string& folder) {
-  if (std::filesystem::exists(std::filesystem::path(folder) / "checkpoint.key")) return;
+  std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::path(folder) / "checkpoint.key", ignored)) return;
   fmt::print(stderr, "runledger: {} has no checkpoint.key: put that of the lost ledger there; without it the ledger works and signs nothing\n", folder);
 }
 
@@ -171,9 +184,9 @@ int doctor(Options options) {
     const auto saved = ledger::salvage(options.folder, options.salvage, rules, base::system_clock(), progress());
     if (!saved.is_ok()) return fail(saved.status());
     if (options.json) {
-      std::cout << Json{{"folder", options.salvage}, {"events", saved->events}, {"root", base::hex(saved->root)},
-                        {"promised_events", saved->promised == 0 ? Json() : Json(saved->promised)}, {"lost_documents", saved->lost_blobs},
-                        {"lost_document_count", saved->lost_blob_count}, {"ended_by", saved->ended_by.empty() ? Json() : Json(base::to_utf8(saved->ended_by))}}.dump(2) << '\n';
+      print(Json{{"folder", options.salvage}, {"events", saved->events}, {"root", base::hex(saved->root)},
+                 {"promised_events", saved->promised == 0 ? Json() : Json(saved->promised)}, {"lost_documents", saved->lost_blobs},
+                 {"lost_document_count", saved->lost_blob_count}, {"ended_by", saved->ended_by.empty() ? Json() : Json(saved->ended_by)}});
     } else {
       std::cout << fmt::format("{}: {} saved, root {}\n", options.salvage, base::counted(saved->events, "event"), base::hex(saved->root));
       if (saved->promised > saved->events) std::cout << fmt::format("lost: events {} to {}\n", saved->events + 1, saved->promised);
@@ -184,7 +197,7 @@ int doctor(Options options) {
     return kDone;
   }
   const auto found = ledger::examine(options.folder, rules, progress(), witness);
-  std::cout << (options.json ? daemons::diagnosis_json(found, options.folder).dump(2) + "\n" : daemons::diagnosis_text(found, options.folder));
+  std::cout << (options.json ? base::json_text(daemons::diagnosis_json(found, options.folder)) + "\n" : daemons::diagnosis_text(found, options.folder));
   const bool well = found.condition == ledger::Condition::kWhole || found.condition == ledger::Condition::kInUse;
   return well ? kDone : kNotSo;
 }
@@ -201,6 +214,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", options.json);
   auto* exports = app.add_subcommand("export");
   exports->add_option("--from", options.from);
+  exports->add_flag("--unsigned", options.even_unsigned);
   exports->add_option("-o,--output", options.file)->required();
   auto* imports = app.add_subcommand("import");
   imports->add_option("file", options.file)->required();
@@ -215,8 +229,12 @@ int main(int argc, char** argv) {
   doctors->add_option("--reason", options.reason);
   doctors->add_option("--salvage", options.salvage);
   CLI11_PARSE(app, argc, argv);
-  if (*exports) return export_file(options);
-  if (*imports) return import_file(options);
-  if (*restores) return restore_backup(options);
-  return doctor(options);
+  try {
+    if (*exports) return export_file(options);
+    if (*imports) return import_file(options);
+    if (*restores) return restore_backup(options);
+    return doctor(options);
+  } catch (const std::exception& problem) {
+    return fail({base::Code::kInternal, problem.what()});
+  }
 }

@@ -1,5 +1,7 @@
 """A ledger leaves its site and comes back: backed up, exported, wiped, restored, imported; what `runs` says is the same."""
 
+import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -29,6 +31,8 @@ class LedgerFilesTest(unittest.TestCase):
         cls.later = cls.site.json("export", "--from", cls.first_events + 1, "--output", cls.site.folder / "later.export")
         cls.site.stop(up)
         cls.ledger = cls.site.folder / "ledger"
+        stopped = cls.site.json("verify", "--offline")
+        cls.stopped_events, cls.stopped_root = stopped["events"], stopped["root"]
         shutil.copytree(cls.ledger, cls.site.folder / "kept")
         cls.witness = cls.site.folder / "witness"
         cls.witness.rename(cls.site.folder / "kept-witness")
@@ -97,12 +101,54 @@ class LedgerFilesTest(unittest.TestCase):
         self.put_kept()
         whole = self.site.json("doctor")
         self.assertEqual((whole["condition"], whole["findings"]), ("whole", []))
-        self.assertEqual(whole["whole_root"], self.later["root"]) if whole["whole_events"] == self.later["to"] else None
+        self.assertEqual((whole["whole_events"], whole["whole_root"]), (self.stopped_events, self.stopped_root))
         (self.ledger / "HEAD").unlink()
         lost = self.site.json("doctor")
         self.assertEqual(lost["condition"], "head-lost")
         self.assertEqual(self.site.run("doctor", check=False).returncode, 1)
         self.assertIn("--accept-loss", self.site.run("doctor", check=False).stdout)
+
+    def test_error_is_one_sentence_and_no_json(self):
+        for words in (("import", "/nonexist", self.site.folder / "never"), ("restore", "/nonexist", self.site.folder / "never"),
+                      ("doctor", self.site.folder / "never", "--salvage", self.site.folder / "saved"), ("export", "-o", self.site.folder / "never.export")):
+            with self.subTest(words=words[0]):
+                ran = self.plain("--json", *words, code=2)
+                self.assertEqual(ran.stdout, "")
+                self.assertRegex(ran.stderr.splitlines()[-1], r"^runledger: .+")
+                self.assertEqual(len([line for line in ran.stderr.splitlines() if not line.endswith(" ...")]), 1, ran.stderr)
+
+    def test_names_that_are_no_utf8_are_printed(self):
+        odd = os.fsencode(self.site.folder) + b"/l\xff"
+        said = self.plain("--json", "import", self.site.folder / "whole.export", os.fsdecode(odd))
+        self.addCleanup(shutil.rmtree, odd)
+        self.assertEqual(json.loads(said.stdout)["folder"], f"{self.site.folder}/l\\xff")
+        self.assertEqual(json.loads(self.plain("--json", "doctor", os.fsdecode(odd)).stdout)["condition"], "whole")
+
+    def test_working_folder_that_was_removed_is_an_error(self):
+        gone = self.site.folder / "gone"
+        for command in ("doctor", "export -o x.export"):
+            gone.mkdir()
+            ran = subprocess.run(f'cd {gone} && rmdir {gone} && exec {BIN / "runledger"} {command}', shell=True, capture_output=True, text=True,
+                                 env=self.environment(), stdin=subprocess.DEVNULL)
+            self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran.stderr)
+            self.assertRegex(ran.stderr, r"^runledger: .+\n$")
+
+    def test_export_of_a_log_that_is_not_the_signed_one_must_be_asked_for(self):
+        shutil.copytree(self.site.folder / "backup", self.ledger)
+        shutil.copytree(self.site.folder / "kept-witness", self.witness)
+        file = self.site.folder / "older.export"
+        process = self.site.start("ledgerd")
+        try:
+            refused = self.site.run("--json", "export", "-o", file, check=False)
+            self.assertEqual((refused.returncode, refused.stdout, file.exists()), (2, "", False))
+            self.assertRegex(refused.stderr, "would bear no checkpoint: the ledger holds .* --unsigned")
+            exported = self.site.run("--json", "export", "--unsigned", "-o", file)
+            self.addCleanup(file.unlink)
+        finally:
+            self.site.stop(process)
+        self.assertIn("older.export bears no checkpoint: the ledger holds", exported.stderr)
+        said = json.loads(exported.stdout)
+        self.assertEqual((said["signed"], said["unsigned_because"][:16]), (False, "the ledger holds"))
 
     def test_running_ledger_is_left_alone(self):
         self.put_kept()
@@ -189,12 +235,13 @@ class LedgerFilesTest(unittest.TestCase):
         shutil.copytree(self.site.folder / "kept-witness", self.witness)
         self.answers_with(self.all_runs)  # and goes on under the key its checkpoints were signed with
 
+    def environment(self):
+        return {name: value for name, value in os.environ.items() if name != "RUNLEDGER_SITE"}
+
     def plain(self, *arguments, code=0):
         """Without a site, from a folder that is none."""
-        import os
-
-        environment = {name: value for name, value in os.environ.items() if name != "RUNLEDGER_SITE"}
-        ran = subprocess.run([BIN / "runledger", *map(str, arguments)], capture_output=True, text=True, cwd="/", env=environment, stdin=subprocess.DEVNULL)
+        ran = subprocess.run([BIN / "runledger", *map(str, arguments)], capture_output=True, text=True, cwd="/", env=self.environment(),
+                             stdin=subprocess.DEVNULL)
         self.assertEqual(ran.returncode, code, ran.stderr)
         return ran
 

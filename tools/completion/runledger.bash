@@ -36,7 +36,7 @@ _runledger() {
     verify) words="--from --offline" ;;
     prove) words="--output --consistency --tiles --checkpoint --key" ;;
     queue) words="--limit" ;;
-    export) words="--output --from" ;;
+    export) words="--output --from --unsigned" ;;
     import | restore) COMPREPLY=($(compgen -f -- "$word")); return ;;
     doctor) words="--restore --accept-loss --reason --salvage $(compgen -d -- "$word")" ;;
     rerun) words="--set --script --fresh-variables --wait $change" ;;

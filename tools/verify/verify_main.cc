@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "base/counted.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "ledger/proof/named_blobs.h"
@@ -49,7 +50,8 @@ base::Result<std::string> read_file(const std::string& path) {
 /// A line, or a file that holds one.
 base::Result<ledger::NoteKey> read_key(const std::string& given) {
   auto key = ledger::NoteKey::parse(given);
-  if (key.is_ok() || !std::filesystem::exists(given)) return key;
+  std::error_code ignored;  // a line of another kind may be too long for a name
+  if (key.is_ok() || !std::filesystem::exists(given, ignored)) return key;
   auto line = read_file(given);
   if (!line.is_ok()) return line.status();
   key = ledger::NoteKey::parse(*line);
@@ -199,7 +201,7 @@ int run(const Options& options) {
   findings.json["ok"] = status.is_ok();
   findings.json["problem"] = status.is_ok() ? Json() : Json(status.message());
   if (options.json) {
-    fmt::print("{}\n", findings.json.dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", base::json_text(findings.json));
   } else if (status.is_ok()) {
     fmt::print("{}", findings.text);
   } else {
@@ -231,5 +233,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? 0 : kError;
   }
-  return run(options);
+  try {
+    return run(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "runledger-verify: {}\n", base::printable(error.what()));
+    return kError;
+  }
 }
