@@ -150,6 +150,16 @@ class LedgerFilesTest(unittest.TestCase):
         said = json.loads(exported.stdout)
         self.assertEqual((said["signed"], said["unsigned_because"][:16]), (False, "the ledger holds"))
 
+    def test_verifying_from_an_event_says_what_was_not_read(self):
+        self.put_kept()
+        shutil.copytree(self.site.folder / "kept-witness", self.witness)
+        said = self.site.json("verify", "--offline", "--from", self.stopped_events)
+        self.assertEqual((said["ok"], said["events"], said["root"]), (True, self.stopped_events, self.stopped_root))
+        self.assertTrue(0 < said["trusted"] < self.stopped_events, said)
+        words = self.site.run("verify", "--offline", "--from", self.stopped_events).stdout
+        self.assertEqual(words, f"events {said['trusted'] + 1} to {said['events']} verified, those before taken from the checkpoint of {said['trusted']} events, "
+                                f"root {said['root']}\n")
+
     def test_running_ledger_is_left_alone(self):
         self.put_kept()
         process = self.site.start("ledgerd")
