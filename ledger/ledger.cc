@@ -337,21 +337,21 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
 }
 
 Answer Ledger::apply(schema::Command::Reader command, const Identity& identity) {
-  std::promise<Answer> answered;
-  submit(command, identity, [&](Answer answer) { answered.set_value(std::move(answer)); });
-  return answered.get_future().get();
+  const auto answered = std::make_shared<std::promise<Answer>>();  // the writer may still be in set_value() when the waiting is over
+  submit(command, identity, [answered](Answer answer) { answered->set_value(std::move(answer)); });
+  return answered->get_future().get();
 }
 
 base::Status Ledger::rebuild_views() {
-  std::promise<base::Status> rebuilt;
-  rebuild_views({}, nullptr, [&](base::Status status) { rebuilt.set_value(std::move(status)); });
-  return rebuilt.get_future().get();
+  const auto rebuilt = std::make_shared<std::promise<base::Status>>();
+  rebuild_views({}, nullptr, [rebuilt](base::Status status) { rebuilt->set_value(std::move(status)); });
+  return rebuilt->get_future().get();
 }
 
 base::Status Ledger::check_views() const {
-  std::promise<base::Result<std::vector<std::string>>> checked;
-  check_views({}, nullptr, [&](base::Result<std::vector<std::string>> findings) { checked.set_value(std::move(findings)); });
-  const auto findings = checked.get_future().get();
+  const auto checked = std::make_shared<std::promise<base::Result<std::vector<std::string>>>>();
+  check_views({}, nullptr, [checked](base::Result<std::vector<std::string>> findings) { checked->set_value(std::move(findings)); });
+  const auto findings = checked->get_future().get();
   if (!findings.is_ok()) return findings.status();
   if (findings->empty()) return {};
   std::string text;

@@ -190,24 +190,24 @@ void Writer::on_purge(std::function<void()> observer) {
 }
 
 base::Status Writer::between_groups(std::function<base::Status(uint64_t head)> task) {
-  std::promise<base::Status> done;
+  const auto done = std::make_shared<std::promise<base::Status>>();
   {
     std::lock_guard lock(mutex_);
     if (stop_) return {base::Code::kUnavailable, "the ledger is closing"};
-    tasks_.push_back([this, &done, &task] {
+    tasks_.push_back([this, done, &task] {
       if (const Health health = health_->get(); health.state != Health::State::kOk) {
-        return done.set_value({base::Code::kUnavailable, health.detail});
+        return done->set_value({base::Code::kUnavailable, health.detail});
       }
       base::Status status = task(durable_.head());
       if (status.is_ok()) {
         publish();
         tell_observer();
       }
-      done.set_value(std::move(status));
+      done->set_value(std::move(status));
     });
   }
   wake_.notify_one();
-  return done.get_future().get();
+  return done->get_future().get();
 }
 
 void Writer::run() {

@@ -103,9 +103,9 @@ TEST_F(ForgettingTest, ErasingAndStoringInOneGroupKeepsTheirOrder) {
   const auto group = [&](std::vector<const CommandMessage*> commands) {
     auto list = message.initRoot<capnp::List<schema::Command>>(static_cast<capnp::uint>(commands.size()));
     for (size_t i = 0; i < commands.size(); ++i) list.setWithCaveats(static_cast<capnp::uint>(i), commands[i]->reader());
-    std::promise<void> done;
-    ledger_->submit_all(list.asReader(), support::person(), [&](const std::vector<ledger::Answer>&) { done.set_value(); });
-    done.get_future().wait();
+    const auto done = std::make_shared<std::promise<void>>();
+    ledger_->submit_all(list.asReader(), support::person(), [done](const std::vector<ledger::Answer>&) { done->set_value(); });
+    done->get_future().wait();
   };
   group({&store, &erase});
   EXPECT_FALSE(ledger_->snapshot()->has_blob(sha256_));
