@@ -132,7 +132,7 @@ base::Result<std::unique_ptr<HeadFile>> HeadFile::open(const std::filesystem::pa
 }
 
 HeadFile::HeadFile(std::filesystem::path path, int file, HeadSlot last, OnFault on_fault)
-    : path_(std::move(path)), file_(file), on_fault_(std::move(on_fault)), slot_(std::move(last)), thread_([this] { run(); }) {}
+    : file_(file), on_fault_(std::move(on_fault)), slot_(std::move(last)), path_(std::move(path)), thread_([this] { run(); }) {}
 
 HeadFile::~HeadFile() {
   {
@@ -154,6 +154,13 @@ void HeadFile::publish(const TreeEdge& edge, int64_t time_ns) {
   }
 }
 
+base::Status HeadFile::rename(const std::filesystem::path& path) {
+  std::lock_guard lock(mutex_);
+  if (::rename(path_.c_str(), path.c_str()) != 0) return failed(path_, "cannot be renamed to " + path.string());
+  path_ = path;
+  return sync_directory(path.parent_path());
+}
+
 void HeadFile::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -170,7 +177,12 @@ void HeadFile::run() {
     slot_.root = edge.root();
     const auto bytes = encode_head_slot(slot_);
     if (!write_all(file_, bytes.data(), bytes.size(), slot_offset(slot_.number)) || ::fdatasync(file_) != 0) {
-      on_fault_(failed(path_, "cannot be written"));
+      const int error = errno;
+      lock.lock();
+      const std::filesystem::path path = path_;
+      lock.unlock();
+      errno = error;
+      on_fault_(failed(path, "cannot be written"));
       return;
     }
     lock.lock();

@@ -56,19 +56,21 @@ class HeadFile {
   HeadFile& operator=(const HeadFile&) = delete;
 
   void publish(const TreeEdge& edge, int64_t time_ns);
+  /// Puts the file under another name, durably; what is there under it is replaced.
+  base::Status rename(const std::filesystem::path& path);
 
  private:
   HeadFile(std::filesystem::path path, int file, HeadSlot last, OnFault on_fault);
   void run();
 
-  const std::filesystem::path path_;
   const int file_;
   const OnFault on_fault_;
   HeadSlot slot_;  // own thread only
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  TreeEdge edge_;  // guarded by mutex_, as all below
+  std::filesystem::path path_;  // guarded by mutex_, as all below
+  TreeEdge edge_;
   int64_t time_ns_ = 0;
   bool pending_ = false;
   bool stop_ = false;

@@ -133,6 +133,13 @@ base::Status record_loss(Ledger& ledger, const Lost& lost, const TreeEdge& kept,
   return ledger.apply(command.asReader(), accepted.who).status;
 }
 
+/// A name nothing has: what could not be read before is somebody's last hope too.
+std::filesystem::path vacant_name(const std::filesystem::path& wanted) {
+  std::filesystem::path name = wanted;
+  for (int i = 2; std::filesystem::exists(std::filesystem::symlink_status(name)); ++i) name = fmt::format("{}.{}", wanted.string(), i);
+  return name;
+}
+
 class StoredLedger final : public Ledger {
  public:
   StoredLedger(std::filesystem::path folder, std::string id, std::shared_ptr<HealthBoard> health, Rules rules)
@@ -144,6 +151,17 @@ class StoredLedger final : public Ledger {
 
   ~StoredLedger() override {
     if (writer_) writer_->on_purge(nullptr);  // the writer outlives the thread that purges
+  }
+
+  /// Once the loss of HEAD is on record: gives the new one its name. One that cannot be read is kept beside it.
+  base::Status put_head_in_place() {
+    const std::filesystem::path head = folder_ / "HEAD";
+    if (std::filesystem::exists(head)) {
+      std::error_code error;
+      std::filesystem::rename(head, vacant_name(folder_ / "HEAD.unreadable"), error);
+      if (error) return {base::Code::kUnavailable, fmt::format("{}: cannot be renamed: {}", head.string(), error.message())};
+    }
+    return head_file_->rename(head);
   }
 
   void begin(std::shared_ptr<Store> store, LogState state, std::unique_ptr<HeadFile> head_file, const Options& options,
@@ -253,6 +271,7 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   const bool unreadable = !promised.is_ok() && promised.status().code() == base::Code::kCorruption;
   if (!promised.is_ok() && promised.status().code() != base::Code::kNotFound && !(unreadable && options.accept_loss)) return promised.status();
   std::optional<Lost> lost;
+  bool head_lost = false;
   auto looked = Store::open(database, {.read_only = true, .views = rules.views});
   if (!looked.is_ok() && looked.status().code() != base::Code::kNotFound) return unreadable_folder(looked.status());
   std::string id;
@@ -277,8 +296,7 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
     id = promised->id;
   } else if (known && options.accept_loss) {
     lost = Lost{};
-    if (unreadable) std::filesystem::rename(head_path, folder / "HEAD.unreadable", error);
-    if (error) return base::Status(base::Code::kUnavailable, fmt::format("{}: cannot be renamed: {}", head_path.string(), error.message()));
+    head_lost = true;
   } else if (known) {
     return base::Status(
         base::Code::kCorruption,
@@ -303,8 +321,11 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   }
   auto health = std::make_shared<HealthBoard>();
   if (id.empty()) id = new_id();
+  // In place of one that is lost the new one stands only once the loss is on record: until then the folder stays refused.
+  const std::filesystem::path head_now = head_lost ? folder / "HEAD.accepting" : head_path;
+  if (head_lost) std::filesystem::remove(head_now, error);
   auto head_file =
-      HeadFile::open(head_path, {.number = 0, .id = id, .size = 0, .root = TreeEdge().root(), .time_ns = clock.now_ns()},
+      HeadFile::open(head_now, {.number = 0, .id = id, .size = 0, .root = TreeEdge().root(), .time_ns = clock.now_ns()},
                      [health](base::Status status) { health->read_only(status); });
   if (!head_file.is_ok()) return head_file.status();
   std::filesystem::create_directories(database, error);
@@ -331,7 +352,13 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   const TreeEdge kept = state->edge;
   opened->begin(std::move(store).value(), *state, std::move(head_file).value(), options, clock);
   if (lost) {
-    if (base::Status recorded = record_loss(*opened, *lost, kept, *options.accept_loss); !recorded.is_ok()) return recorded.in(folder.string());
+    if (base::Status recorded = record_loss(*opened, *lost, kept, *options.accept_loss); !recorded.is_ok()) {
+      if (head_lost) std::filesystem::remove(head_now, error);
+      return recorded.in(folder.string());
+    }
+  }
+  if (head_lost) {
+    if (base::Status placed = opened->put_head_in_place(); !placed.is_ok()) return placed;
   }
   return std::unique_ptr<Ledger>(std::move(opened));
 }

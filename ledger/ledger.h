@@ -119,7 +119,8 @@ class Ledger {
     uint64_t min_free_bytes = 128u << 20;  // less room on the disk than this: no commands, before the storage engine runs into it
     int storage_probe_ms = 1000;           // how often it is looked whether there is room again
     /// Opens a ledger that is whole but shorter than its HEAD or witness promises, or whose HEAD is lost; the first thing it appends is
-    /// lossAccepted. A HEAD that cannot be read is kept as HEAD.unreadable.
+    /// lossAccepted. A HEAD that cannot be read is kept as HEAD.unreadable (or .2, .3 ... where there is one). Killed or refused before
+    /// that is durable, the ledger does not open without it.
     const AcceptedLoss* accept_loss = nullptr;
     /// The last checkpoint that was witnessed, where somebody has it: a ledger that does not lead to it is refused like one that does not
     /// keep its HEAD, unless an event accepts the loss.

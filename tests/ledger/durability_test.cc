@@ -229,6 +229,44 @@ TEST_F(P1ShorterLedgerTest, LedgerWithoutItsHeadIsRefused) {
   expect_refused("HEAD is missing");
 }
 
+TEST_F(P1ShorterLedgerTest, LedgerWithoutItsHeadStaysRefusedUntilTheLossIsOnRecord) {
+  ledger::Rules refusing = support::toy_rules();
+  refusing.decide = [](const ledger::RowReader&, const ledger::DecideContext&, schema::Command::Reader) -> base::Result<ledger::EventDrafts> {
+    return base::Status(base::Code::kUnavailable, "not now");
+  };
+  const ledger::AcceptedLoss loss{support::person(), "the disk is gone"};
+  for (const bool torn : {false, true}) {
+    std::filesystem::remove(folder() / "HEAD");
+    if (torn) write_file(folder() / "HEAD", "torn");
+    options_.accept_loss = &loss;
+    EXPECT_THAT(open(refusing).message(), HasSubstr("not now"));
+    options_.accept_loss = nullptr;
+    EXPECT_EQ(open().code(), base::Code::kCorruption) << "a start before the loss was recorded";
+    options_.accept_loss = &loss;
+    ASSERT_TRUE(open().is_ok());
+    options_.accept_loss = nullptr;
+    const auto words = ledger_->snapshot()->event(ledger_->head());
+    ASSERT_TRUE(words.is_ok());
+    EXPECT_TRUE(ledger::StoredEvent(*words).get().getBody().isLossAccepted());
+    EXPECT_TRUE(open().is_ok());
+    close();
+  }
+}
+
+TEST_F(P1ShorterLedgerTest, EachHeadThatCouldNotBeReadIsKept) {
+  const ledger::AcceptedLoss loss{support::person(), "the disk is gone"};
+  for (const std::string torn : {"first", "second"}) {
+    write_file(folder() / "HEAD", torn);
+    options_.accept_loss = &loss;
+    must_open();
+    options_.accept_loss = nullptr;
+    close();
+  }
+  for (const auto& [name, torn] : {std::pair{"HEAD.unreadable", "first"}, {"HEAD.unreadable.2", "second"}}) {
+    EXPECT_EQ(read_file(folder() / name), torn);
+  }
+}
+
 TEST_F(P1ShorterLedgerTest, HeadWithoutAWholeSlotIsRefused) {
   write_file(folder() / "HEAD", std::string(std::filesystem::file_size(folder() / "HEAD"), '\x5a'));
   expect_refused("none of its 64 slots is whole");
