@@ -90,17 +90,21 @@ Patience Upkeep::patience(Ledger::Progress progress) {
 
 base::Status Upkeep::rebuild_now(Store::Fresh fresh, const Ledger::Progress& progress) {
   const std::vector<const View*> views = fresh.views;
-  const base::Status rebuilt = rebuild_views(*store_, std::move(fresh), writer_, *board_, patience(progress));
-  if (rebuilt.is_ok() || rebuilt.code() == base::Code::kUnavailable) return rebuilt;
+  const base::Result<bool> rebuilt = rebuild_views(*store_, std::move(fresh), writer_, *board_, patience(progress));
+  if (rebuilt.is_ok()) {
+    return *rebuilt ? base::Status()
+                    : base::Status(base::Code::kUnavailable, "the ledger is closing or read-only; the rebuild goes on at the next start");
+  }
+  const base::Status& fault = rebuilt.status();
+  // A bug in a view is that view's; what cannot be read may be anybody's.
+  const bool unread = fault.code() == base::Code::kUnavailable || fault.code() == base::Code::kCorruption;
   const auto live = store_->live();
   for (const View* view : views) {
-    if (live->holds(view_table(view->id()))) {
-      board_->remove(*view);
-    } else {
-      health_->read_only(rebuilt.in(fmt::format("view {} cannot be folded", view->name())));
-    }
+    const bool serves = live->holds(view_table(view->id()));
+    if (serves) board_->remove(*view);
+    if (!serves || unread) health_->read_only(fault.in(fmt::format("view {} cannot be folded", view->name())));
   }
-  return rebuilt;
+  return fault;
 }
 
 void Upkeep::go_on_after_start(std::vector<Store::Fresh> begun, std::vector<const View*> stale) {

@@ -12,8 +12,7 @@ constexpr uint64_t kEventsAtTheEnd = 128;  // as many are folded while the write
 
 }  // namespace
 
-base::Status rebuild_views(Store& store, Store::Fresh fresh, Writer& writer, FoldBoard& board, const Patience& patience) {
-  const base::Status stopped(base::Code::kUnavailable, "the ledger is closing; the rebuild goes on at the next start");
+base::Result<bool> rebuild_views(Store& store, Store::Fresh fresh, Writer& writer, FoldBoard& board, const Patience& patience) {
   FoldRows rows;
   rows.begin(fresh.tables);
   uint64_t written = fresh.folded;
@@ -30,7 +29,7 @@ base::Status rebuild_views(Store& store, Store::Fresh fresh, Writer& writer, Fol
       for (const View* view : fresh.views) board.set(*view, fresh.folded, now.head, now.cut->holds(view_table(view->id())));
       if (!patience.go_on("folding", fresh.folded, now.head)) {
         if (fresh.folded > written) write();
-        return stopped;
+        return false;
       }
       if (fresh.folded < now.head && rows.bytes() < kRowBytesAWrite) {
         const base::Status folded = fold_events(fresh, *now.cut, std::min(now.head, fresh.folded + kEventsAFold), rows);
@@ -42,11 +41,12 @@ base::Status rebuild_views(Store& store, Store::Fresh fresh, Writer& writer, Fol
   }
   Store::Batch batch;
   for (;;) {
-    if (!patience.go_on("folding", fresh.folded, writer.published().head)) return stopped;
+    if (!patience.go_on("folding", fresh.folded, writer.published().head)) return false;
+    base::Status folded;
     const base::Status swapped = writer.between_groups([&](uint64_t head) -> base::Status {
       Store::Fresh last = fresh;
       rows.begin(fresh.tables);
-      if (base::Status folded = fold_events(last, *store.live(), head, rows); !folded.is_ok()) return folded;
+      if (folded = fold_events(last, *store.live(), head, rows); !folded.is_ok()) return folded;
       batch.clear();
       for (const View* view : fresh.views) {
         rows.each_changed(view->id(), [&](std::string_view key, std::optional<std::string_view> row) {
@@ -59,10 +59,12 @@ base::Status rebuild_views(Store& store, Store::Fresh fresh, Writer& writer, Fol
       }
       return store.adopt(last, batch);
     });
-    if (swapped.code() == base::Code::kUnavailable) continue;
+    if (!folded.is_ok()) return folded;
+    if (swapped.code() == base::Code::kUnavailable) continue;  // the storage takes no writes: that is waited for, or the end
     if (!swapped.is_ok()) return swapped;
     for (const View* view : fresh.views) board.remove(*view);
-    return store.drop_replaced();
+    store.drop_replaced().ignore();  // what stays goes at the next start
+    return true;
   }
 }
 

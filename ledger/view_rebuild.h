@@ -10,7 +10,7 @@
 namespace ledger {
 
 /// Folds into `fresh` what it lacks, batch by batch, each with its own position; the last events between two groups of the writer,
-/// which then serves the new rows. kUnavailable: stopped; what is folded stays folded.
-base::Status rebuild_views(Store& store, Store::Fresh fresh, Writer& writer, FoldBoard& board, const Patience& patience);
+/// which then serves the new rows. False: stopped; what is folded stays folded.
+base::Result<bool> rebuild_views(Store& store, Store::Fresh fresh, Writer& writer, FoldBoard& board, const Patience& patience);
 
 }  // namespace ledger

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "ledger/keys.h"
+#include "ledger/overlay.h"
 #include "ledger/view_fold.h"
 #include "tests/ledger/ledger_fixture.h"
 
@@ -31,6 +32,7 @@ class Counter final : public ledger::View {
   uint32_t version() const override { return version_; }
   void fold(schema::Event::Reader event, ledger::Rows& rows) const override {
     if (event.getSeq() == throw_at) throw std::runtime_error("no more");
+    if (event.getSeq() == unread_at) throw ledger::StoreFault{{base::Code::kUnavailable, "Input/output error"}};
     if (event.getSeq() == wait_at) gate.get_future().wait();
     {
       std::lock_guard lock(mutex_);
@@ -54,6 +56,7 @@ class Counter final : public ledger::View {
 
   std::set<uint64_t> asleep_for;
   uint64_t throw_at = 0;
+  uint64_t unread_at = 0;  // the disk fails here
   uint64_t wait_at = 0;  // fold waits for the gate here
   size_t ballast = 0;    // bytes of a row of its own for each event
   mutable std::promise<void> gate;
@@ -201,6 +204,33 @@ TEST_F(UpkeepTest, ViewThatCannotBeFoldedIsSaidAndTheRestServes) {
   EXPECT_EQ(ledger_->health().state, ledger::Health::State::kReadOnly);
   EXPECT_THAT(ledger_->health().detail, HasSubstr("view counter cannot be folded: event 2 cannot be folded: no more"));
   EXPECT_TRUE(ledger_->snapshot()->event(3).is_ok());
+}
+
+TEST_F(UpkeepTest, LogThatCannotBeReadMakesTheLedgerReadOnly) {
+  for (const int events : {3, 1000}) {  // folded while the writer waits, and before
+    SCOPED_TRACE(events);
+    Counter& old = view();
+    open_with(old);
+    ASSERT_TRUE(ledger_->check_views().is_ok());  // waits for its turn
+    note_runs(events - static_cast<int>(ledger_->head()));
+    Counter& newer = view(2);
+    newer.unread_at = 2;
+    open_with(newer);
+    EXPECT_EQ(ledger_->check_views().code(), base::Code::kUnavailable);
+    EXPECT_EQ(ledger_->health().state, ledger::Health::State::kReadOnly);
+    EXPECT_THAT(ledger_->health().detail, HasSubstr("view counter cannot be folded: Input/output error"));
+    EXPECT_TRUE(ledger_->snapshot()->event(3).is_ok());
+  }
+}
+
+TEST_F(UpkeepTest, RebuildThatCannotReadIsAFaultThoughTheOldRowsServe) {
+  Counter& counter = view();
+  open_with(counter);
+  note_runs(3);
+  counter.unread_at = 2;
+  EXPECT_THAT(rebuild().get().message(), HasSubstr("Input/output error"));
+  EXPECT_EQ(ledger_->health().state, ledger::Health::State::kReadOnly);
+  EXPECT_EQ(count_of(*ledger_->snapshot(), 1), 1u);
 }
 
 TEST_F(UpkeepTest, RemovedViewLosesItsTablesAndNothingElse) {
