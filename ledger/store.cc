@@ -703,18 +703,23 @@ base::Status Store::discard(const Fresh& fresh) {
 uint64_t Store::forgotten() const { return *state_->forgotten; }
 void Store::forget(uint64_t up_to) { *state_->forgotten = std::max<uint64_t>(*state_->forgotten, up_to); }
 
-base::Status Store::purge(Table table, std::string_view from, std::string_view to) {
+base::Status Store::purge(Table table, std::string_view from, std::string_view to, std::atomic<bool>& canceled) {
   rocksdb::CompactRangeOptions options;
+  options.canceled = &canceled;
   options.exclusive_manual_compaction = false;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   const rocksdb::Slice begin = slice(from), end = slice(to);
   const auto tables = state_->current();
   rocksdb::Status status = state_->database->CompactRange(options, tables->at(table), &begin, to.empty() ? nullptr : &end);
   // The files that held the bytes go with the next look for obsolete ones: now, and after any other such look has ended.
-  rocksdb::VectorLogPtr logs;
   if (status.ok()) status = state_->database->DisableFileDeletions();
-  if (status.ok()) status = state_->database->GetSortedWalFiles(logs);
-  if (status.ok()) status = state_->database->EnableFileDeletions(true);
+  if (status.ok()) {
+    rocksdb::VectorLogPtr logs;
+    status = state_->database->GetSortedWalFiles(logs);
+    // Not by force: a checkpoint that is being made keeps its own hold on the files.
+    const rocksdb::Status enabled = state_->database->EnableFileDeletions(false);
+    if (status.ok()) status = enabled;
+  }
   return to_status(status).in(state_->folder.string());
 }
 

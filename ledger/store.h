@@ -1,6 +1,7 @@
 // The tables on disk: RocksDB behind plain keys and values. Tables, keys and options: docs/formats/event_log.md.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -134,8 +135,8 @@ class Store : public std::enable_shared_from_this<Store> {
   /// Records of commands answered at or before this event count as absent. Set once that is durable.
   uint64_t forgotten() const;
   void forget(uint64_t up_to);
-  /// Takes deleted rows, and forgotten ones, off the disk. Takes long; `to` empty = to the end.
-  base::Status purge(Table table, std::string_view from, std::string_view to);
+  /// Takes deleted rows, and forgotten ones, off the disk. Takes long, unless `canceled` becomes true; `to` empty = to the end.
+  base::Status purge(Table table, std::string_view from, std::string_view to, std::atomic<bool>& canceled);
 
  private:
   class SortedFile;

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "ledger/keys.h"
 #include "ledger/view_rebuild.h"
@@ -11,6 +13,8 @@ namespace ledger {
 namespace {
 
 constexpr std::string_view kPurgeKeys = "purge/";
+// Looking for a few keys leaves the files between them alone; many are in most files, and each look has a cost of its own.
+constexpr size_t kPurgedOneByOne = 16, kPurgedTogether = 1024;
 
 }  // namespace
 
@@ -76,7 +80,7 @@ bool Upkeep::may_write() {
     const Health::State state = health_->get().state;
     if (state == Health::State::kReadOnly) return false;
     if (state == Health::State::kOk && store_->free_bytes() >= options_.min_free_bytes) return true;
-    wake_.wait_for(lock, std::chrono::milliseconds(options_.storage_probe_ms), [this] { return stop_; });
+    wake_.wait_for(lock, std::chrono::milliseconds(options_.storage_probe_ms), [this] { return stop_.load(); });
   }
 }
 
@@ -147,23 +151,47 @@ void Upkeep::purge() {
 }
 
 void Upkeep::purge_now() {
-  if (!may_write()) return;
-  const auto live = store_->live();
-  std::vector<std::string> noted;
-  const base::Status scanned = live->scan(Table::kMeta, kPurgeKeys, {}, [&](std::string_view key, std::string_view) {
-    if (!key.starts_with(kPurgeKeys)) return false;
-    noted.emplace_back(key);
-    return true;
-  });
-  if (!scanned.is_ok()) return health_->read_only(scanned);
-  Store::Batch batch;
-  for (const std::string& each : noted) {
-    const auto table = static_cast<Table>(each[kPurgeKeys.size()]);
-    const std::string key = each.substr(kPurgeKeys.size() + 1);
-    // What fails stays noted, and is tried again after the next start.
-    if (store_->purge(table, key, key.empty() ? key : key + '\0').is_ok()) batch.erase(*live, Table::kMeta, each);
+  std::map<Table, std::vector<Noted>> noted;
+  {
+    // What is published is in force: records are forgotten only then. The cut must go before the engine looks, or would keep the bytes.
+    const auto cut = writer_.published().cut;
+    const base::Status scanned = cut->scan(Table::kMeta, kPurgeKeys, {}, [&](std::string_view key, std::string_view asked) {
+      if (!key.starts_with(kPurgeKeys)) return false;
+      key.remove_prefix(kPurgeKeys.size());
+      noted[static_cast<Table>(key.front())].push_back({std::string(key.substr(1)), std::string(asked)});
+      return true;
+    });
+    if (!scanned.is_ok()) return health_->read_only(scanned);
   }
-  if (!batch.empty()) store_->write(batch, false).ignore();
+  for (const auto& [table, rows] : noted) {
+    const size_t together = rows.size() > kPurgedOneByOne ? kPurgedTogether : 1;
+    for (std::span<const Noted> left = rows; !left.empty();) {
+      if (!may_write()) return;
+      const auto stretch = left.first(std::min(together, left.size()));
+      purge_together(table, stretch);
+      left = left.subspan(stretch.size());
+    }
+  }
+}
+
+void Upkeep::purge_together(Table table, std::span<const Noted> stretch) {
+  const std::string& last = stretch.back().key;
+  // What fails stays noted, and is tried again after the next start.
+  if (!store_->purge(table, stretch.front().key, last.empty() ? last : last + '\0', stop_).is_ok()) return;
+  const base::Status cleared = writer_.between_groups([&](uint64_t) -> base::Status {
+    const auto live = store_->live();
+    Store::Batch batch;
+    for (const Noted& each : stretch) {
+      const std::string row = purge_key(table, each.key);
+      std::string asked;
+      const auto found = live->get(Table::kMeta, row, asked);
+      if (!found.is_ok()) return found.status();
+      // Asked for again meanwhile, the engine may have looked too early.
+      if (*found && asked == each.asked) batch.erase(*live, Table::kMeta, row);
+    }
+    return batch.empty() ? base::Status() : store_->write(batch, false);
+  });
+  cleared.ignore();
 }
 
 }  // namespace ledger

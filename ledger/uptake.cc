@@ -90,12 +90,12 @@ void Uptake::forget(schema::Event::Reader event) {
   if (body.isBlobsErased()) {
     for (auto blob : body.getBlobsErased().getBlobs()) {
       overlay_.erase_blob(std::string(view(blob.getSha256())));
-      batch_.put(*live_, Table::kMeta, purge_key(Table::kBlobs, view(blob.getSha256())), {});
+      batch_.put(*live_, Table::kMeta, purge_key(Table::kBlobs, view(blob.getSha256())), u64_key(event.getSeq()));
     }
     purges_ = true;
   } else if (body.isCommandsForgotten()) {
     batch_.put(*live_, Table::kMeta, Store::kForgottenKey, u64_key(forgotten_ = std::max(forgotten_, body.getCommandsForgotten().getUpTo())));
-    batch_.put(*live_, Table::kMeta, purge_key(Table::kCommands, {}), {});
+    batch_.put(*live_, Table::kMeta, purge_key(Table::kCommands, {}), u64_key(event.getSeq()));
     purges_ = true;
   }
 }

@@ -480,14 +480,14 @@ void Writer::forget(schema::Event::Reader event) {
   const auto body = event.getBody();
   if (body.isBlobsErased()) {
     for (auto blob : body.getBlobsErased().getBlobs()) {
-      batch_.put(*live_, Table::kMeta, purge_key(Table::kBlobs, view(blob.getSha256())), {});
+      batch_.put(*live_, Table::kMeta, purge_key(Table::kBlobs, view(blob.getSha256())), u64_key(event.getSeq()));
     }
     purges_ = true;
   }
   if (body.isCommandsForgotten()) {
     forgotten_ = std::max(forgotten_, body.getCommandsForgotten().getUpTo());
     batch_.put(*live_, Table::kMeta, Store::kForgottenKey, u64_key(forgotten_));
-    batch_.put(*live_, Table::kMeta, purge_key(Table::kCommands, {}), {});
+    batch_.put(*live_, Table::kMeta, purge_key(Table::kCommands, {}), u64_key(event.getSeq()));
     purges_ = true;
   }
 }

@@ -7,6 +7,9 @@
 
 #include "base/text.h"
 #include "ledger/erasure.h"
+#include "ledger/keys.h"
+#include "ledger/store.h"
+#include "ledger/upkeep.h"
 #include "tests/ledger/ledger_fixture.h"
 
 namespace {
@@ -84,6 +87,57 @@ TEST_F(ForgettingTest, ErasedBytesAreGoneFromTheDiskAndTheEventSaysWhy) {
   EXPECT_THAT(ledger::blob_missing(*snapshot, sha256_).message(), HasSubstr("): names a person"));
   EXPECT_EQ(ledger::erased_by(*snapshot, std::string(32, 'x')), 0u);
   finish_upkeep();
+  EXPECT_FALSE(disk_holds("Xqzvw"));
+}
+
+TEST_F(ForgettingTest, ManyErasedDocumentsAreGoneAndTheOthersStay) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 200; ++i) {
+    apply(note_with("note" + std::to_string(i), std::string(kSecret) + std::to_string(i)));
+    names.push_back(sha256_);
+  }
+  for (int i = 0; i < 20; ++i) apply(note_with("kept" + std::to_string(i), "a document that stays " + std::to_string(i)));
+  CommandMessage command("erase");
+  auto blobs = command.get().getBody().initEraseBlobs().initBlobs(200);
+  for (capnp::uint i = 0; i < 200; ++i) blobs[i].setSha256({reinterpret_cast<const kj::byte*>(names[i].data()), names[i].size()});
+  ASSERT_TRUE(apply(command).status.is_ok());
+  finish_upkeep();
+  EXPECT_FALSE(disk_holds("Xqzvw"));
+  EXPECT_EQ(ledger_->snapshot()->blob(sha256_), "a document that stays 19");
+  close();
+  const auto store = ledger::Store::open(folder() / "db", {.read_only = true, .views = {}});
+  ASSERT_TRUE(store.is_ok());
+  for (const std::string& name : names) {
+    EXPECT_FALSE(*(*store)->live()->has(ledger::Table::kMeta, ledger::purge_key(ledger::Table::kBlobs, name)));
+  }
+}
+
+TEST_F(ForgettingTest, WhatIsToLeaveTheDiskIsNotedWithTheEventThatAsks) {
+  apply(note_with("note", kSecret));
+  const auto row = [&] {
+    std::string asked;
+    const auto store = ledger::Store::open(folder() / "db", {.read_only = true, .views = {}});
+    EXPECT_TRUE(store.is_ok()) << store.status().message();
+    if (!store.is_ok()) return uint64_t{99};
+    const auto found = (*store)->live()->get(ledger::Table::kMeta, ledger::purge_key(ledger::Table::kBlobs, sha256_), asked);
+    return found.is_ok() && *found ? ledger::read_u64(asked) : uint64_t{0};
+  };
+  std::promise<void> waits, goes_on;
+  auto gate = goes_on.get_future().share();
+  bool first = true;
+  ledger_->check_views({}, [&](std::string_view, uint64_t, uint64_t) {
+    if (std::exchange(first, false)) waits.set_value(), gate.wait();
+  }, [](auto) {});
+  waits.get_future().wait();
+  apply(erasing("erase"));
+  EXPECT_EQ(row(), 2u);
+  apply(note_with("again", kSecret));
+  apply(erasing("erase again"));
+  EXPECT_EQ(row(), 4u);
+  goes_on.set_value();
+  finish_upkeep();
+  close();
+  EXPECT_EQ(row(), 0u);
   EXPECT_FALSE(disk_holds("Xqzvw"));
 }
 
