@@ -17,6 +17,8 @@ namespace {
 using base::Code;
 using base::Status;
 
+constexpr uint64_t kMaxWaitMs = 100 * 365 * uint64_t{86'400'000};  // a timer counts nanoseconds
+
 /// One table of the file, read key by key; remembers the first mistake and which keys were asked for.
 class Table {
  public:
@@ -48,8 +50,12 @@ class Table {
   }
 
   uint64_t duration_ms(std::string_view key, uint64_t otherwise) {
-    return with_unit(key, otherwise, parse_duration_ms, "a duration such as \"60m\" or \"250ms\"");
+    const uint64_t ms = with_unit(key, otherwise, parse_duration_ms, "a duration such as \"60m\" or \"250ms\"");
+    if (ms > kMaxWaitMs) fail(table_.get(key), key, "a duration of at most 100y");
+    return ms;
   }
+  /// How old something has to be: may be longer than anybody can wait.
+  uint64_t age_ms(std::string_view key) { return with_unit(key, 0, parse_duration_ms, "an age such as \"90d\" or \"2y\""); }
   uint64_t size_bytes(std::string_view key, uint64_t otherwise) {
     return with_unit(key, otherwise, parse_size_bytes, "a size such as \"8GiB\"");
   }
@@ -249,8 +255,8 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   if (Status status = witness.finish(); !status.is_ok()) return status;
 
   Table retention(table_of("retention"), "[retention]", folder);
-  site.retention.commands_ms = retention.duration_ms("commands", 0);
-  site.retention.logs_ms = retention.duration_ms("logs", 0);
+  site.retention.commands_ms = retention.age_ms("commands");
+  site.retention.logs_ms = retention.age_ms("logs");
   for (const auto& [key, age_ms] : {std::pair("commands", site.retention.commands_ms), std::pair("logs", site.retention.logs_ms)}) {
     if (age_ms > 0 && age_ms < 86'400'000) retention.fail(table_of("retention").get(key), key, "\"1d\" or more; left out, all is kept");
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "base/age.h"
 #include "base/counted.h"
 #include "ledger/canonical.h"
 #include "ledger/decide/limits.h"
@@ -31,7 +32,7 @@ std::string days(uint64_t age_ms) { return base::counted(age_ms / kMsADay, "day"
 
 /// The last event that is older than `age_ms`; 0 = none.
 base::Result<uint64_t> last_due(const ledger::Snapshot& snapshot, int64_t now_ns, uint64_t age_ms) {
-  return ledger::seq_at(snapshot, now_ns - static_cast<int64_t>(age_ms) * 1'000'000);
+  return ledger::seq_at(snapshot, base::time_before(now_ns, age_ms));
 }
 
 /// Calls `visit` for events from..to.

@@ -130,11 +130,23 @@ TEST_F(SiteTest, NothingIsForgottenUnlessItSaysSo) {
   EXPECT_THAT(load(std::string(kMari) + "[retention]\nscripts = \"1d\"\n").status().message(), HasSubstr("scripts"));
 }
 
+TEST_F(SiteTest, AgeMayBeLongerThanATimerCanWait) {
+  const auto kept = load(std::string(kMari) + "[retention]\ncommands = \"300y\"\nlogs = \"1000000000d\"\n");
+  ASSERT_TRUE(kept.is_ok()) << kept.status().message();
+  EXPECT_EQ(kept->retention.commands_ms, 300 * 365 * 86'400'000ull);
+  EXPECT_EQ(kept->retention.logs_ms, 1'000'000'000 * 86'400'000ull);
+  EXPECT_THAT(problem(std::string(kMari) + "[witness]\nevery = \"300y\"\n"), HasSubstr("at most 100y"));
+  EXPECT_TRUE(load(std::string(kMari) + "[witness]\nevery = \"100y\"\n").is_ok());
+}
+
 TEST(UnitsTest, DurationsAndSizes) {
   EXPECT_EQ(site::parse_duration_ms("60m"), 3'600'000u);
   EXPECT_EQ(site::parse_duration_ms("250ms"), 250u);
   EXPECT_FALSE(site::parse_duration_ms("60"));
   EXPECT_FALSE(site::parse_duration_ms("99999999999999999999h"));
+  EXPECT_EQ(site::parse_duration_ms("1000y"), 1000 * 365 * uint64_t{86'400'000});
+  EXPECT_EQ(site::parse_duration_ms("1000000000d"), 1'000'000'000 * uint64_t{86'400'000});
+  EXPECT_FALSE(site::parse_duration_ms("999999999999y")) << "is more than can be said in ms";
   EXPECT_EQ(site::parse_size_bytes("8GiB"), uint64_t{8} << 30);
   EXPECT_FALSE(site::parse_size_bytes("8 parsecs"));
 }

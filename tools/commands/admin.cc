@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "base/age.h"
 #include "base/counted.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -136,8 +137,7 @@ base::Result<int> forget(Context& context, const ForgetOptions& options) {
   }
   base::Result<Client*> client = context.client();
   if (!client.is_ok()) return client.status();
-  const int64_t before = base::system_clock().now_ns() - static_cast<int64_t>(*age_ms) * 1'000'000;
-  auto up_to = last_event_before(**client, before);
+  auto up_to = last_event_before(**client, base::time_before(base::system_clock().now_ns(), *age_ms));
   if (!up_to.is_ok()) return up_to.status();
   if (*up_to == 0) return base::Status(base::Code::kNotFound, "nothing in the log is that old");
   auto administrator = administrator_of(**client);

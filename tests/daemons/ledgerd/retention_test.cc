@@ -108,6 +108,17 @@ TEST_F(RetentionTest, OldLogsAreErasedOnRecordAndYoungOnesStay) {
   EXPECT_FALSE(holds(young));
 }
 
+TEST_F(RetentionTest, NothingIsOldEnoughForCenturies) {
+  // [retention] logs = "1000y" erased a log that was seconds old: so long an age overflowed into the future.
+  const std::string log = reduce(1, "printed just now");
+  const uint64_t head = served.ledger->head();
+  for (const uint64_t age_ms : {300 * 365 * kDayMs, 1000 * 365 * kDayMs, 1'000'000'000 * kDayMs, UINT64_MAX}) {
+    act({.commands_ms = age_ms, .logs_ms = age_ms});
+    EXPECT_TRUE(holds(log)) << age_ms;
+    EXPECT_EQ(served.ledger->head(), head) << age_ms;
+  }
+}
+
 TEST_F(RetentionTest, LogThatAYoungerAttemptPrintedTooStaysUntilThatIsOld) {
   const std::string log = reduce(1, "done\n");
   pass_days(60);
