@@ -80,7 +80,7 @@ base::Result<std::unique_ptr<LedgerHost>> LedgerHost::open(rpc::Loop& loop, cons
 }
 
 LedgerHost::LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger)
-    : loop_(loop), clock_(clock), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)), retention_(*service_, clock, site_.retention) {
+    : loop_(loop), clock_(clock), site_(site), ledger_(std::move(ledger)), service_(std::make_unique<rpc::LedgerService>(loop, *ledger_, clock, site.facility)), retention_(*service_, clock, site_.retention), clock_watch_(*service_) {
   service_->use_witness(std::make_shared<ledger::Witness>(ledger_->checkpoint_key(), site_.witness.file));
 }
 
@@ -98,6 +98,7 @@ void LedgerHost::follow(const ledger::NoteKey& source) {
 }
 
 LedgerHost::~LedgerHost() {
+  watching_clock_ = nullptr;
   retaining_ = nullptr;
   following_ = nullptr;
   follower_.reset();
@@ -146,6 +147,7 @@ base::Status LedgerHost::listen() {
     spdlog::info("{}: listening at {}", site_.facility, address);
   }
   signing_ = sign_checkpoints().eagerlyEvaluate(nullptr);
+  watching_clock_ = clock_watch_.run(loop_.timer()).eagerlyEvaluate(nullptr);
   if (retention_.has_policy()) {
     retaining_ = service_->when_folded().then([this] { return retention_.run(); }).eagerlyEvaluate([](kj::Exception&& problem) {
       spdlog::error("nothing is forgotten by itself any more: {}", problem.getDescription().cStr());

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "base/time.h"
+#include "daemons/ledgerd/clock_watch.h"
 #include "daemons/ledgerd/follower.h"
 #include "daemons/ledgerd/retention.h"
 #include "ledger/ledger.h"
@@ -58,12 +59,14 @@ class LedgerHost {
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<rpc::LedgerService> service_;
   Retention retention_;
+  ClockWatch clock_watch_;
   std::vector<std::unique_ptr<rpc::Listener>> listeners_;
   std::optional<rpc::Connection> source_;  // the latest connection to it
   std::unique_ptr<Follower> follower_;
   kj::Promise<void> following_ = nullptr;
   kj::Promise<void> signing_ = nullptr;
   kj::Promise<void> retaining_ = nullptr;
+  kj::Promise<void> watching_clock_ = nullptr;
   kj::Promise<void> configuring_ = nullptr;  // once the views are folded
 };
 

@@ -195,7 +195,7 @@ class RunsServer final : public schema::Runs::Server {
   }
 
  private:
-  /// Why the ledger is not as it should be: its storage, views being folded, checkpoints that cannot be signed.
+  /// Why the ledger is not as it should be: its storage, views being folded, a clock that went back, checkpoints that cannot be signed.
   std::string detail_words(const ledger::Health& health) const {
     std::vector<std::string> parts;
     if (!health.detail.empty()) parts.push_back(health.detail);
@@ -208,6 +208,7 @@ class RunsServer final : public schema::Runs::Server {
   }
   base::Status checkpoint_problem() const { return from_.service().witness() ? from_.service().witness()->problem() : base::Status(); }
   static base::Status unknown_run(schema::RunKey::Reader key) {
+    if (std::string clock = from_.service().clock_problem(); !clock.empty()) parts.push_back(std::move(clock));
     return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",
                                                view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
   }

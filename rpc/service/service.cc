@@ -1,13 +1,29 @@
 #include "rpc/service/service.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "rpc/service/answers.h"
 #include "rpc/service/dispatcher.h"
 #include "rpc/service/event_feed.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
 
 namespace rpc {
+namespace {
+
+constexpr int64_t kClockBehindSeconds = 5;  // less is no more than a clock being trimmed
+
+/// "50 s", "23 h", "12 days"
+std::string rough_duration(int64_t seconds) {
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 120 * 60) return fmt::format("{} min", seconds / 60);
+  if (seconds < 48 * 3600) return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} days", seconds / 86'400);
+}
+
+}  // namespace
 
 CommandMessage::CommandMessage(std::string_view id) : command_(message_.initRoot<schema::Command>()) {
   command_.setId(kj::StringPtr(std::string(id).c_str()));
@@ -116,6 +132,16 @@ kj::Promise<SignedCheckpoint> LedgerService::sign_checkpoint() {
                   .then([fulfiller = kj::mv(paf.fulfiller)](SignedCheckpoint checkpoint) mutable { fulfiller->fulfill(std::move(checkpoint)); });
   last_signing_ = turn.eagerlyEvaluate([](kj::Exception&&) {}).fork();
   return kj::mv(paf.promise);
+}
+
+std::string LedgerService::clock_problem() const {
+  const auto snapshot = ledger_.snapshot();
+  if (following_ || snapshot->head() == 0) return {};
+  const int64_t last_ns = time_of(*snapshot, snapshot->head());
+  const int64_t behind_s = (last_ns - clock_.now_ns()) / 1'000'000'000;
+  if (behind_s < kClockBehindSeconds) return {};
+  return fmt::format("the clock is {} behind the log's last event ({}): events keep that time until it has caught up; set the clock right",
+                     rough_duration(behind_s), base::iso_time(last_ns));
 }
 
 bool LedgerService::is_folded() const {

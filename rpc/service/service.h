@@ -96,6 +96,9 @@ class LedgerService {
 
   Loop& loop() { return loop_; }
   const base::Clock& clock() const { return clock_; }
+  /// In a sentence that the clock is behind the log's last event; empty when it is not, and in the copy of another ledger.
+  std::string clock_problem() const;
+
   ledger::Ledger& ledger() { return ledger_; }
   const std::string& facility() const { return facility_; }
   int64_t started_at() const { return started_at_; }
