@@ -7,7 +7,6 @@
 
 #include "ledger/log_copy.h"
 #include "ledger/log_state.h"
-#include "ledger/proof/checkpoint.h"
 #include "ledger/proof/tree_proof.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/service.h"
@@ -28,15 +27,8 @@ struct Sealed {
   std::vector<base::Sha256> path;
 };
 
-base::Result<Sealed> read(ledger::LogCopy& copy, Seal& seal, ledger::Witness* witness, const ledger::Snapshot& snapshot, uint64_t to, int64_t now_ns) {
-  if (copy.next() > seal.size) {
-    seal = {};
-    auto note = witness ? witness->vouch(snapshot, now_ns) : base::Result<std::string>(base::Status(base::Code::kNotFound, "nothing is signed here"));
-    const auto checkpoint = note.is_ok() ? ledger::Checkpoint::open(*note, {*witness->key()}) : base::Result<ledger::Checkpoint>(note.status());
-    if (checkpoint.is_ok()) seal = {std::move(*note), checkpoint->size};
-  }
+base::Result<Sealed> read(ledger::LogCopy& copy, const Seal& seal, const ledger::Snapshot& snapshot, uint64_t to) {
   Sealed sealed;
-  if (seal.size > snapshot.head()) return sealed;  // another copy was signed for meanwhile: a new snapshot shows it all
   if (seal.size > 0) to = std::min(to, seal.size);
   auto piece = copy.read(snapshot, to);
   if (!piece.is_ok()) return piece.status();
@@ -67,18 +59,21 @@ class CopyServer final : public schema::Subscription::Server {
 
   kj::Promise<void> piece() {
     std::shared_ptr<const ledger::Snapshot> snapshot = service_.snapshot();
+    if (copy_->next() <= seal_->size) return push_piece();
+    return service_.vouch().then([this](SignedCheckpoint checkpoint) {
+      seal_ = std::make_shared<const Seal>(checkpoint.note.is_ok() ? Seal{std::move(*checkpoint.note), checkpoint.size} : Seal());
+      return push_piece();
+    });
+  }
+
+  kj::Promise<void> push_piece() {
     const uint64_t to = std::min(service_.head(), snapshot->head());
-    auto work = [copy = copy_, seal = seal_, witness = service_.witness(), now_ns = service_.clock().now_ns(), snapshot, to] {
-      return read(*copy, *seal, witness.get(), *snapshot, to, now_ns);
-    };
+    auto work = [copy = copy_, seal = seal_, snapshot, to] { return read(*copy, *seal, *snapshot, to); };
     return service_.loop()
         .on_pool(std::move(work))
         .then([this, to](base::Result<Sealed> sealed) -> kj::Promise<void> {
           if (!sealed.is_ok()) return fault(sealed.status());
-          if (sealed->piece.empty()) {
-            if (seal_->size > to) return kj::evalLater([] {});
-            return service_.when_committed(to + 1);  // a copy that catches up itself: nothing that is signed yet
-          }
+          if (sealed->piece.empty()) return service_.when_committed(to + 1);  // a copy that catches up itself: nothing that is signed yet
           const ledger::LogCopy::Piece* piece = &sealed->piece;
           auto request = sink_.pushRequest();
           request.setCheckpoint(sealed->checkpoint);
@@ -94,7 +89,7 @@ class CopyServer final : public schema::Subscription::Server {
   LedgerService& service_;
   // With whatever the pool still reads.
   const std::shared_ptr<ledger::LogCopy> copy_;
-  const std::shared_ptr<Seal> seal_ = std::make_shared<Seal>();
+  std::shared_ptr<const Seal> seal_ = std::make_shared<const Seal>();
   schema::CopySink::Client sink_;
   kj::Promise<void> task_ = nullptr;
 };

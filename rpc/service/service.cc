@@ -115,13 +115,13 @@ kj::Promise<void> LedgerService::when_committed(uint64_t seq) {
   return kj::mv(paf.promise);
 }
 
-kj::Promise<SignedCheckpoint> LedgerService::sign_checkpoint() {
+kj::Promise<SignedCheckpoint> LedgerService::checkpoint(MakeCheckpoint make) {
   auto paf = kj::newPromiseAndFulfiller<SignedCheckpoint>();
   auto turn = last_signing_.addBranch()
-                  .then([this] {
+                  .then([this, make] {
                     std::shared_ptr<const ledger::Snapshot> snapshot = ledger_.snapshot();
-                    auto work = [snapshot, witness = witness_, now_ns = clock_.now_ns()] {
-                      SignedCheckpoint made{witness->sign(*snapshot, now_ns), snapshot};
+                    auto work = [snapshot, make, witness = witness_, now_ns = clock_.now_ns()] {
+                      SignedCheckpoint made{(*witness.*make)(*snapshot, now_ns), snapshot};
                       if (!made.note.is_ok()) return made;
                       const auto checkpoint = ledger::Checkpoint::open(*made.note, {*witness->key()});
                       checkpoint.is_ok() ? void(made.size = checkpoint->size) : void(made.note = checkpoint.status());

@@ -85,8 +85,10 @@ class LedgerService {
   /// Checkpoints go there; without one nothing is signed and there are no auditors.
   void use_witness(std::shared_ptr<ledger::Witness> witness) { witness_ = std::move(witness); }
   const std::shared_ptr<ledger::Witness>& witness() const { return witness_; }
-  /// Signs one of everything there is when its turn comes, on the pool, one at a time.
-  kj::Promise<SignedCheckpoint> sign_checkpoint();
+  /// Signs one of everything there is when its turn comes, on the pool. Of these two one at a time: a witness file that hangs keeps one thread.
+  kj::Promise<SignedCheckpoint> sign_checkpoint() { return checkpoint(&ledger::Witness::sign); }
+  /// The same for somebody who keeps it himself; the witness file is not written.
+  kj::Promise<SignedCheckpoint> vouch() { return checkpoint(&ledger::Witness::vouch); }
   /// Alive while the ledger is being verified.
   std::weak_ptr<void>& verifying() { return verifying_; }
 
@@ -110,6 +112,8 @@ class LedgerService {
 
  private:
   void committed(uint64_t head);
+  using MakeCheckpoint = base::Result<std::string> (ledger::Witness::*)(const ledger::Snapshot& snapshot, int64_t now_ns);
+  kj::Promise<SignedCheckpoint> checkpoint(MakeCheckpoint make);
   template <typename T>
   struct Pending {
     uint64_t next = 0;
