@@ -221,5 +221,20 @@ class P10OfflineTest(unittest.TestCase):
         self.site.stop(ledgerd)
 
 
+class WitnessPaceTest(unittest.TestCase):
+    def setUp(self):
+        self.site = SiteUnderTest()
+        self.addCleanup(self.site.close)
+        self.site.instrument("MARI", COPY_SCRIPT)
+
+    def test_witness_file_grows_by_itself_when_the_log_has_grown(self):
+        self.site.settings += '[witness]\nevery = "1s"\n'
+        ledgerd = self.site.start("ledgerd")
+        witness = self.site.folder / "witness/checkpoints"
+        for word in ("pause", "resume"):
+            head = self.site.json(word, "MARI", "--comment", "one more event")["event"]
+            self.site.until(lambda: witness.exists() and f"\n{head}\n" in witness.read_text(), f"a checkpoint of {head} events", ledgerd)
+
+
 if __name__ == "__main__":
     unittest.main()
