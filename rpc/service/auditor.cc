@@ -7,6 +7,7 @@
 #include "ledger/proof/tree_proof.h"
 #include "ledger/verify.h"
 #include "ledger/witness.h"
+#include "rpc/service/allowance.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/copy.h"
 #include "rpc/service/gateway.h"
@@ -71,7 +72,7 @@ base::Result<ledger::VerifyReport> verify(const ledger::Verification& verificati
 
 class AuditorServer final : public schema::Auditor::Server {
  public:
-  explicit AuditorServer(LedgerService& service) : service_(service) {}
+  AuditorServer(LedgerService& service, std::shared_ptr<Allowances> allowances) : service_(service), allowances_(std::move(allowances)) {}
 
   kj::Promise<void> key(KeyContext context) override {
     const auto& key = service_.witness()->key();
@@ -172,14 +173,17 @@ class AuditorServer final : public schema::Auditor::Server {
         .attach(kj::mv(teller));
   }
 
-  kj::Promise<void> copy(CopyContext context) override { return copy_log(service_, context); }
+  kj::Promise<void> copy(CopyContext context) override { return copy_log(service_, allowances_->copies, context); }
 
  private:
   LedgerService& service_;
+  const std::shared_ptr<Allowances> allowances_;
 };
 
 }  // namespace
 
-schema::Auditor::Client make_auditor(LedgerService& service) { return kj::heap<AuditorServer>(service); }
+schema::Auditor::Client make_auditor(LedgerService& service, std::shared_ptr<Allowances> allowances) {
+  return kj::heap<AuditorServer>(service, std::move(allowances));
+}
 
 }  // namespace rpc

@@ -8,6 +8,7 @@
 #include "ledger/log_copy.h"
 #include "ledger/log_state.h"
 #include "ledger/proof/tree_proof.h"
+#include "rpc/service/allowance.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/service.h"
 
@@ -44,8 +45,8 @@ base::Result<Sealed> read(ledger::LogCopy& copy, const Seal& seal, const ledger:
 /// Reads pieces on the pool and pushes them; one push in flight, so a stalled sink costs one piece.
 class CopyServer final : public schema::Subscription::Server {
  public:
-  CopyServer(LedgerService& service, uint64_t from, schema::CopySink::Client sink)
-      : service_(service), copy_(std::make_shared<ledger::LogCopy>(from)), sink_(kj::mv(sink)) {
+  CopyServer(LedgerService& service, uint64_t from, schema::CopySink::Client sink, Allowance::Use use)
+      : use_(std::move(use)), service_(service), copy_(std::make_shared<ledger::LogCopy>(from)), sink_(kj::mv(sink)) {
     task_ = go_on().eagerlyEvaluate([this](kj::Exception&& problem) {
       sink_ = schema::CopySink::Client(nullptr);  // lets the other side know
       if (problem.getType() != kj::Exception::Type::DISCONNECTED) spdlog::warn("a copy of the log ended: {}", problem.getDescription().cStr());
@@ -58,7 +59,6 @@ class CopyServer final : public schema::Subscription::Server {
   }
 
   kj::Promise<void> piece() {
-    std::shared_ptr<const ledger::Snapshot> snapshot = service_.snapshot();
     if (copy_->next() <= seal_->size) return push_piece();
     return service_.vouch().then([this](SignedCheckpoint checkpoint) {
       seal_ = std::make_shared<const Seal>(checkpoint.note.is_ok() ? Seal{std::move(*checkpoint.note), checkpoint.size} : Seal());
@@ -67,6 +67,7 @@ class CopyServer final : public schema::Subscription::Server {
   }
 
   kj::Promise<void> push_piece() {
+    std::shared_ptr<const ledger::Snapshot> snapshot = service_.snapshot();
     const uint64_t to = std::min(service_.head(), snapshot->head());
     auto work = [copy = copy_, seal = seal_, snapshot, to] { return read(*copy, *seal, *snapshot, to); };
     return service_.loop()
@@ -86,6 +87,7 @@ class CopyServer final : public schema::Subscription::Server {
         });
   }
 
+  const Allowance::Use use_;
   LedgerService& service_;
   // With whatever the pool still reads.
   const std::shared_ptr<ledger::LogCopy> copy_;
@@ -96,7 +98,7 @@ class CopyServer final : public schema::Subscription::Server {
 
 }  // namespace
 
-kj::Promise<void> copy_log(LedgerService& service, capnp::CallContext<schema::Auditor::CopyParams, schema::Auditor::CopyResults> context) {
+kj::Promise<void> copy_log(LedgerService& service, Allowance& copies, capnp::CallContext<schema::Auditor::CopyParams, schema::Auditor::CopyResults> context) {
   auto params = context.getParams();
   const uint64_t from = std::max<uint64_t>(params.getFrom(), 1);
   if (const uint64_t head = service.ledger().head(); from > head + 1) {
@@ -104,8 +106,13 @@ kj::Promise<void> copy_log(LedgerService& service, capnp::CallContext<schema::Au
                   context.getResults().initRefusal());
     return kj::READY_NOW;
   }
+  auto use = copies.take();
+  if (!use.is_ok()) {
+    write_refusal(use.status(), context.getResults().initRefusal());
+    return kj::READY_NOW;
+  }
   context.getResults().setHead(service.head());
-  context.getResults().setSubscription(kj::heap<CopyServer>(service, from, params.getSink()));
+  context.getResults().setSubscription(kj::heap<CopyServer>(service, from, params.getSink(), std::move(*use)));
   return kj::READY_NOW;
 }
 

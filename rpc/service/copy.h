@@ -5,9 +5,10 @@
 
 namespace rpc {
 
+class Allowance;
 class LedgerService;
 
-/// Every event from `from` on with the documents it names, then live ones; dropping the subscription ends it.
-kj::Promise<void> copy_log(LedgerService& service, capnp::CallContext<schema::Auditor::CopyParams, schema::Auditor::CopyResults> context);
+/// Every event from `from` on with the documents it names, then live ones; dropping the subscription ends it. One of `copies` while it lasts.
+kj::Promise<void> copy_log(LedgerService& service, Allowance& copies, capnp::CallContext<schema::Auditor::CopyParams, schema::Auditor::CopyResults> context);
 
 }  // namespace rpc

@@ -11,6 +11,7 @@
 #include "ledger/event_kinds.h"
 #include "ledger/past.h"
 #include "ledger/view_rows.h"
+#include "rpc/service/allowance.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/service.h"
 #include "rpc/service/viewpoint.h"
@@ -46,7 +47,8 @@ FoundMoment find_moment(const ledger::Snapshot& snapshot, schema::Moment::Reader
 
 class SessionServer final : public schema::Session::Server {
  public:
-  SessionServer(const Viewpoint& from, ledger::Identity identity) : from_(from), identity_(std::move(identity)) {}
+  SessionServer(const Viewpoint& from, ledger::Identity identity, std::shared_ptr<Allowances> allowances)
+      : from_(from), identity_(std::move(identity)), allowances_(std::move(allowances)) {}
 
   kj::Promise<void> whoami(WhoamiContext context) override {
     auto actor = context.getResults().initActor();
@@ -57,7 +59,7 @@ class SessionServer final : public schema::Session::Server {
   }
 
   kj::Promise<void> runs(RunsContext context) override {
-    context.getResults().setRuns(make_runs(from_, identity_));
+    context.getResults().setRuns(make_runs(from_, identity_, allowances_));
     return kj::READY_NOW;
   }
 
@@ -93,7 +95,7 @@ class SessionServer final : public schema::Session::Server {
     if (base::Status status = from_.may("be an auditor"); !status.is_ok()) {
       write_refusal(status, results.initRefusal());
     } else if (from_.service().witness()) {
-      results.setAuditor(make_auditor(from_.service()));
+      results.setAuditor(make_auditor(from_.service(), allowances_));
     } else {
       write_refusal({base::Code::kUnavailable, "this ledger is served without a witness file; nothing can be proven here"},
                     results.initRefusal());
@@ -137,11 +139,11 @@ class SessionServer final : public schema::Session::Server {
       return found;
     };
     LedgerService& service = from_.service();
-    return service.loop().on_pool(std::move(find)).then([context, &service, identity = identity_](FoundMoment&& found) mutable {
+    return service.loop().on_pool(std::move(find)).then([context, &service, identity = identity_, allowances = allowances_](FoundMoment&& found) mutable {
       auto results = context.getResults();
       write_refusal(found.status, results.initRefusal());
       if (!found.status.is_ok()) return;
-      results.setSession(kj::heap<SessionServer>(Viewpoint(service, found.seq), std::move(identity)));
+      results.setSession(kj::heap<SessionServer>(Viewpoint(service, found.seq), std::move(identity), std::move(allowances)));
       results.setSeq(found.seq);
       results.setTime(found.time_ns);
     });
@@ -150,6 +152,7 @@ class SessionServer final : public schema::Session::Server {
  private:
   const Viewpoint from_;
   const ledger::Identity identity_;
+  const std::shared_ptr<Allowances> allowances_;
 };
 
 class GatewayServer final : public schema::Gateway::Server {
@@ -167,13 +170,14 @@ class GatewayServer final : public schema::Gateway::Server {
   }
 
   kj::Promise<void> login(LoginContext context) override {
-    context.getResults().setSession(kj::heap<SessionServer>(Viewpoint(service_), identity_));
+    context.getResults().setSession(kj::heap<SessionServer>(Viewpoint(service_), identity_, allowances_));
     return kj::READY_NOW;
   }
 
  private:
   LedgerService& service_;
   ledger::Identity identity_;
+  const std::shared_ptr<Allowances> allowances_ = std::make_shared<Allowances>();
 };
 
 }  // namespace

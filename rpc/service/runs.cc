@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "ledger/erasure.h"
 #include "ledger/view_rows.h"
+#include "rpc/service/allowance.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/event_filter.h"
 #include "rpc/service/gateway.h"
@@ -39,7 +40,8 @@ std::string folding_words(const std::vector<ledger::ViewProgress>& views) {
 
 class RunsServer final : public schema::Runs::Server {
  public:
-  RunsServer(const Viewpoint& from, ledger::Identity identity) : from_(from), identity_(std::move(identity)) {}
+  RunsServer(const Viewpoint& from, ledger::Identity identity, std::shared_ptr<Allowances> allowances)
+      : from_(from), identity_(std::move(identity)), allowances_(std::move(allowances)) {}
 
   kj::Promise<void> list(ListContext context) override {
     return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
@@ -121,7 +123,12 @@ class RunsServer final : public schema::Runs::Server {
       write_refusal(filter.status(), results.initRefusal());
       return kj::READY_NOW;
     }
-    results.setSubscription(make_subscription(from_.service(), from, std::move(*filter), params.getSink()));
+    auto use = allowances_->watches.take();
+    if (!use.is_ok()) {
+      write_refusal(use.status(), results.initRefusal());
+      return kj::READY_NOW;
+    }
+    results.setSubscription(make_subscription(from_.service(), from, std::move(*filter), params.getSink(), std::move(*use)));
     results.setHead(head);
     return kj::READY_NOW;
   }
@@ -201,6 +208,7 @@ class RunsServer final : public schema::Runs::Server {
     if (!health.detail.empty()) parts.push_back(health.detail);
     if (const Following* following = from_.service().following(); following && !following->detail.empty()) parts.push_back(following->detail);
     if (std::string folding = folding_words(from_.service().ledger().rebuilding()); !folding.empty()) parts.push_back(std::move(folding));
+    if (std::string clock = from_.service().clock_problem(); !clock.empty()) parts.push_back(std::move(clock));
     if (const base::Status problem = checkpoint_problem(); !problem.is_ok()) {
       parts.push_back("no checkpoint can be signed: " + problem.message());
     }
@@ -208,7 +216,6 @@ class RunsServer final : public schema::Runs::Server {
   }
   base::Status checkpoint_problem() const { return from_.service().witness() ? from_.service().witness()->problem() : base::Status(); }
   static base::Status unknown_run(schema::RunKey::Reader key) {
-    if (std::string clock = from_.service().clock_problem(); !clock.empty()) parts.push_back(std::move(clock));
     return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",
                                                view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
   }
@@ -267,12 +274,13 @@ class RunsServer final : public schema::Runs::Server {
 
   const Viewpoint from_;
   ledger::Identity identity_;
+  const std::shared_ptr<Allowances> allowances_;
 };
 
 }  // namespace
 
-schema::Runs::Client make_runs(const Viewpoint& from, ledger::Identity identity) {
-  return kj::heap<RunsServer>(from, std::move(identity));
+schema::Runs::Client make_runs(const Viewpoint& from, ledger::Identity identity, std::shared_ptr<Allowances> allowances) {
+  return kj::heap<RunsServer>(from, std::move(identity), std::move(allowances));
 }
 
 }  // namespace rpc

@@ -96,11 +96,11 @@ class LedgerService {
   void follow(std::shared_ptr<const Following> following) { following_ = std::move(following); }
   const Following* following() const { return following_.get(); }
 
-  Loop& loop() { return loop_; }
-  const base::Clock& clock() const { return clock_; }
   /// In a sentence that the clock is behind the log's last event; empty when it is not, and in the copy of another ledger.
   std::string clock_problem() const;
 
+  Loop& loop() { return loop_; }
+  const base::Clock& clock() const { return clock_; }
   ledger::Ledger& ledger() { return ledger_; }
   const std::string& facility() const { return facility_; }
   int64_t started_at() const { return started_at_; }

@@ -15,8 +15,9 @@ namespace {
 /// noted, and read again from the log when the sink has answered. So a stalled sink costs one push.
 class SubscriptionServer final : public schema::Subscription::Server, private EventFeed::Watcher {
  public:
-  SubscriptionServer(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink)
-      : service_(service),
+  SubscriptionServer(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink, std::shared_ptr<void> use)
+      : use_(std::move(use)),
+        service_(service),
         feed_(service.feed()),
         next_(from),
         filter_(std::make_shared<const EventFilter>(std::move(filter))),
@@ -87,6 +88,7 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
     return request.send().ignoreResult();
   }
 
+  const std::shared_ptr<void> use_;
   LedgerService& service_;
   const std::shared_ptr<EventFeed> feed_;
   uint64_t next_;
@@ -101,8 +103,9 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
 
 }  // namespace
 
-schema::Subscription::Client make_subscription(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink) {
-  return kj::heap<SubscriptionServer>(service, from, std::move(filter), kj::mv(sink));
+schema::Subscription::Client make_subscription(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink,
+                                               std::shared_ptr<void> use) {
+  return kj::heap<SubscriptionServer>(service, from, std::move(filter), kj::mv(sink), std::move(use));
 }
 
 }  // namespace rpc

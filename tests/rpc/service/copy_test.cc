@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
 
 #include "base/sha256.h"
 #include "ledger/follow.h"
+#include "rpc/service/allowance.h"
 #include "rpc/service/gateway.h"
 #include "tests/support/served_ledger.h"
 
@@ -63,12 +67,13 @@ class CopyTest : public testing::Test {
     if (condition()) return kj::READY_NOW;
     return served.loop.timer().afterDelay(1 * kj::MILLISECONDS).then([this, condition] { return until(condition); });
   }
-  schema::Subscription::Client copy(uint64_t from) {
-    auto request = served.session().auditorRequest().send().getAuditor().copyRequest();
+  auto ask(schema::Session::Client session, uint64_t from) {
+    auto request = session.auditorRequest().send().getAuditor().copyRequest();
     request.setFrom(from);
     request.setSink(kj::heap<KeepingSink>(kept));
-    return request.send().getSubscription();
+    return request.send();
   }
+  schema::Subscription::Client copy(uint64_t from) { return ask(served.session(), from).getSubscription(); }
   KeepingSink::Kept kept;
   support::ServedLedger served;
 };
@@ -127,6 +132,36 @@ TEST_F(CopyTest, StalledSinkGetsOnePieceAndHoldsUpNobody) {
   served.loop.wait(until([&] { return other.seqs.size() >= served.ledger->head(); }));
   EXPECT_EQ(kept.seqs.size(), first);
   EXPECT_EQ(kept.pushes, 1u);
+}
+
+TEST_F(CopyTest, ConnectionMayHaveSoManyCopies) {
+  kept.stall = true;
+  auto session = served.session();
+  const auto refusal = [&](schema::Session::Client from) {
+    return served.loop.wait(ask(from, 1).then([](auto&& answer) { return std::string(answer.getRefusal().getText().cStr()); }));
+  };
+  std::vector<schema::Subscription::Client> all;
+  for (size_t i = 0; i < rpc::Allowances::kMaxCopies; ++i) all.push_back(ask(session, 1).getSubscription());
+  EXPECT_THAT(refusal(session), testing::HasSubstr("4 copies of the log"));
+  EXPECT_EQ(refusal(served.session()), "") << "another connection has its own";
+  served.loop.wait(all.back().whenResolved());
+  all.pop_back();
+  EXPECT_EQ(refusal(session), "");
+}
+
+TEST_F(CopyTest, WitnessFileThatHangsKeepsOneThreadOfThePoolNotAll) {
+  // Every export and follower waited on a thread of its own for the signing in flight: a file server that hung took the whole pool.
+  const auto file = served.folder / "witness";
+  ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);  // opening it hangs
+  std::vector<schema::Subscription::Client> copies;
+  for (int i = 0; i < 20; ++i) copies.push_back(copy(1));
+  for (auto& each : copies) served.loop.wait(each.whenResolved());
+  auto late = served.loop.timer().afterDelay(20 * kj::SECONDS).then([] { return false; });
+  EXPECT_TRUE(served.loop.wait(served.loop.on_pool([] { return true; }).exclusiveJoin(kj::mv(late))));
+  EXPECT_EQ(kept.pushes, 0u);
+  std::filesystem::rename(file, served.folder / "hung");
+  std::fstream(served.folder / "hung", std::ios::in | std::ios::out);  // whoever waits reads its end
+  wait_for(20 * served.ledger->head());
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "ledger/canonical.h"
 #include "ledger/event_bytes.h"
 #include "rpc/loop.h"
+#include "rpc/service/allowance.h"
 #include "rpc/service/event_filter.h"
 #include "rpc/service/service.h"
 #include "tests/rpc/service/counting_ledger.h"
@@ -375,6 +376,25 @@ TEST_P(SubscriptionUnderLoadTest, EveryEventComesOnceAndInOrder) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SubscriptionUnderLoadTest, testing::Range<uint32_t>(1, 5));
+
+TEST_F(SubscriptionTest, ConnectionMayHaveSoManyWatchesAndAnEndedOneMakesRoom) {
+  Watching watching;
+  const auto ask = [&] {
+    auto request = runs_->watchRequest();
+    request.initFilter();
+    request.setSink(kj::heap<Sink>(watching));
+    return request.send();
+  };
+  std::vector<schema::Subscription::Client> all;
+  for (size_t i = 0; i < rpc::Allowances::kMaxWatches; ++i) all.push_back(ask().getSubscription());
+  const auto refusal = [&] {
+    return loop_.wait(ask().then([](auto&& answer) { return std::string(answer.getRefusal().getText().cStr()); }));
+  };
+  EXPECT_THAT(refusal(), testing::HasSubstr("10000 watches"));
+  loop_.wait(all.front().whenResolved());
+  all.erase(all.begin());
+  EXPECT_EQ(refusal(), "");
+}
 
 }  // namespace
 }  // namespace rpc_test
