@@ -40,7 +40,7 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
     std::shared_ptr<const ledger::Snapshot> snapshot = service_.snapshot();
     auto read = [snapshot, filter = filter_, from = next_, to = feed_->next() - 1] { return read_round(*snapshot, *filter, from, to); };
     return service_.loop().on_pool(std::move(read)).then([this](Round round) -> kj::Promise<void> {
-      if (!round.status.is_ok()) return KJ_EXCEPTION(FAILED, round.status.message().c_str());
+      if (!round.status.is_ok()) return fault(round.status);
       next_ = round.next;
       if (round.events.empty()) return kj::READY_NOW;
       EventFeed::Events events(round.events.begin(), round.events.end());
