@@ -21,7 +21,6 @@ schema::Instrument::Client make_instrument(const Viewpoint& from, ledger::Identi
 schema::Operator::Client make_operator(const Viewpoint& from, ledger::Identity identity);
 schema::Administrator::Client make_administrator(LedgerService& service, ledger::Identity identity);
 schema::Auditor::Client make_auditor(LedgerService& service, std::shared_ptr<Allowances> allowances);
-schema::Administrator::Client make_administrator(LedgerService& service, ledger::Identity identity);
 /// `identity` is the daemon's own: kind daemon, its name, its caller's proof.
 schema::DaemonPort::Client make_daemon_port(LedgerService& service, ledger::Identity identity, schema::DaemonRole role);
 /// `use` is of the watches its connection may have.
