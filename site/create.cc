@@ -21,6 +21,7 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # [retention]                            # what is forgotten by itself, each time on record; without it nothing is
 # commands = "90d"                       # ids of commands, by which one sent again is known
 # logs = "2y"                            # what scripts printed; scripts, variables and results are always kept
+
 # [follow]                               # this ledger is a read-only copy of another one; it has no [[instrument]] tables of its own
 # address = "unix:/srv/source/run/ledger.sock"
 # public_key_file = "source.pub"         # the source's key line: runledger prove --key --output source.pub, asked of the source
