@@ -24,7 +24,8 @@ std::string summary(const ledger::Diagnosis& found) {
     case Condition::kWhole:
       return "is whole: everything in it is as it was written";
     case Condition::kShort:
-      return fmt::format("is whole but too short: events {} to {} are missing", found.whole_events + 1, promised);
+      return promised == found.whole_events + 1 ? fmt::format("is whole but too short: event {} is missing", promised)
+                                                : fmt::format("is whole but too short: events {} to {} are missing", found.whole_events + 1, promised);
     case Condition::kHeadLost:
       return "what there is is whole, but its HEAD is lost: nobody can tell whether there were more events";
     case Condition::kOther:
