@@ -67,11 +67,4 @@ base::Status status_of(const kj::Exception& exception) {
   }
 }
 
-base::Status status_of(schema::Refusal::Reader refusal) {
-  if (refusal.getCode() == schema::Refusal::Code::OK) return base::Status::ok();
-  uint16_t code = static_cast<uint16_t>(refusal.getCode());
-  bool known = code <= static_cast<uint16_t>(base::Code::kInternal);
-  return {known ? static_cast<base::Code>(code) : base::Code::kInternal, std::string(refusal.getText().cStr())};
-}
-
 }  // namespace tools

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "rpc/answers.h"
 #include "schema/api.capnp.h"
 
 namespace tools {
@@ -39,7 +40,7 @@ class Client {
 base::Result<std::unique_ptr<Client>> connect(const std::string& address);
 
 base::Status status_of(const kj::Exception& exception);
-base::Status status_of(schema::Refusal::Reader refusal);
+using rpc::status_of;
 
 /// Sends a request and waits. A refusal in the answer, whichever field it is in, becomes the Status.
 template <typename Params, typename Results>

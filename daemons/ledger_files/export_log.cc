@@ -14,16 +14,14 @@
 #include "ledger/proof/checkpoint.h"
 #include "ledger/proof/tree_proof.h"
 #include "ledger/transfer/export_writer.h"
+#include "rpc/answers.h"
 #include "rpc/service/answers.h"
 
 namespace daemons {
 namespace {
 
 using ledger::view;
-
-base::Status status_of(schema::Refusal::Reader refusal) {
-  return {static_cast<base::Code>(refusal.getCode()), std::string(view(refusal.getText()))};
-}
+using rpc::status_of;
 
 /// The tree of the events before leaf `index`, from that leaf's inclusion path in a tree of `size`: its left siblings are their peaks.
 ledger::TreeEdge edge_before(uint64_t index, uint64_t size, const std::vector<base::Sha256>& path) {
@@ -149,10 +147,7 @@ class Export : public kj::Refcounted {
     return request.send().then([this](auto&& response) {
       require(status_of(response.getRefusal()));
       const auto proof = response.getProofs()[0];
-      std::vector<base::Sha256> path;
-      for (auto hash : proof.getPath()) {
-        if (hash.size() == sizeof(base::Sha256)) std::memcpy(path.emplace_back().data(), hash.begin(), hash.size());
-      }
+      const std::vector<base::Sha256> path = rpc::path_of(proof.getPath());
       const std::string_view text = view(response.getCheckpoint());
       const auto checkpoint = ledger::Checkpoint::parse(text.substr(0, text.find("\n\n") + 1));
       require(checkpoint.status());

@@ -11,25 +11,15 @@
 #include "base/text.h"
 #include "ledger/canonical.h"
 #include "ledger/log_state.h"
+#include "rpc/answers.h"
 
 namespace daemons {
 namespace {
 
 using base::Status;
 using ledger::view;
-
-Status status_of(schema::Refusal::Reader refusal) {
-  return {static_cast<base::Code>(refusal.getCode()), std::string(view(refusal.getText()))};
-}
-
-std::vector<base::Sha256> path_of(capnp::List<capnp::Data>::Reader list) {
-  std::vector<base::Sha256> path;
-  for (auto hash : list) {
-    base::Sha256& each = path.emplace_back();  // one of another length proves nothing
-    if (hash.size() == each.size()) std::memcpy(each.data(), hash.begin(), each.size());
-  }
-  return path;
-}
+using rpc::path_of;
+using rpc::status_of;
 
 }  // namespace
 

@@ -23,12 +23,14 @@
 #include "daemons/worker/environments.h"
 #include "daemons/worker/runner_copy.h"
 #include "ledger/canonical.h"
+#include "rpc/answers.h"
 
 namespace daemons {
 namespace {
 
 using base::Code;
 using base::Status;
+using rpc::status_of;
 
 constexpr auto kFirstPause = 200 * kj::MILLISECONDS;
 constexpr auto kLongestPause = 5 * kj::SECONDS;
@@ -36,11 +38,6 @@ constexpr auto kEnding = 60 * kj::SECONDS;  // for killed scripts to be gone
 
 [[noreturn]] void give_up(const Status& status) {
   kj::throwFatalException(kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(status.message().c_str())));
-}
-
-Status status_of(schema::Refusal::Reader refusal) {
-  if (refusal.getCode() == schema::Refusal::Code::OK) return {};
-  return {static_cast<Code>(refusal.getCode()), refusal.getText().cStr()};
 }
 
 /// Keeps a second worker out of a scratch folder that is emptied at start; held as long as the object.

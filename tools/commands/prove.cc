@@ -16,6 +16,7 @@
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
 #include "tools/records.h"
+#include "rpc/answers.h"
 
 namespace tools {
 namespace {
@@ -30,15 +31,6 @@ struct ProveOptions {
   bool checkpoint = false;
   bool key = false;
 };
-
-std::vector<base::Sha256> path_of(capnp::List<capnp::Data>::Reader list) {
-  std::vector<base::Sha256> path;
-  for (auto hash : list) {
-    base::Sha256& node = path.emplace_back();
-    std::memcpy(node.data(), hash.begin(), std::min<size_t>(hash.size(), node.size()));
-  }
-  return path;
-}
 
 /// The ledger's auditor, and the key it says it signs with.
 class Auditor {
@@ -74,7 +66,7 @@ class Auditor {
     file.checkpoint = text_of(answer->getCheckpoint());
     for (size_t i = 0; i < answer->getProofs().size(); ++i) {
       auto proof = answer->getProofs()[i];
-      file.events.push_back({seqs[i], std::string(bytes_of(proof.getEvent())), path_of(proof.getPath())});
+      file.events.push_back({seqs[i], std::string(bytes_of(proof.getEvent())), rpc::path_of(proof.getPath())});
     }
     return file;
   }
@@ -84,7 +76,7 @@ class Auditor {
     request.setToSize(to);
     auto answer = ask(*client_, std::move(request));
     if (!answer.is_ok()) return answer.status();
-    return path_of(answer->getPath());
+    return rpc::path_of(answer->getPath());
   }
 
  private:
