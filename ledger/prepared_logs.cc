@@ -1,131 +1,76 @@
 #include "ledger/prepared_logs.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
 namespace ledger {
 namespace {
 
-constexpr size_t kZerosAStep = 256u << 10;
-constexpr std::chrono::milliseconds kPause{4};  // 64 MB/s at most: syncs of the log at work come first
+constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kFirstAheadBytes = 64u << 10;  // a ledger that takes a few events a day needs no more
+constexpr uint64_t kLargeWriteBytes = 64u << 10;  // such writes take as long as their bytes, wherever they go
 
-bool is_log(std::string_view name) { return name.ends_with(".log"); }
+/// One log file at work.
+class PreparedLog final : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  PreparedLog(std::unique_ptr<rocksdb::FSWritableFile> below, int descriptor)
+      : FSWritableFileOwnerWrapper(std::move(below)), descriptor_(descriptor) {}
+  ~PreparedLog() override { ::close(descriptor_); }
 
-/// A backup shares its files with the database it was made of.
-bool is_shared(const std::string& name) {
-  struct stat found {};
-  return ::stat(name.c_str(), &found) != 0 || found.st_nlink > 1;
-}
+  using FSWritableFileOwnerWrapper::Append;
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+    prepare(data.size());
+    const rocksdb::IOStatus written = FSWritableFileOwnerWrapper::Append(data, options, debug);
+    if (written.ok()) end_ += data.size();
+    return written;
+  }
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options, const rocksdb::DataVerificationInfo& sums,
+                           rocksdb::IODebugContext* debug) override {
+    prepare(data.size());
+    const rocksdb::IOStatus written = FSWritableFileOwnerWrapper::Append(data, options, sums, debug);
+    if (written.ok()) end_ += data.size();
+    return written;
+  }
+  /// The file ends with its last record again.
+  rocksdb::IOStatus Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+    if (zeros_end_ > end_) (void)!::ftruncate(descriptor_, static_cast<off_t>(end_));  // else they stay, and are read as the end
+    return FSWritableFileOwnerWrapper::Close(options, debug);
+  }
+
+ private:
+  /// Zeros behind the `size` bytes that come next, on disk with the sync that brings these there.
+  void prepare(size_t size) {
+    const uint64_t next = end_ + size;
+    if (size >= kLargeWriteBytes || next <= zeros_end_) return;
+    struct statvfs disk {};
+    if (::fstatvfs(descriptor_, &disk) != 0 || static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize < PreparedLogs::kRoomBytes) return;
+    const uint64_t ahead = std::clamp(next, kFirstAheadBytes, PreparedLogs::kAheadBytes);
+    const uint64_t to = (next + ahead) / kPageBytes * kPageBytes;
+    static const std::vector<char> zeros(PreparedLogs::kAheadBytes);
+    const ssize_t written = ::pwrite(descriptor_, zeros.data(), to - next, static_cast<off_t>(next));
+    if (written > 0) zeros_end_ = next + static_cast<uint64_t>(written);
+  }
+
+  const int descriptor_;
+  uint64_t end_ = 0;        // of the records
+  uint64_t zeros_end_ = 0;  // of the zeros behind them; less than end_ when there are none
+};
 
 }  // namespace
 
-PreparedLogs::PreparedLogs(const std::shared_ptr<rocksdb::FileSystem>& below, std::string folder, uint64_t prepared_bytes)
-    : FileSystemWrapper(below), spare_(std::move(folder) + "/" + kSpareName), prepared_bytes_(prepared_bytes), thread_([this] { run(); }) {}
-
-PreparedLogs::~PreparedLogs() {
-  {
-    std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
-  ::unlink(spare_.c_str());
-}
-
 rocksdb::IOStatus PreparedLogs::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                                 std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext* debug) {
-  if (is_log(name)) {
-    std::unique_lock lock(mutex_);
-    if (state_ == State::kReady) {
-      // Renames the spare and writes from its beginning; what is behind stays zero, which recovery takes for the end.
-      const rocksdb::IOStatus used = target()->ReuseWritableFile(name, spare_, options, file, debug);
-      state_ = State::kWanted;
-      taken_ += used.ok();
-      lock.unlock();
-      changed_.notify_all();
-      if (used.ok()) return used;
-    } else if (state_ == State::kGivenUp) {
-      state_ = State::kWanted;  // the reason may have passed
-      lock.unlock();
-      changed_.notify_all();
-    }
+  rocksdb::IOStatus made = target()->NewWritableFile(name, options, file, debug);
+  if (!made.ok() || !name.ends_with(".log")) return made;
+  // A descriptor of its own: the engine's keeps where it writes.
+  if (const int descriptor = ::open(name.c_str(), O_WRONLY | O_CLOEXEC); descriptor >= 0) {
+    *file = std::make_unique<PreparedLog>(std::move(*file), descriptor);
   }
-  return target()->NewWritableFile(name, options, file, debug);
-}
-
-rocksdb::IOStatus PreparedLogs::DeleteFile(const std::string& name, const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) {
-  if (is_log(name)) {
-    std::unique_lock lock(mutex_);
-    // Its blocks are there already; given back and asked for again they would cost more than zeros written over them.
-    if (state_ == State::kWanted && !is_shared(name) && ::rename(name.c_str(), spare_.c_str()) == 0) {
-      lock.unlock();
-      changed_.notify_all();
-      return rocksdb::IOStatus::OK();
-    }
-  }
-  return target()->DeleteFile(name, options, debug);
-}
-
-void PreparedLogs::begin() {
-  {
-    std::lock_guard lock(mutex_);
-    if (state_ != State::kIdle) return;
-    state_ = State::kWanted;
-  }
-  changed_.notify_all();
-}
-
-bool PreparedLogs::wait_for_spare() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stop_ || state_ == State::kReady || state_ == State::kGivenUp; });
-  return state_ == State::kReady;
-}
-
-uint64_t PreparedLogs::taken() const {
-  std::lock_guard lock(mutex_);
-  return taken_;
-}
-
-void PreparedLogs::run() {
-  std::unique_lock lock(mutex_);
-  while (!stop_) {
-    if (state_ != State::kWanted) {
-      changed_.wait(lock);
-      continue;
-    }
-    state_ = State::kFilling;
-    lock.unlock();
-    const bool filled = fill();
-    lock.lock();
-    state_ = filled ? State::kReady : State::kGivenUp;
-    changed_.notify_all();
-  }
-}
-
-/// Zeros from the first byte to the last, on disk when it returns.
-bool PreparedLogs::fill() {
-  const int file = ::open(spare_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (file < 0) return false;
-  struct stat found {};
-  struct statvfs disk {};
-  const std::vector<char> zeros(kZerosAStep);
-  bool good = ::fstatvfs(file, &disk) == 0 && static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize >= kRoomBytes + prepared_bytes_;
-  good = good && ::fstat(file, &found) == 0 && (static_cast<uint64_t>(found.st_size) <= prepared_bytes_ || ::ftruncate(file, prepared_bytes_) == 0);
-  for (uint64_t at = 0; good && at < prepared_bytes_; at += kZerosAStep) {
-    const size_t size = std::min<uint64_t>(kZerosAStep, prepared_bytes_ - at);
-    good = ::pwrite(file, zeros.data(), size, static_cast<off_t>(at)) == static_cast<ssize_t>(size) && ::fdatasync(file) == 0;
-    std::unique_lock lock(mutex_);
-    if (changed_.wait_for(lock, kPause, [this] { return stop_; })) good = false;
-  }
-  ::close(file);
-  if (!good) ::unlink(spare_.c_str());
-  return good;
+  return made;
 }
 
 }  // namespace ledger

@@ -7,6 +7,8 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/perf_level.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -40,7 +42,6 @@ constexpr std::array<std::pair<Table, const char*>, 7> kBaseTables{{{Table::kEve
                                                                     {Table::kMeta, "meta"}}};
 constexpr std::string_view kViewPrefix = "view_";
 constexpr std::string_view kSortedFolder = "sorted";  // in the database's: table files that are being made
-constexpr uint64_t kBytesBeforeLogs = 4u << 20;  // written before it is worth while to prepare log files
 constexpr uint64_t kBytesToFlush = 1u << 20;     // written since the database was opened: reading them back would make the next start slow
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -121,6 +122,22 @@ class ForgottenCommands final : public rocksdb::CompactionFilterFactory {
   const std::shared_ptr<const Forgotten> up_to_;
 };
 
+/// Tells which rows follow each other in a memtable, so that the next of a sequence finds its place from the one before.
+class Sequences final : public rocksdb::SliceTransform {
+ public:
+  /// `running`: bytes at the end of a key that count up.
+  explicit Sequences(size_t running) : running_(running) {}
+  const char* Name() const override { return "sequences"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), std::min(kLongest, key.size() - running_)};
+  }
+  bool InDomain(const rocksdb::Slice& key) const override { return key.size() > running_; }
+
+ private:
+  static constexpr size_t kLongest = 24;  // names behind it (paths) have no sequence of their own
+  const size_t running_;
+};
+
 rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::shared_ptr<rocksdb::Cache>& cache,
                                            const std::shared_ptr<const Forgotten>& forgotten) {
   rocksdb::ColumnFamilyOptions options;
@@ -132,8 +149,8 @@ rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::sha
   blocks.cache_index_and_filter_blocks = true;  // or they would take memory with every event there is
   blocks.pin_l0_filter_and_index_blocks_in_cache = true;
   blocks.format_version = 5;
-  // Only ids of commands and names of blobs are looked for in vain all over the table; other new keys lie behind its end.
-  if (name == "commands" || name == "blobs") blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Keys of events and of the tree only ever come behind the last one; others are looked for in vain all over the table.
+  if (name != "events" && name != "tree") blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
   options.compression = name == "tree" ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;  // hashes do not compress
   options.write_buffer_size = 16 << 20;
@@ -144,6 +161,10 @@ rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::sha
   // Most keys the writer asks for are new ones (a command's id, a run): a filter says so without a search.
   options.memtable_whole_key_filtering = true;
   options.memtable_prefix_bloom_size_ratio = 0.02;
+  // Rows mostly come in the order of runs, jobs or events, in several such sequences at a time.
+  if (name != "commands" && name != "blobs") {
+    options.memtable_insert_with_hint_prefix_extractor = std::make_shared<Sequences>(name == "subjects" ? 10 : 2);
+  }
   return options;
 }
 
@@ -373,7 +394,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
     settings.max_open_files = 256;  // fewer than all: then a missing file fails its own rows only
   }
   if (!options.read_only) {
-    state->logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default(), path);
+    state->logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default());
     state->env = rocksdb::NewCompositeEnv(state->logs);
     settings.env = state->env.get();
   }
@@ -473,13 +494,12 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
 
 base::Status Store::write(Batch& batch, bool sync) {
   if (state_->faults->stopped) return {base::Code::kUnavailable, state_->folder.string() + ": an earlier write failed"};
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);  // of this thread; nobody reads the counters of every comparison
   rocksdb::WriteOptions options;
   options.sync = sync;
   const size_t bytes = batch.rep_->batch.GetDataSize();
   const rocksdb::Status written = state_->database->Write(options, &batch.rep_->batch);
-  if (const uint64_t before = state_->written_bytes.fetch_add(bytes); before < kBytesBeforeLogs && before + bytes >= kBytesBeforeLogs) {
-    state_->logs->begin();
-  }
+  state_->written_bytes += bytes;
   const base::Status status = to_status(written).in(state_->folder.string());
   if (!status.is_ok() && !state_->faults->stopped.exchange(true)) {  // the listener did not hear of it
     state_->faults->log_failed = true;
