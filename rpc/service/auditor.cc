@@ -164,11 +164,11 @@ class AuditorServer final : public schema::Auditor::Server {
           if (report->ok) results.setRoot(ledger::data(base::as_bytes(report->root)));
           results.setFirstBad(report->first_bad);
           results.setFindingCount(report->finding_count);
-          // Losses that the log states are no findings: they follow behind those that are counted.
-          std::vector<std::string> sentences = report->findings;
-          sentences.insert(sentences.end(), report->loss_words.begin(), report->loss_words.end());
-          auto findings = results.initFindings(sentences.size());
-          for (size_t i = 0; i < sentences.size(); ++i) findings.set(i, sentences[i]);
+          results.setTrusted(report->trusted);
+          auto findings = results.initFindings(report->findings.size());
+          for (size_t i = 0; i < report->findings.size(); ++i) findings.set(i, report->findings[i]);
+          auto losses = results.initLosses(report->loss_words.size());
+          for (size_t i = 0; i < report->loss_words.size(); ++i) losses.set(i, report->loss_words[i]);
         })
         .attach(kj::mv(teller));
   }

@@ -139,28 +139,35 @@ class VerifyTest : public CommandsTest {
     context.finish(tools::verify_running(context, from));
     return {context.exit_code, out.str(), err.str()};
   }
-  /// Findings first, then what the log states.
-  void report(bool ok, const std::vector<std::string>& sentences, uint64_t findings, uint64_t first_bad = 0) {
+  void report(bool ok, const std::vector<std::string>& findings, uint64_t finding_count, uint64_t first_bad = 0,
+              const std::vector<std::string>& losses = {}) {
     auto builder = ledger.report.get();
     builder.setOk(ok);
     builder.setEvents(7);
     if (ok) builder.setRoot(as_data(std::string(32, 'r')));
     builder.setFirstBad(first_bad);
-    builder.setFindingCount(findings);
-    auto list = builder.initFindings(static_cast<unsigned>(sentences.size()));
-    for (unsigned i = 0; i < list.size(); ++i) list.set(i, sentences[i].c_str());
+    builder.setFindingCount(finding_count);
+    auto list = builder.initFindings(static_cast<unsigned>(findings.size()));
+    for (unsigned i = 0; i < list.size(); ++i) list.set(i, findings[i].c_str());
+    list = builder.initLosses(static_cast<unsigned>(losses.size()));
+    for (unsigned i = 0; i < list.size(); ++i) list.set(i, losses[i].c_str());
   }
 };
 
 TEST_F(VerifyTest, WholeLedgerIsOneLine) {
   report(true, {}, 0);
-  const Ran ran = verify(3);
+  const Ran ran = verify();
   EXPECT_EQ(ran.exit_code, 0);
-  EXPECT_EQ(ran.out, "events 3 to 7 verified, those before taken from the last witnessed checkpoint before them, root " + base::hex(std::string(32, 'r')) + "\n");
-  EXPECT_THAT(ledger.asked, testing::ElementsAre("verify from 3"));
-  EXPECT_EQ(verify().out, "7 events verified, root " + base::hex(std::string(32, 'r')) + "\n");
+  EXPECT_EQ(ran.out, "7 events verified, root " + base::hex(std::string(32, 'r')) + "\n");
   EXPECT_EQ(json::parse(verify(0, true).out)["trusted"], 0);
-  EXPECT_EQ(json::parse(verify(3, true).out)["trusted"], nullptr) << "ledgerd does not say how many";
+}
+
+TEST_F(VerifyTest, EventsACheckpointSpeaksForAreCounted) {
+  report(true, {}, 0);
+  ledger.report.get().setTrusted(2);
+  EXPECT_EQ(verify(4).out, "events 3 to 7 verified, those before taken from the checkpoint of 2 events, root " + base::hex(std::string(32, 'r')) + "\n");
+  EXPECT_THAT(ledger.asked, testing::ElementsAre("verify from 4"));
+  EXPECT_EQ(json::parse(verify(4, true).out)["trusted"], 2);
 }
 
 TEST_F(VerifyTest, FindingsAreToldAndTheFirstBadEventIsNamed) {
@@ -175,7 +182,7 @@ TEST_F(VerifyTest, FindingsAreToldAndTheFirstBadEventIsNamed) {
 }
 
 TEST_F(VerifyTest, StatedLossIsNoFindingAndNoSilence) {
-  report(true, {"event 5 accepts that events 5 to 9 were lost"}, 0);
+  report(true, {}, 0, 0, {"event 5 accepts that events 5 to 9 were lost"});
   EXPECT_THAT(verify().out, StartsWith("stated loss: event 5 accepts that events 5 to 9 were lost\n7 events verified"));
   const json said = json::parse(verify(0, true).out);
   EXPECT_TRUE(said["findings"].empty());
@@ -183,9 +190,7 @@ TEST_F(VerifyTest, StatedLossIsNoFindingAndNoSilence) {
 }
 
 TEST_F(VerifyTest, MoreFindingsThanAreToldAreCounted) {
-  std::vector<std::string> sentences(100, "wrong");
-  sentences.push_back("event 5 accepts a loss");
-  report(false, sentences, 250);
+  report(false, std::vector<std::string>(100, "wrong"), 250, 0, {"event 5 accepts a loss"});
   const Ran ran = verify();
   EXPECT_THAT(ran.out, StartsWith("stated loss: event 5 accepts a loss\nwrong\n"));
   EXPECT_THAT(ran.out, HasSubstr("and 150 more\nNOT verified: 250 findings\n"));

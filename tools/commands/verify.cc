@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/counted.h"
 #include "base/text.h"
 #include "tools/commands/commands.h"
@@ -11,50 +9,39 @@
 namespace tools {
 namespace {
 
-/// Behind the findings that are counted stand losses the log states.
-struct Sentences {
-  std::vector<std::string> findings;
-  std::vector<std::string> losses;
-};
-
-Sentences sentences_of(schema::VerifyReport::Reader report) {
-  constexpr uint64_t kMostFindings = 100;
-  const uint64_t findings = std::min(report.getFindingCount(), kMostFindings);
-  Sentences sentences;
-  for (auto text : report.getFindings()) {
-    (sentences.findings.size() < findings ? sentences.findings : sentences.losses).emplace_back(text_of(text));
-  }
-  return sentences;
+std::vector<std::string> texts_of(capnp::List<capnp::Text>::Reader list) {
+  std::vector<std::string> texts;
+  for (auto text : list) texts.emplace_back(text_of(text));
+  return texts;
 }
 
-/// `from`: as asked. How many events a checkpoint spoke for, ledgerd does not say.
-Json report_json(schema::VerifyReport::Reader report, uint64_t from) {
-  Sentences sentences = sentences_of(report);
+Json report_json(schema::VerifyReport::Reader report) {
   return {{"ok", report.getOk()},
           {"events", report.getEvents()},
-          {"trusted", from > 1 ? Json() : Json(0)},
+          {"trusted", report.getTrusted()},
           {"root", report.getRoot().size() == 0 ? Json() : Json(base::hex(bytes_of(report.getRoot())))},
           {"first_bad", report.getFirstBad() == 0 ? Json() : Json(report.getFirstBad())},
-          {"findings", std::move(sentences.findings)},
+          {"findings", texts_of(report.getFindings())},
           {"finding_count", report.getFindingCount()},
-          {"losses", std::move(sentences.losses)}};
+          {"losses", texts_of(report.getLosses())}};
 }
 
-void print_report(Context& context, schema::VerifyReport::Reader report, uint64_t from) {
-  const Sentences sentences = sentences_of(report);
-  for (const std::string& loss : sentences.losses) context.out << "stated loss: " << printable_lines(loss) << '\n';
-  if (report.getOk() && from > 1) {
-    context.out << fmt::format("events {} to {} verified, those before taken from the last witnessed checkpoint before them, root {}\n", from, report.getEvents(),
-                               base::hex(bytes_of(report.getRoot())));
+void print_report(Context& context, schema::VerifyReport::Reader report) {
+  for (auto loss : report.getLosses()) context.out << "stated loss: " << printable_lines(text_of(loss)) << '\n';
+  const std::string root = base::hex(bytes_of(report.getRoot()));
+  if (report.getOk() && report.getTrusted() > 0) {
+    context.out << fmt::format("events {} to {} verified, those before taken from the checkpoint of {}, root {}\n", report.getTrusted() + 1, report.getEvents(),
+                               base::counted(report.getTrusted(), "event"), root);
     return;
   }
   if (report.getOk()) {
-    context.out << fmt::format("{} verified, root {}\n", base::counted(report.getEvents(), "event"), base::hex(bytes_of(report.getRoot())));
+    context.out << fmt::format("{} verified, root {}\n", base::counted(report.getEvents(), "event"), root);
     return;
   }
-  for (const std::string& finding : sentences.findings) context.out << printable_lines(finding) << '\n';
-  const uint64_t more = report.getFindingCount() - sentences.findings.size();
-  if (more > 0) context.out << fmt::format("and {} more\n", more);
+  for (auto finding : report.getFindings()) context.out << printable_lines(text_of(finding)) << '\n';
+  if (report.getFindingCount() > report.getFindings().size()) {
+    context.out << fmt::format("and {} more\n", report.getFindingCount() - report.getFindings().size());
+  }
   context.out << fmt::format("NOT verified: {}{}\n", base::counted(report.getFindingCount(), "finding"),
                              report.getFirstBad() == 0 ? "" : fmt::format(", first bad event {}", report.getFirstBad()));
 }
@@ -77,9 +64,9 @@ base::Result<int> verify_running(Context& context, uint64_t from) {
   }
   auto report = answer->getReport();
   if (context.options.json) {
-    context.print(report_json(report, from));
+    context.print(report_json(report));
   } else {
-    print_report(context, report, from);
+    print_report(context, report);
   }
   return report.getOk() ? kDone : kNothingFound;
 }

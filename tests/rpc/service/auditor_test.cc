@@ -113,6 +113,7 @@ TEST_F(P10AuditorTest, LaterEventsAreVerifiedUnderAWitnessedCheckpoint) {
   auto answer = verify(12);
   EXPECT_TRUE(answer.getReport().getOk());
   EXPECT_EQ(answer.getReport().getEvents(), 12u);
+  EXPECT_EQ(answer.getReport().getTrusted(), 11u);
 }
 
 TEST_F(P10AuditorTest, EventThatIsNotThereIsNoPlaceToVerifyFrom) {
