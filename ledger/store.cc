@@ -148,6 +148,9 @@ rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::sha
   blocks.block_cache = cache;
   blocks.cache_index_and_filter_blocks = true;  // or they would take memory with every event there is
   blocks.pin_l0_filter_and_index_blocks_in_cache = true;
+  // In parts: a row that is looked for in a large ledger reads some KiB of them, not those of a whole file.
+  blocks.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  blocks.partition_filters = true;
   blocks.format_version = 5;
   // Keys of events and of the tree only ever come behind the last one; others are looked for in vain all over the table.
   if (name != "events" && name != "tree") blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
