@@ -40,31 +40,42 @@ std::string new_id() {
   return base::hex(bytes);
 }
 
-/// What was promised against what is there. `cut` null: there is no database.
-base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& promised, const Cut* cut) {
-  LogState held;
-  if (cut) {
-    auto loaded = load_log_state(*cut);
-    if (!loaded.is_ok()) return loaded.status().in(folder.string());
-    held = *loaded;
-    std::string id;
-    if (const auto found = cut->get(Table::kMeta, kIdKey, id); !found.is_ok()) return found.status();
-    if (!id.empty() && id != promised.id) {
-      return {base::Code::kCorruption,
-              fmt::format("{}: HEAD is that of ledger {}, the database that of ledger {}; put back the HEAD that belongs here",
-                          folder.string(), promised.id, id)};
-    }
+/// What a folder holds.
+struct Found {
+  std::shared_ptr<const Cut> cut;  // null: there is no database
+  std::string id;                  // empty: it was not said yet
+  LogState state;
+};
+
+base::Result<Found> find(const base::Result<std::shared_ptr<Store>>& store) {
+  Found found;
+  if (!store.is_ok()) return found;
+  found.cut = (*store)->live();
+  if (const auto id = found.cut->get(Table::kMeta, kIdKey, found.id); !id.is_ok()) return id.status();
+  auto state = load_log_state(*found.cut);
+  if (!state.is_ok()) return state.status();
+  found.state = std::move(*state);
+  return found;
+}
+
+/// What was promised against what is there.
+base::Status keeps_promise(const std::filesystem::path& folder, const HeadSlot& promised, const Found& found) {
+  if (!found.id.empty() && found.id != promised.id) {
+    return {base::Code::kCorruption,
+            fmt::format("{}: HEAD is that of ledger {}, the database that of ledger {}; put back the HEAD that belongs here",
+                        folder.string(), promised.id, found.id)};
   }
-  if (held.head() < promised.size) {
-    const uint64_t missing = promised.size - held.head();
+  const uint64_t held = found.state.head();
+  if (held < promised.size) {
+    const uint64_t missing = promised.size - held;
     return {base::Code::kCorruption,
             fmt::format("{}: {} {} missing, from event {} on: HEAD promises {} events as of {}, the database holds {}; "
                         "nothing was changed, 'runledger doctor' says what to do",
-                        folder.string(), missing, missing == 1 ? "event is" : "events are", held.head() + 1, promised.size,
-                        base::iso_time(promised.time_ns), held.head())};
+                        folder.string(), missing, missing == 1 ? "event is" : "events are", held + 1, promised.size,
+                        base::iso_time(promised.time_ns), held)};
   }
-  if (!cut || promised.size == 0) return {};
-  auto edge = load_edge(*cut, promised.size);
+  if (promised.size == 0) return {};
+  auto edge = load_edge(*found.cut, promised.size);
   if (!edge.is_ok()) return edge.status().in(folder.string());
   if (edge->root() != promised.root) {
     return {base::Code::kCorruption,
@@ -266,53 +277,10 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
   const auto lock = std::make_shared<FolderLock>();
   if (base::Status locked = lock->lock(folder); !locked.is_ok()) return locked;
 
-  // Look first, without a trace: opening for writing would throw away the very bytes that could still be saved.
+  // Look first, without a trace: a database that is written to throws away the very bytes that could still be saved.
   auto promised = read_head_file(head_path);
   const bool unreadable = !promised.is_ok() && promised.status().code() == base::Code::kCorruption;
   if (!promised.is_ok() && promised.status().code() != base::Code::kNotFound && !(unreadable && options.accept_loss)) return promised.status();
-  std::optional<Lost> lost;
-  bool head_lost = false;
-  auto looked = Store::open(database, {.read_only = true, .views = rules.views});
-  if (!looked.is_ok() && looked.status().code() != base::Code::kNotFound) return unreadable_folder(looked.status());
-  std::string id;
-  bool known = false;  // something has been promised here before
-  uint64_t held = 0;
-  if (looked.is_ok()) {
-    const auto cut = (*looked)->live();
-    if (const auto found = cut->get(Table::kMeta, kIdKey, id); !found.is_ok()) return found.status();
-    const auto state = load_log_state(*cut);
-    if (!state.is_ok()) return unreadable_folder(state.status().in(folder.string()));
-    held = state->head();
-    known = held > 0;
-  }
-  if (promised.is_ok()) {
-    const auto cut = looked.is_ok() ? (*looked)->live() : nullptr;
-    const bool accepted = options.accept_loss && cut && promised->size > held && (id.empty() || id == promised->id);
-    if (accepted) {
-      lost = Lost{promised->size, std::string(base::as_bytes(promised->root))};
-    } else if (base::Status kept = keeps_promise(folder, *promised, cut.get()); !kept.is_ok()) {
-      return kept;
-    }
-    id = promised->id;
-  } else if (known && options.accept_loss) {
-    lost = Lost{};
-    head_lost = true;
-  } else if (known) {
-    return base::Status(
-        base::Code::kCorruption,
-        fmt::format("{}: HEAD is missing, so nobody can tell whether the database is whole; put it back from a copy of the folder, or ask 'runledger doctor'",
-                    folder.string()));
-  } else if (!looked.is_ok() && !options.create_if_missing) {
-    return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there", folder.string()));
-  }
-  if (const AcceptedLoss* loss = options.accept_loss; loss && loss->witnessed && loss->witnessed->size > std::max(held, lost ? lost->promised : 0)) {
-    lost = Lost{loss->witnessed->size, std::string(base::as_bytes(loss->witnessed->root))};
-  }
-  if (looked.is_ok() && options.witnessed && !options.accept_loss) {
-    if (base::Status leads = leads_to(*options.witnessed, folder, (*looked)->live(), held); !leads.is_ok()) return leads;
-  }
-  looked = base::Status(base::Code::kNotFound, "closed");
-
   // The engine must not meet a full disk while it recovers either (docs/adr/0001-one-writer.md).
   if (const auto space = std::filesystem::space(folder, error); !error && space.available < options.min_free_bytes) {
     return base::Status(base::Code::kUnavailable,
@@ -320,7 +288,43 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
                                     folder.string(), space.available, options.min_free_bytes));
   }
   auto health = std::make_shared<HealthBoard>();
-  if (id.empty()) id = new_id();
+  const auto fault = [health](const base::Status& status, bool passing) {
+    passing ? health->storage_low(status) : health->read_only(status);
+  };
+  Store::Options how{.look_first = true, .views = rules.views, .held = lock, .on_fault = fault};
+  auto store = Store::open(database, how);
+  if (!store.is_ok() && store.status().code() != base::Code::kNotFound) return unreadable_folder(store.status());
+  auto found = find(store);
+  if (!found.is_ok()) return unreadable_folder(found.status().in(folder.string()));
+  const uint64_t held = found->state.head();
+  std::optional<Lost> lost;
+  bool head_lost = false;
+  if (promised.is_ok()) {
+    const bool accepted = options.accept_loss && found->cut && promised->size > held && (found->id.empty() || found->id == promised->id);
+    if (accepted) {
+      lost = Lost{promised->size, std::string(base::as_bytes(promised->root))};
+    } else if (base::Status kept = keeps_promise(folder, *promised, *found); !kept.is_ok()) {
+      return kept;
+    }
+  } else if (held > 0 && options.accept_loss) {
+    lost = Lost{};
+    head_lost = true;
+  } else if (held > 0) {  // something has been promised here before
+    return base::Status(
+        base::Code::kCorruption,
+        fmt::format("{}: HEAD is missing, so nobody can tell whether the database is whole; put it back from a copy of the folder, or ask 'runledger doctor'",
+                    folder.string()));
+  } else if (!store.is_ok() && !options.create_if_missing) {
+    return base::Status(base::Code::kNotFound, fmt::format("{}: no ledger there", folder.string()));
+  }
+  if (const AcceptedLoss* loss = options.accept_loss; loss && loss->witnessed && loss->witnessed->size > std::max(held, lost ? lost->promised : 0)) {
+    lost = Lost{loss->witnessed->size, std::string(base::as_bytes(loss->witnessed->root))};
+  }
+  if (found->cut && options.witnessed && !options.accept_loss) {
+    if (base::Status leads = leads_to(*options.witnessed, folder, found->cut, held); !leads.is_ok()) return leads;
+  }
+
+  const std::string id = promised.is_ok() ? promised->id : found->id.empty() ? new_id() : found->id;
   // In place of one that is lost the new one stands only once the loss is on record: until then the folder stays refused.
   const std::filesystem::path head_now = head_lost ? folder / "HEAD.accepting" : head_path;
   if (head_lost) std::filesystem::remove(head_now, error);
@@ -328,29 +332,29 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& 
       HeadFile::open(head_now, {.number = 0, .id = id, .size = 0, .root = TreeEdge().root(), .time_ns = clock.now_ns()},
                      [health](base::Status status) { health->read_only(status); });
   if (!head_file.is_ok()) return head_file.status();
-  std::filesystem::create_directories(database, error);
-  const auto fault = [health](const base::Status& status, bool passing) {
-    passing ? health->storage_low(status) : health->read_only(status);
-  };
-  auto store = Store::open(database, {.create = true, .views = rules.views, .held = lock, .on_fault = fault});
-  if (!store.is_ok()) return store.status();
+  if (!store.is_ok()) {
+    std::filesystem::create_directories(database, error);
+    how.create = true;
+    store = Store::open(database, how);
+    if (!store.is_ok()) return store.status();
+  }
+  if (base::Status begun = (*store)->begin(); !begun.is_ok()) return begun;
 
   Store::Batch batch;
-  batch.put(*(*store)->live(), Table::kMeta, kIdKey, id);
-  if (base::Status written = (*store)->write(batch, true); !written.is_ok()) return written;
-  batch.clear();
-  auto state = load_log_state(*(*store)->live());
-  if (!state.is_ok()) return state.status().in(folder.string());
-
-  if (const auto stale = (*store)->stale_views(); state->head() == 0 && !stale.empty()) {  // nothing to fold
+  if (found->id.empty()) {
+    batch.put(*(*store)->live(), Table::kMeta, kIdKey, id);
+    if (base::Status written = (*store)->write(batch, true); !written.is_ok()) return written;
+    batch.clear();
+  }
+  if (const auto stale = (*store)->stale_views(); held == 0 && !stale.empty()) {  // nothing to fold
     auto fresh = (*store)->fresh_views(stale, Store::Keep::kNot);
     if (!fresh.is_ok()) return fresh.status();
     if (base::Status adopted = (*store)->adopt(*fresh, batch); !adopted.is_ok()) return adopted;
   }
 
   auto opened = std::make_unique<StoredLedger>(folder, id, health, std::move(rules));
-  const TreeEdge kept = state->edge;
-  opened->begin(std::move(store).value(), *state, std::move(head_file).value(), options, clock);
+  const TreeEdge kept = found->state.edge;
+  opened->begin(std::move(store).value(), std::move(found->state), std::move(head_file).value(), options, clock);
   if (lost) {
     if (base::Status recorded = record_loss(*opened, *lost, kept, *options.accept_loss); !recorded.is_ok()) {
       if (head_lost) std::filesystem::remove(head_now, error);

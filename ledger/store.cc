@@ -24,6 +24,7 @@
 #include <tuple>
 
 #include "ledger/command_record.h"
+#include "ledger/held_writes.h"
 #include "ledger/keys.h"
 #include "ledger/prepared_logs.h"
 
@@ -237,14 +238,15 @@ struct Store::State {
   std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(64 << 20);
   std::shared_ptr<const void> held;
   std::shared_ptr<PreparedLogs> logs;      // null: opened to look only
-  std::unique_ptr<rocksdb::Env> env;       // over `logs`; both outlive the database
+  std::shared_ptr<HeldWrites> writes;      // over `logs`; null: to look only, or a new database
   std::atomic<uint64_t> written_bytes{0};  // since it was opened
-  // Outlives every table: a table's deleter holds it.
+  // Outlives every table: a table's deleter holds it. What lies below it outlives it: its own deleter holds that.
   std::shared_ptr<rocksdb::DB> database;
   std::shared_ptr<Faults> faults = std::make_shared<Faults>();
   std::function<void(const base::Status&, bool)> on_fault;
   std::shared_ptr<Forgotten> forgotten = std::make_shared<Forgotten>(0);
   std::vector<const View*> views;
+  std::map<std::string, std::shared_ptr<rocksdb::ColumnFamilyHandle>> nobodys;  // by name; until begin()
 
   mutable std::mutex mutex;  // guards all below
   std::shared_ptr<const Tables> tables;
@@ -349,7 +351,7 @@ Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Store::~Store() {
   if (state_->logs && !state_->faults->stopped && state_->written_bytes >= kBytesToFlush) flush().ignore();  // the log has it all anyway
   // On purpose never closed, see Faults; and the folder is never given back to others while this process lives.
-  if (state_->faults->log_failed) new std::tuple(state_->held, state_->database, state_->logs, std::move(state_->env));
+  if (state_->faults->log_failed) new std::tuple(state_->held, state_->database);
 }
 
 base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& folder, const Options& options) {
@@ -396,15 +398,17 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
     settings.skip_checking_sst_file_sizes_on_db_open = true;
     settings.max_open_files = 256;  // fewer than all: then a missing file fails its own rows only
   }
+  std::shared_ptr<rocksdb::Env> env;
   if (!options.read_only) {
     state->logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default());
-    state->env = rocksdb::NewCompositeEnv(state->logs);
-    settings.env = state->env.get();
+    if (there) state->writes = std::make_shared<HeldWrites>(state->logs, folder);
+    env = rocksdb::NewCompositeEnv(there ? std::shared_ptr<rocksdb::FileSystem>(state->writes) : state->logs);
+    settings.env = env.get();
   }
   const rocksdb::Status opened = options.read_only ? rocksdb::DB::OpenForReadOnly(settings, path, families, &handles, &database)
                                                    : rocksdb::DB::Open(settings, path, families, &handles, &database);
   if (!opened.ok()) return to_status(opened).in(path);
-  state->database.reset(database);
+  state->database.reset(database, [env](rocksdb::DB* done) { delete done; });
 
   auto tables = std::make_shared<Tables>();
   std::map<std::string, std::shared_ptr<rocksdb::ColumnFamilyHandle>> by_name;
@@ -425,8 +429,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
                         fmt::format("{}: is of format {}, this release reads up to {}; open it with the release that wrote it",
                                     path, value.size() == 8 ? read_u64(value) : 0, kFormat));
   }
-  const bool there_is_format = *found;
-  if (there_is_format && missing > 0 && !options.damaged)
+  if (*found && missing > 0 && !options.damaged)
     return base::Status(base::Code::kCorruption, fmt::format("{}: {} of its tables are missing", path, missing));
 
   found = store->live()->get(Table::kMeta, kForgottenKey, value);
@@ -436,8 +439,6 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
 
   // The tables each view's rows are in, and those of a rebuild that goes on. All other rows of views are nobody's: what a check left,
   // an older version, a view there is no more.
-  Batch batch;
-  std::set<std::string> entries;
   for (const View* each : at.views) {
     at.next_generations[each->id()] = 1;
     for (const std::string& name : names) {
@@ -456,7 +457,6 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
       const uint64_t generation = read_u64(value, 8);
       tables->put(*each, generation, table_of(generation));
       by_name.erase(family_name(*each, generation));
-      entries.insert(generation_key(*each));
     }
     entry = store->live()->get(Table::kMeta, rebuild_key(*each), value);
     if (!entry.is_ok() && options.damaged) entry = false;
@@ -468,31 +468,53 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
       views.push_back(each);
       beside->put(*each, generation, table_of(generation));
       by_name.erase(family_name(*each, generation));
-      entries.insert(rebuild_key(*each));
     }
   }
   if (options.read_only) return store;
-  std::error_code ignored;
-  std::filesystem::remove_all(folder / kSortedFolder, ignored);
+  std::erase_if(by_name, [](const auto& each) { return !parse_family(each.first); });
+  at.nobodys = std::move(by_name);
+  if (options.look_first) return store;
+  if (base::Status begun = store->begin(); !begun.is_ok()) return begun;
+  return store;
+}
 
+base::Status Store::begin() {
+  const std::string path = state_->folder.string();
+  if (state_->writes) {
+    if (const rocksdb::Status released = state_->writes->release(); !released.ok()) return to_status(released).in(path);
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(state_->folder / kSortedFolder, ignored);
+  std::filesystem::remove(state_->folder / PreparedLogs::kSpareName, ignored);
+
+  std::set<std::string> entries;
+  const auto tables = state_->current();
+  for (const View* each : state_->views) {
+    if (tables->of(*each)) entries.insert(generation_key(*each));
+  }
+  for (const auto& [folded, begun] : state_->begun) {
+    for (const View* each : begun.first) entries.insert(rebuild_key(*each));
+  }
+  const auto cut = live();
+  Batch batch;
   for (const std::string_view prefix : {kGenerationKeys, kRebuildKeys}) {
-    const base::Status scanned = store->live()->scan(Table::kMeta, prefix, {}, [&](std::string_view key, std::string_view) {
+    const base::Status scanned = cut->scan(Table::kMeta, prefix, {}, [&](std::string_view key, std::string_view) {
       if (!key.starts_with(prefix)) return false;
-      if (!entries.contains(std::string(key))) batch.erase(*store->live(), Table::kMeta, key);
+      if (!entries.contains(std::string(key))) batch.erase(*cut, Table::kMeta, key);
       return true;
     });
     if (!scanned.is_ok()) return scanned;
   }
-  if (!there_is_format) batch.put(*store->live(), Table::kMeta, kFormatKey, u64_key(kFormat));
+  const auto format = cut->has(Table::kMeta, kFormatKey);
+  if (!format.is_ok()) return format.status();
+  if (!*format) batch.put(*cut, Table::kMeta, kFormatKey, u64_key(kFormat));
   if (!batch.empty()) {
-    if (base::Status written = store->write(batch, true); !written.is_ok()) return written;
+    if (base::Status written = write(batch, true); !written.is_ok()) return written;
   }
-  for (const auto& [name, handle] : by_name) {
-    if (!parse_family(name)) continue;
-    const rocksdb::Status dropped = at.database->DropColumnFamily(handle.get());
-    if (!dropped.ok()) return to_status(dropped).in(path);
+  for (const auto& [name, handle] : std::exchange(state_->nobodys, {})) {
+    if (const rocksdb::Status dropped = state_->database->DropColumnFamily(handle.get()); !dropped.ok()) return to_status(dropped).in(path);
   }
-  return store;
+  return {};
 }
 
 base::Status Store::write(Batch& batch, bool sync) {

@@ -84,8 +84,9 @@ class Store : public std::enable_shared_from_this<Store> {
 
   struct Options {
     bool create = false;
-    bool read_only = false;  // looks, without leaving a trace
-    bool damaged = false;    // with read_only: opens what files there are; tables and rows that need others fail when they are read
+    bool read_only = false;   // looks, without leaving a trace
+    bool look_first = false;  // looks so until begin(); what was not begun has not happened
+    bool damaged = false;     // with read_only: opens what files there are; tables and rows that need others fail when they are read
     std::span<const View* const> views;
     std::shared_ptr<const void> held = nullptr;  // kept for as long as the database is open
     /// A write, flush or compaction failed; on any thread. Without `passing` only a restart helps.
@@ -94,6 +95,9 @@ class Store : public std::enable_shared_from_this<Store> {
   /// kNotFound: no database there. kUnsupportedVersion: made by a newer release. kCorruption: it cannot be read.
   static base::Result<std::shared_ptr<Store>> open(const std::filesystem::path& folder, const Options& options);
   ~Store();
+
+  /// From here on the folder is written to, which open() does itself unless told to look first.
+  base::Status begin();
 
   /// After a failed write nothing more may be written: the engine would end the process. It is then never closed either.
   base::Status write(Batch& batch, bool sync);
