@@ -186,6 +186,7 @@ rocksdb::DBOptions database_options(const Store::Options& options, const std::sh
   database.recycle_log_file_num = 0;
   database.enable_pipelined_write = false;
   database.max_open_files = -1;
+  database.max_file_opening_threads = 1;  // each table would start as many, and these take longer than its few files
   database.info_log = std::make_shared<SilentLogger>();
   database.listeners.push_back(std::make_shared<FaultListener>(options.on_fault, faults));
   return database;
@@ -355,6 +356,7 @@ Store::~Store() {
 }
 
 base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& folder, const Options& options) {
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);  // nobody reads what the engine counts for each thread
   const std::string path = folder.string();
   const bool there = std::filesystem::exists(folder / "CURRENT");
   if (!there && !options.create) return base::Status(base::Code::kNotFound, path + ": no database there");
