@@ -114,7 +114,8 @@ IOStatus HeldWrites::GetChildren(const std::string& folder, const IOOptions& opt
   if (!holding_) return target()->GetChildren(folder, options, names, debug);
   std::lock_guard lock(mutex_);
   IOStatus listed = target()->GetChildren(folder, options, names, debug);
-  if (!listed.ok() || !holding_) return listed;
+  std::error_code error;
+  if (!listed.ok() || !holding_ || !std::filesystem::equivalent(folder, folder_, error)) return listed;
   std::set<std::string> all(names->begin(), names->end());
   all.insert(made_.begin(), made_.end());
   names->assign(all.begin(), all.end());

@@ -74,6 +74,11 @@ class HeldWritesTest : public testing::Test {
     }
     return files;
   }
+  /// Whatever there is besides.
+  void expect_kept(const std::map<std::string, std::string>& before) {
+    auto now = contents(folder());
+    for (const auto& [name, bytes] : before) EXPECT_EQ(now[name], bytes) << name;
+  }
   class Silent final : public rocksdb::Logger {
    public:
     using rocksdb::Logger::Logv;
@@ -96,7 +101,7 @@ TEST_F(HeldWritesTest, WhatIsNotReleasedHasNotHappened) {
     ASSERT_TRUE(database->Flush({}).ok());
     ASSERT_TRUE(database->CompactRange({}, nullptr, nullptr).ok());
     EXPECT_EQ(count(), 110u);
-    for (const auto& [name, bytes] : before) EXPECT_EQ(contents(folder())[name], bytes) << name;
+    expect_kept(before);
     close();
     EXPECT_EQ(contents(folder()), before) << "without " << missing;
   }
@@ -155,7 +160,7 @@ TEST_F(HeldWritesTest, FileNobodyNamesIsKeptUntilTheRelease) {
   const auto before = contents(folder());
   ASSERT_TRUE(open_held(folder()).ok());
   EXPECT_EQ(count(), 100u);
-  for (const auto& [name, bytes] : before) EXPECT_EQ(contents(folder())[name], bytes) << name;
+  expect_kept(before);
   close();
   EXPECT_EQ(contents(folder()), before);
 }
