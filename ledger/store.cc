@@ -238,8 +238,8 @@ struct Store::State {
   std::filesystem::path folder;
   std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(64 << 20);
   std::shared_ptr<const void> held;
-  std::shared_ptr<PreparedLogs> logs;      // null: opened to look only
-  std::shared_ptr<HeldWrites> writes;      // over `logs`; null: to look only, or a new database
+  bool only_read = false;
+  std::shared_ptr<HeldWrites> writes;      // null: only read, or a new database
   std::atomic<uint64_t> written_bytes{0};  // since it was opened
   // Outlives every table: a table's deleter holds it. What lies below it outlives it: its own deleter holds that.
   std::shared_ptr<rocksdb::DB> database;
@@ -350,7 +350,7 @@ bool Store::Batch::empty() const { return rep_->batch.Count() == 0; }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Store::~Store() {
-  if (state_->logs && !state_->faults->stopped && state_->written_bytes >= kBytesToFlush) flush().ignore();  // the log has it all anyway
+  if (!state_->only_read && !state_->faults->stopped && state_->written_bytes >= kBytesToFlush) flush().ignore();  // the log has it all anyway
   // On purpose never closed, see Faults; and the folder is never given back to others while this process lives.
   if (state_->faults->log_failed) new std::tuple(state_->held, state_->database);
 }
@@ -365,6 +365,7 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   state->folder = folder;
   state->on_fault = options.on_fault;
   state->held = options.held;
+  state->only_read = options.read_only;
   state->views.assign(options.views.begin(), options.views.end());
 
   std::vector<std::string> names;
@@ -402,9 +403,9 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   }
   std::shared_ptr<rocksdb::Env> env;
   if (!options.read_only) {
-    state->logs = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default());
-    if (there) state->writes = std::make_shared<HeldWrites>(state->logs, folder);
-    env = rocksdb::NewCompositeEnv(there ? std::shared_ptr<rocksdb::FileSystem>(state->writes) : state->logs);
+    std::shared_ptr<rocksdb::FileSystem> files = std::make_shared<PreparedLogs>(rocksdb::FileSystem::Default());
+    if (there) files = state->writes = std::make_shared<HeldWrites>(files, folder);
+    env = rocksdb::NewCompositeEnv(files);
     settings.env = env.get();
   }
   const rocksdb::Status opened = options.read_only ? rocksdb::DB::OpenForReadOnly(settings, path, families, &handles, &database)
@@ -487,7 +488,6 @@ base::Status Store::begin() {
   }
   std::error_code ignored;
   std::filesystem::remove_all(state_->folder / kSortedFolder, ignored);
-  std::filesystem::remove(state_->folder / PreparedLogs::kSpareName, ignored);
 
   std::set<std::string> entries;
   const auto tables = state_->current();

@@ -199,7 +199,6 @@ class P1ShorterLedgerTest : public support::LedgerFixture {
   void expect_refused(const std::string& message) {
     // As a backup that was put in its place, and as a kill leave it.
     std::filesystem::remove(database() / "LOCK");
-    if (std::filesystem::exists(database())) write_file(database() / "spare-log", "zeros");
     const auto before = contents(folder());
     const base::Status status = open();
     EXPECT_EQ(status.code(), base::Code::kCorruption) << status.message();
