@@ -21,7 +21,7 @@ inline std::string_view view(capnp::Text::Reader text) { return {text.begin(), t
 inline std::string_view view(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
 inline capnp::Data::Reader data(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
 
-/// The words under which `value` (a struct reader) is stored and hashed. They stand until the thread's next call.
+/// The words under which `value` (a struct reader, of any message) is stored and hashed. They stand until the thread's next call.
 template <typename Reader>
 kj::ArrayPtr<const capnp::word> canonical_words(Reader value) {
   thread_local std::vector<capnp::word> space;
@@ -32,11 +32,17 @@ kj::ArrayPtr<const capnp::word> canonical_words(Reader value) {
   message.initRoot<capnp::AnyPointer>().setCanonicalAs<capnp::FromReader<Reader>>(value);
   return message.getSegmentsForOutput()[0];
 }
-
 /// The same as bytes.
 template <typename Reader>
 std::string canonical_bytes(Reader value) {
   auto bytes = canonical_words(value).asBytes();
+  return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
+}
+
+/// The same for the root of a message built here: nothing in it needs checking, so this is several times as fast.
+kj::ArrayPtr<const capnp::word> built_words(capnp::MessageBuilder& message);
+inline std::string_view built_bytes(capnp::MessageBuilder& message) {
+  const auto bytes = built_words(message).asBytes();
   return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
 }
 

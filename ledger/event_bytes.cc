@@ -9,8 +9,9 @@
 
 namespace ledger {
 
-base::Result<kj::Array<capnp::word>> canonical_event(schema::Event::Reader event) {
-  const kj::ArrayPtr<const capnp::word> words = canonical_words(event);
+namespace {
+
+base::Result<kj::Array<capnp::word>> of_bearable_size(kj::ArrayPtr<const capnp::word> words) {
   const size_t size = words.size() * sizeof(capnp::word);
   if (size > kMaxEventBytes) {
     return base::Status(
@@ -20,6 +21,11 @@ base::Result<kj::Array<capnp::word>> canonical_event(schema::Event::Reader event
   }
   return kj::heapArray(words);
 }
+
+}  // namespace
+
+base::Result<kj::Array<capnp::word>> canonical_event(schema::Event::Reader event) { return of_bearable_size(canonical_words(event)); }
+base::Result<kj::Array<capnp::word>> canonical_event(EventDraft& draft) { return of_bearable_size(built_words(draft.message())); }
 
 kj::Array<capnp::word> as_words(std::string_view bytes) {
   auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));

@@ -7,12 +7,14 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "ledger/event_draft.h"
 #include "schema/event.capnp.h"
 
 namespace ledger {
 
 /// Canonical bytes of an event. kInvalidArgument above kMaxEventBytes.
 base::Result<kj::Array<capnp::word>> canonical_event(schema::Event::Reader event);
+base::Result<kj::Array<capnp::word>> canonical_event(EventDraft& draft);
 
 inline std::string_view as_bytes(kj::ArrayPtr<const capnp::word> words) {
   return {reinterpret_cast<const char*>(words.begin()), words.size() * sizeof(capnp::word)};

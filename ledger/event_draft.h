@@ -16,6 +16,7 @@ class EventDraft {
   EventDraft() : message_(std::make_unique<capnp::MallocMessageBuilder>(kUsualWords)), event_(message_->initRoot<schema::Event>()) {}
   schema::Event::Builder event() { return event_; }
   schema::Event::Body::Builder body() { return event_.getBody(); }
+  capnp::MessageBuilder& message() { return *message_; }
 
  private:
   static constexpr capnp::uint kUsualWords = 128;  // grows where an event needs more

@@ -419,18 +419,19 @@ base::Result<std::vector<uint64_t>> Writer::decide(schema::Command::Reader comma
     event.setActor(actor);
     if (event.getCause() == 0) event.setCause(command.getCause());
     if (event.getCause() >= seq) throw std::logic_error(fmt::format("event {} names event {} as its cause", seq, event.getCause()));
-    auto words = canonical_event(event.asReader());
+    auto words = canonical_event(draft);
     if (!words.is_ok()) return words.status();
     // Views and index get what is stored, not what was meant.
-    StoredEvent stored(*words);
-    const Subjects subjects = subjects_of(stored.get(), [this](std::string_view subject) { return overlay_.link(subject); });
+    StoredEvent message(*words);
+    const auto stored = message.get();
+    const Subjects subjects = subjects_of(stored, [this](std::string_view subject) { return overlay_.link(subject); });
     for (const std::string& key : subjects.keys) overlay_.put_subject(key, seq);
     if (!subjects.link_from.empty()) overlay_.put_link(subjects.link_from, subjects.link_to);
     for (const View* each : rules_.views) {
-      if (live_->holds(view_table(each->id()))) each->fold(stored.get(), overlay_);  // others are folded up to here later
+      if (live_->holds(view_table(each->id()))) each->fold(stored, overlay_);  // others are folded up to here later
     }
-    if (stored.get().getBody().isBlobsErased()) {
-      for (auto blob : stored.get().getBody().getBlobsErased().getBlobs()) overlay_.erase_blob(std::string(view(blob.getSha256())));
+    if (stored.getBody().isBlobsErased()) {
+      for (auto blob : stored.getBody().getBlobsErased().getBlobs()) overlay_.erase_blob(std::string(view(blob.getSha256())));
     }
     events.push_back(std::move(*words));
     seqs.push_back(seq);

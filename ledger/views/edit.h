@@ -40,7 +40,7 @@ class RowEdit {
   bool found() const { return found_; }
   typename T::Builder& operator*() { return builder_; }
   typename T::Builder* operator->() { return &builder_; }
-  void save() { rows_.put(view_, key_, canonical_bytes(builder_.asReader())); }
+  void save() { rows_.put(view_, key_, built_bytes(message_)); }
 
  private:
   Rows& rows_;

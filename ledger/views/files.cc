@@ -17,7 +17,7 @@ void put(Rows& rows, std::string_view instrument, schema::RawFile::Reader file, 
     row.setRefused(true);
     set_decision(row.initReason(), *refusal, seq);
   }
-  rows.put(ViewId::kFiles, FilesView::row_key(instrument, view(file.getPath())), canonical_bytes(row.asReader()));
+  rows.put(ViewId::kFiles, FilesView::row_key(instrument, view(file.getPath())), built_bytes(message));
 }
 
 void put_all(Rows& rows, schema::RunDetected::Reader detected, uint64_t seq) {

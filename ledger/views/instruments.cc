@@ -25,7 +25,7 @@ void fold_script(schema::Event::Reader event, schema::ScriptRegistered::Reader r
   script.setSeq(event.getSeq());
   script.setRegisteredAt(event.getTime());
   script.setScript(registered);
-  rows.put(ViewId::kInstruments, InstrumentsView::script_key(instrument, event.getSeq()), canonical_bytes(script.asReader()));
+  rows.put(ViewId::kInstruments, InstrumentsView::script_key(instrument, event.getSeq()), built_bytes(message));
 }
 
 }  // namespace

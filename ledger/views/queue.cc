@@ -32,7 +32,7 @@ void move(Rows& rows, uint64_t job, Place place, Change&& change) {
   change(row);
   rows.erase(ViewId::kQueue, *key);
   std::string to = QueueView::row_key(place, row.getPriority(), job);
-  rows.put(ViewId::kQueue, to, canonical_bytes(row.asReader()));
+  rows.put(ViewId::kQueue, to, built_bytes(message));
   rows.put(ViewId::kQueue, QueueView::job_key(job), to);
   count(rows, row.asReader(), static_cast<int64_t>(counts(to[0])) - static_cast<int64_t>(counts((*key)[0])));
 }
@@ -59,7 +59,7 @@ void enter(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& 
   row.setQueuedAt(event.getTime());
   set_decision(row.initReason(), queued.getReason(), event.getSeq());
   std::string key = QueueView::row_key(Place::kWaiting, queued.getPriority(), event.getSeq());
-  rows.put(ViewId::kQueue, key, canonical_bytes(row.asReader()));
+  rows.put(ViewId::kQueue, key, built_bytes(message));
   rows.put(ViewId::kQueue, QueueView::job_key(event.getSeq()), key);
   count(rows, row.asReader(), 1);
 }
@@ -78,7 +78,7 @@ void keep_moment(uint64_t seq, Rows& rows) {
   if (jobs.size() * kEventsAJob > since) return;
   SmallMessage message;
   set_numbers(message.initRoot<schema::QueueMoment>().initJobs(static_cast<uint32_t>(jobs.size())), jobs);
-  rows.put(ViewId::kQueue, QueueView::moment_key(seq), canonical_bytes(message.getRoot<schema::QueueMoment>().asReader()));
+  rows.put(ViewId::kQueue, QueueView::moment_key(seq), built_bytes(message));
   rows.put(ViewId::kQueue, kLatestMoment, u64_key(seq));
 }
 

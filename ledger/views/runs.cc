@@ -327,7 +327,7 @@ void keep_moment(uint64_t seq, Rows& rows) {
     row.setLastRun(read_count(rows, ViewId::kRuns, RunsView::last_run_key(instrument)));
     set_numbers(row.initRuns(static_cast<uint32_t>(counts.size())), {counts.begin(), counts.end()});
   }
-  rows.put(ViewId::kRuns, RunsView::moment_key(seq), canonical_bytes(message.getRoot<schema::RunMoment>().asReader()));
+  rows.put(ViewId::kRuns, RunsView::moment_key(seq), built_bytes(message));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ void save(Rows& rows, std::string_view instrument, const Rules& rules) {
   auto list = message.initRoot<schema::VariableRules>().initRules(static_cast<uint32_t>(rules.size()));
   uint32_t i = 0;
   for (const auto& [order, rule] : rules) list.setWithCaveats(i++, rule);
-  rows.put(ViewId::kVariables, key, canonical_bytes(message.getRoot<schema::VariableRules>().asReader()));
+  rows.put(ViewId::kVariables, key, built_bytes(message));
 }
 
 void set(schema::Event::Reader event, schema::VariablesSet::Reader change, const Rules& before, Rows& rows) {
