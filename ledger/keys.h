@@ -8,7 +8,9 @@
 namespace ledger {
 
 inline void append_u64(std::string& key, uint64_t number) {
-  for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift & 0xFF);
+  char bytes[8];
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(number >> (56 - 8 * i) & 0xFF);
+  key.append(bytes, sizeof bytes);
 }
 inline std::string u64_key(uint64_t number) {
   std::string key;
@@ -23,14 +25,14 @@ inline uint64_t read_u64(std::string_view key, size_t offset = 0) {
 }
 /// Text followed by 0x00; 0x00 inside is written 0x00 0xFF. Sorts like the text, and no key is a prefix of another by accident.
 inline void append_text(std::string& key, std::string_view text) {
-  for (char c : text) {
-    key += c;
-    if (c == '\0') key += '\xff';
+  for (size_t nul; (nul = text.find('\0')) != text.npos; text.remove_prefix(nul + 1)) {
+    key.append(text.substr(0, nul + 1)).append(1, '\xff');
   }
-  key += '\0';
+  key.append(text).append(1, '\0');
 }
 inline std::string run_key(std::string_view instrument, uint64_t run_number) {
   std::string key;
+  key.reserve(instrument.size() + 9);
   append_text(key, instrument);
   append_u64(key, run_number);
   return key;

@@ -1,23 +1,17 @@
 // The rows as they stand after the commands of a group so far, before the group is written.
 #pragma once
 
-#include <array>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "ledger/changed_rows.h"
 #include "ledger/rows.h"
 #include "ledger/store.h"
 
 namespace ledger {
-
-/// A read below failed. Thrown by Overlay only, caught by those that made it; leaves no folder.
-struct StoreFault {
-  base::Status status;
-};
 
 /// A view that is read has no rows yet. Thrown by Overlay only, caught by the writer.
 struct ViewMissing {
@@ -45,7 +39,7 @@ class Overlay final : public Rows {
   void put_blob(const std::string& sha256, std::string_view bytes);
   void erase_blob(const std::string& sha256);
   /// Entry of the subject index: this subject, this seq; and where a subject leads to.
-  void put_subject(std::string_view subject, uint64_t seq);
+  void put_subject(std::string subject, uint64_t seq);
   void put_link(std::string_view subject, const std::vector<std::string>& to);
   std::vector<std::string> link(std::string_view subject) const;
 
@@ -56,32 +50,19 @@ class Overlay final : public Rows {
   void emit(Store::Batch& batch);
 
  private:
-  using Written = std::map<std::string, std::optional<std::string>, std::less<>>;
-  struct Undo {
-    Written* rows;
-    std::string key;
-    bool was_written;
-    std::optional<std::string> row;
-  };
-  static constexpr size_t kViews = 32;
-
-  Written& of(ViewId view);
-  const Written& of(ViewId view) const;
-  void write(Written& rows, std::string_view key, std::optional<std::string> row);
+  Table readable(ViewId view) const;
   void emit_subjects(Store::Batch& batch);
   void write_blob(const std::string& sha256, std::optional<std::string_view> blob);
 
-  std::shared_ptr<const Cut> base_;
-  std::array<Written, kViews> rows_;
-  mutable std::array<std::unordered_map<std::string, std::optional<std::string>>, kViews> read_;  // rows of base_ seen since begin()
-  Written links_;
-  std::vector<std::string> subjects_;  // each with its seq
-  using Blob = std::optional<std::string_view>;  // nullopt = erased
+  ChangedRows rows_;  // of views, and links
+  std::unordered_map<std::string, std::vector<uint64_t>> subjects_;  // the seqs of each, ascending
+  using Blob = std::optional<std::string_view>;                      // nullopt = erased
   std::unordered_map<std::string, Blob> blobs_;
 
-  std::vector<Undo> undo_;
+  // Since mark().
+  std::vector<ChangedRows::Before> undo_;
+  std::vector<std::vector<uint64_t>*> undo_subjects_;
   std::vector<std::pair<std::string, std::optional<Blob>>> undo_blobs_;  // as they were before; nullopt = not written
-  size_t subjects_mark_ = 0;
 };
 
 }  // namespace ledger

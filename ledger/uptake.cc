@@ -75,8 +75,8 @@ void Uptake::fold(schema::Event::Reader event, const std::vector<std::string>& b
     overlay_.put_blob(std::string(base::as_bytes(base::sha256(blob))), blobs_.emplace_back(blob));
     bytes_ += blob.size();
   }
-  const Subjects subjects = subjects_of(event, [this](std::string_view subject) { return overlay_.link(subject); });
-  for (const std::string& key : subjects.keys) overlay_.put_subject(key, event.getSeq());
+  Subjects subjects = subjects_of(event, [this](std::string_view subject) { return overlay_.link(subject); });
+  for (std::string& key : subjects.keys) overlay_.put_subject(std::move(key), event.getSeq());
   if (!subjects.link_from.empty()) overlay_.put_link(subjects.link_from, subjects.link_to);
   for (const View* view : views_) view->fold(event, overlay_);
   forget(event);

@@ -424,8 +424,8 @@ base::Result<std::vector<uint64_t>> Writer::decide(schema::Command::Reader comma
     // Views and index get what is stored, not what was meant.
     StoredEvent message(*words);
     const auto stored = message.get();
-    const Subjects subjects = subjects_of(stored, [this](std::string_view subject) { return overlay_.link(subject); });
-    for (const std::string& key : subjects.keys) overlay_.put_subject(key, seq);
+    Subjects subjects = subjects_of(stored, [this](std::string_view subject) { return overlay_.link(subject); });
+    for (std::string& key : subjects.keys) overlay_.put_subject(std::move(key), seq);
     if (!subjects.link_from.empty()) overlay_.put_link(subjects.link_from, subjects.link_to);
     for (const View* each : rules_.views) {
       if (live_->holds(view_table(each->id()))) each->fold(stored, overlay_);  // others are folded up to here later
