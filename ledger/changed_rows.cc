@@ -12,6 +12,8 @@ constexpr size_t kFewestSlots = 64;
 constexpr size_t kBytesARow = 96;        // what a row takes besides its key and bytes
 constexpr uint64_t kPlace = 0xFFFFFFFF;  // the half of a slot that says where
 
+uint64_t hash_of(std::string_view key) { return std::hash<std::string_view>()(key); }
+
 bool found(const base::Result<bool>& result) {
   if (!result.is_ok()) throw StoreFault{result.status()};
   return *result;
@@ -26,8 +28,7 @@ void ChangedRows::Kind::clear() {
   is_ordered = false;
 }
 
-size_t ChangedRows::Kind::find(std::string_view key) const {
-  const uint64_t hash = std::hash<std::string_view>()(key);
+size_t ChangedRows::Kind::find(std::string_view key, uint64_t hash) const {
   for (size_t at = hash & (slots.size() - 1); slots[at] != 0; at = (at + 1) & (slots.size() - 1)) {
     const size_t place = (slots[at] & kPlace) - 1;
     if ((slots[at] | kPlace) == (hash | kPlace) && rows[place].key == key) return place;
@@ -41,12 +42,12 @@ void ChangedRows::Kind::enter(uint64_t hash, size_t place) {
   slots[at] = (hash & ~kPlace) | (place + 1);
 }
 
-ChangedRows::Row& ChangedRows::Kind::add(std::string_view key) {
+ChangedRows::Row& ChangedRows::Kind::add(std::string_view key, uint64_t hash) {
   if (slots.size() < 2 * (rows.size() + 1)) {
     slots.assign(2 * slots.size(), 0);
-    for (size_t place = 0; place < rows.size(); ++place) enter(std::hash<std::string_view>()(rows[place].key), place);
+    for (size_t place = 0; place < rows.size(); ++place) enter(hash_of(rows[place].key), place);
   }
-  enter(std::hash<std::string_view>()(key), rows.size());
+  enter(hash, rows.size());
   if (is_ordered) order.emplace(key, rows.size());
   return rows.emplace_back(Row{.key = key});
 }
@@ -80,10 +81,10 @@ std::string_view ChangedRows::keep(std::string_view bytes) const {
   return {kept, bytes.size()};
 }
 
-size_t ChangedRows::place_of(Kind& kind, std::string_view key) const {
-  const size_t place = kind.find(key);
+size_t ChangedRows::place_of(Kind& kind, std::string_view key, uint64_t hash) const {
+  const size_t place = kind.find(key, hash);
   if (place == kind.rows.size()) {
-    kind.add(keep(key));
+    kind.add(keep(key), hash);
     bytes_ += kBytesARow;
   }
   return place;
@@ -91,10 +92,11 @@ size_t ChangedRows::place_of(Kind& kind, std::string_view key) const {
 
 std::optional<std::string_view> ChangedRows::get(Table table, std::string_view key) const {
   Kind& kind = kind_of(table, key);
-  if (const size_t place = kind.find(key); place < kind.rows.size() && kind.rows[place].known) return kind.rows[place].bytes;
+  const uint64_t hash = hash_of(key);
+  if (const size_t place = kind.find(key, hash); place < kind.rows.size() && kind.rows[place].known) return kind.rows[place].bytes;
   std::string stored;
   const bool is_there = found(base_->get(table, key, stored));
-  Row& row = kind.rows[place_of(kind, key)];
+  Row& row = kind.rows[place_of(kind, key, hash)];
   row.known = true;
   row.is_new = !is_there;
   if (is_there) row.bytes = keep(stored);
@@ -146,12 +148,12 @@ void ChangedRows::write(Row& row, std::optional<std::string_view> bytes) {
 
 void ChangedRows::set(Table table, std::string_view key, std::optional<std::string_view> bytes) {
   Kind& kind = kind_of(table, key);
-  write(kind.rows[place_of(kind, key)], bytes);
+  write(kind.rows[place_of(kind, key, hash_of(key))], bytes);
 }
 
 ChangedRows::Before ChangedRows::change(Table table, std::string_view key, std::optional<std::string_view> bytes) {
   Kind& kind = kind_of(table, key);
-  const size_t place = place_of(kind, key);
+  const size_t place = place_of(kind, key, hash_of(key));
   Row& row = kind.rows[place];
   Before before{&kind, place, row.changed, row.known, std::optional<std::string>(row.bytes)};
   write(row, bytes);

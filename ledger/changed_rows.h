@@ -74,10 +74,10 @@ class ChangedRows {
     std::map<std::string_view, size_t> order;  // then, places in `rows` by key
     /// As many slots as the rows there were needed.
     void clear();
-    /// Its place in `rows`; as many as there are = not there.
-    size_t find(std::string_view key) const;
-    /// Its key stands already.
-    Row& add(std::string_view key);
+    /// The place in `rows` of one with this key; as many as there are = not there.
+    size_t find(std::string_view key, uint64_t hash) const;
+    /// One whose key is not there yet.
+    Row& add(std::string_view key, uint64_t hash);
 
    private:
     void enter(uint64_t hash, size_t place);
@@ -89,7 +89,7 @@ class ChangedRows {
   static constexpr size_t kTables = static_cast<size_t>(Table::kFirstView) + 32;
 
   Kind& kind_of(Table table, std::string_view key) const;
-  size_t place_of(Kind& kind, std::string_view key) const;
+  size_t place_of(Kind& kind, std::string_view key, uint64_t hash) const;
   std::string_view keep(std::string_view bytes) const;
   void write(Row& row, std::optional<std::string_view> bytes);
 

@@ -45,13 +45,17 @@ class Collector {
   void about_scope(schema::Scope::Reader scope) {
     if (scope.isExperiment()) about(experiment_subject(view(scope.getExperiment())));
   }
-  void about_detection(schema::RunDetected::Reader detected) {
-    about_run(detected.getRun());
-    const auto experiment = detected.getMetadata().getExperiment();
-    if (!experiment.getKnown()) return;
-    about(experiment_subject(view(experiment.getValue())));
-    link(run_subject(view(detected.getRun().getInstrument()), detected.getRun().getRunNumber()),
-         {experiment_subject(view(experiment.getValue()))});
+  void about_reading(schema::RunDetected::Reader detected, bool again) {
+    const auto run = detected.getRun();
+    const std::string_view instrument = view(run.getInstrument());
+    std::string subject = run_subject(instrument, run.getRunNumber());
+    about_instrument(instrument);
+    if (const auto experiment = detected.getMetadata().getExperiment(); experiment.getKnown()) {
+      about(experiment_subject(view(experiment.getValue())));
+      link(subject, {subjects_.keys.back()});
+    }
+    if (again) return about_linked(std::move(subject));
+    about(std::move(subject));  // a run is detected once: nothing is linked to it yet
   }
   void about_new_job(uint64_t job, schema::JobQueued::Reader queued) {
     std::vector<std::string> ends;
@@ -129,10 +133,10 @@ Subjects subjects_of(schema::Event::Reader event,
       collect.about_scope(body.getVariablesCleared().getScope());
       break;
     case Body::RUN_DETECTED:
-      collect.about_detection(body.getRunDetected());
+      collect.about_reading(body.getRunDetected(), false);
       break;
     case Body::RUN_REVISED:
-      collect.about_detection(body.getRunRevised());
+      collect.about_reading(body.getRunRevised(), true);
       break;
     case Body::RUN_ANNOTATED:
       collect.about_run(body.getRunAnnotated().getRun());

@@ -470,9 +470,10 @@ base::Status Writer::put_position(schema::Position::Reader position) {
 void Writer::put_event(const kj::Array<capnp::word>& words) {
   const std::string_view bytes = as_bytes(words);
   batch_.put(*live_, Table::kEvents, u64_key(next_.head() + 1), bytes);
-  StoredEvent stored(words);
-  next_.kinds.count(static_cast<uint16_t>(stored.get().getBody().which()), next_.head() + 1);
-  forget(stored.get());
+  StoredEvent message(words);
+  const auto stored = message.get();
+  next_.kinds.count(static_cast<uint16_t>(stored.getBody().which()), next_.head() + 1);
+  forget(stored);
   if (!options_.tree) return next_.edge.append({}, [](int, uint64_t, const base::Sha256&) {});
   tree_rows_.append(next_.edge, leaf_hash(bytes), *live_, batch_);
 }

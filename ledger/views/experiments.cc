@@ -1,6 +1,7 @@
 #include "ledger/views/experiments.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/experiment.h"
 #include "ledger/views/edit.h"
@@ -52,12 +53,14 @@ void join(Rows& rows, const std::string& experiment, std::string_view instrument
   row.save();
 }
 
-void fold_run(schema::Event::Reader event, schema::RunDetected::Reader detected, Rows& rows) {
-  std::string_view instrument = view(detected.getRun().getInstrument());
-  std::string run = run_key(instrument, detected.getRun().getRunNumber());
-  std::string experiment(experiment_of(detected.getMetadata()));
+void fold_reading(schema::Event::Reader event, schema::RunDetected::Reader reading, bool again, Rows& rows) {
+  const auto key = reading.getRun();
+  std::string_view instrument = view(key.getInstrument());
+  std::string run = run_key(instrument, key.getRunNumber());
+  std::string experiment(experiment_of(reading.getMetadata()));
   if (!base::names_experiment(experiment)) experiment.clear();
-  auto before = rows.get(ViewId::kExperiments, ExperimentsView::experiment_key(run));
+  std::optional<std::string> before;
+  if (again) before = rows.get(ViewId::kExperiments, ExperimentsView::experiment_key(run));  // a run is detected once: it is in none yet
   if (before && *before == experiment) {
     RowEdit<schema::ExperimentRow> row(rows, ViewId::kExperiments, ExperimentsView::row_key(experiment));
     row->setLastSeenAt(event.getTime());
@@ -77,8 +80,8 @@ std::string ExperimentsView::run_mark(std::string_view experiment, std::string_v
 void ExperimentsView::fold(schema::Event::Reader event, Rows& rows) const {
   auto body = event.getBody();
   switch (body.which()) {
-    case schema::Event::Body::RUN_DETECTED: return fold_run(event, body.getRunDetected(), rows);
-    case schema::Event::Body::RUN_REVISED: return fold_run(event, body.getRunRevised(), rows);
+    case schema::Event::Body::RUN_DETECTED: return fold_reading(event, body.getRunDetected(), false, rows);
+    case schema::Event::Body::RUN_REVISED: return fold_reading(event, body.getRunRevised(), true, rows);
     default: return;
   }
 }

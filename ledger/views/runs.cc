@@ -66,8 +66,8 @@ void take_files(schema::RunRow::Builder run, schema::RunDetected::Reader detecte
   auto metadata = detected.getMetadata();
   run.setMetadata(metadata);
   run.setExperiment(std::string(experiment_of(metadata)));
-  if (metadata.getTitle().getKnown()) {
-    run.setTitle(metadata.getTitle().getValue());
+  if (const auto title = metadata.getTitle(); title.getKnown()) {
+    run.setTitle(title.getValue());
   } else {
     run.setTitle("");
   }
@@ -108,8 +108,9 @@ void keep_refused_companions(RunEdit& run, schema::RunDetected::Reader detected)
 }
 
 void fold_detected(schema::Event::Reader event, schema::RunDetected::Reader detected, Rows& rows) {
-  RunEdit run(rows, key_of(detected.getRun()));
-  run->setRun(detected.getRun());
+  const auto key = detected.getRun();
+  RunEdit run(rows, key_of(key));
+  run->setRun(key);
   if (run.found() && run->getState() == RunState::REFUSED) keep_refused_companions(run, detected);
   run->setState(RunState::DETECTED);
   run->initReason();
@@ -119,10 +120,8 @@ void fold_detected(schema::Event::Reader event, schema::RunDetected::Reader dete
   take_files(*run.operator->(), detected);
   replace_file_problems(run, detected.getProblems());
   run.save();
-  const std::string last_key = RunsView::last_run_key(view(detected.getRun().getInstrument()));
-  if (read_count(rows, ViewId::kRuns, last_key) < detected.getRun().getRunNumber()) {
-    rows.put(ViewId::kRuns, last_key, u64_key(detected.getRun().getRunNumber()));
-  }
+  const std::string last_key = RunsView::last_run_key(view(key.getInstrument()));
+  if (read_count(rows, ViewId::kRuns, last_key) < key.getRunNumber()) rows.put(ViewId::kRuns, last_key, u64_key(key.getRunNumber()));
 }
 
 void fold_revised(schema::Event::Reader event, schema::RunDetected::Reader revised, Rows& rows) {
