@@ -171,8 +171,10 @@ void ChangedRows::each_changed(Table table, const Store::VisitRow& visit) const 
   const Kinds& kinds = tables_.at(static_cast<size_t>(table));
   std::vector<const Row*> changed;
   for (const char letter : kinds.letters) {
+    const std::vector<Row>& rows = kinds.by_letter[static_cast<uint8_t>(letter)]->rows;
     changed.clear();
-    for (const Row& row : kinds.by_letter[static_cast<uint8_t>(letter)]->rows) {
+    changed.reserve(rows.size());
+    for (const Row& row : rows) {
       if (row.changed && (row.bytes || !row.is_new)) changed.push_back(&row);
     }
     const auto before = [](const Row* a, const Row* b) { return a->key < b->key; };
@@ -183,6 +185,7 @@ void ChangedRows::each_changed(Table table, const Store::VisitRow& visit) const 
 
 void ChangedRows::each_changed(const std::function<void(Table, std::string_view, std::optional<std::string_view>)>& visit) const {
   for (size_t i = 0; i < kTables; ++i) {
+    if (tables_[i].letters.empty()) continue;
     const auto table = static_cast<Table>(i);
     each_changed(table, [&](std::string_view key, std::optional<std::string_view> row) { visit(table, key, row); });
   }

@@ -111,6 +111,7 @@ void Overlay::rollback() {
 /// One row for all events of the group about a subject.
 void Overlay::emit_subjects(Store::Batch& batch) {
   std::vector<std::pair<std::string_view, const std::vector<uint64_t>*>> rows;
+  rows.reserve(subjects_.size());
   for (const auto& [subject, seqs] : subjects_) {
     if (!seqs.empty()) rows.emplace_back(subject, &seqs);
   }
