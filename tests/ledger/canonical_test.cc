@@ -98,12 +98,27 @@ TEST(CanonicalTest, BuiltMessagesAreStoredInTheFormCapnProtoCallsCanonical) {
 TEST(CanonicalTest, MessageInManySegmentsIsStoredAsOne) {
   size_t segments = 0;
   for (uint32_t seed = 0; seed < 500; ++seed) {
-    // So small that objects lie apart from their pointers, and find no room for the words that say where.
+    // So small that objects lie apart from their pointers.
     capnp::MallocMessageBuilder event(1 + seed % 8, capnp::AllocationStrategy::FIXED_SIZE);
     expect_canonical<schema::Event>(seed, event);
     segments = std::max(segments, event.getSegmentsForOutput().size());
   }
   EXPECT_GT(segments, 20u);
+}
+
+TEST(CanonicalTest, ObjectMadeBeforeItsPlaceIsStoredWhereItBelongs) {
+  // Its segment is full, so that the word that says where it is lies in a third one.
+  capnp::MallocMessageBuilder message(1, capnp::AllocationStrategy::FIXED_SIZE);
+  auto problems = message.getOrphanage().newOrphan<capnp::List<capnp::Text>>(2);
+  problems.get().set(0, "first");
+  problems.get().set(1, "second");
+  auto run = message.getOrphanage().newOrphan<schema::RunKey>();
+  run.get().setRunNumber(28001);
+  auto row = message.initRoot<schema::RunRow>();
+  row.adoptProblems(kj::mv(problems));
+  row.adoptRun(kj::mv(run));
+  const auto expected = capnp::canonicalize(row.asReader());
+  EXPECT_TRUE(ledger::built_words(message).asBytes() == expected.asPtr().asBytes());
 }
 
 TEST(CanonicalTest, EmptyValuesAreKeptAsEmpty) {
