@@ -21,6 +21,8 @@ std::string_view view(capnp::Data::Reader data) { return {reinterpret_cast<const
 
 base::Status invalid(std::string message) { return {base::Code::kInvalidArgument, std::move(message)}; }
 
+constexpr std::chrono::microseconds kAwaited{80};
+
 constexpr capnp::uint kActorWords = 32;  // grows with a long name
 
 /// Whether the same id gets this answer for ever, or may try again.
@@ -133,6 +135,7 @@ void Writer::enqueue(std::unique_ptr<Submission> submission) {
       waiting_commands_ += submission->commands.size();
       waiting_bytes_ += submission->bytes;
       queue_.push_back(std::move(submission));
+      more_ = true;
     }
   }
   if (submission) return submission->answer_rest(refused);
@@ -219,7 +222,10 @@ void Writer::run() {
       lock.unlock();
       try_storage();
       lock.lock();
-    } else {
+    } else if (!has_work()) {
+      lock.unlock();
+      await_work();
+      lock.lock();
       wake_.wait(lock, has_work);
     }
     if (!tasks_.empty()) {
@@ -244,8 +250,16 @@ void Writer::run() {
   }
 }
 
+/// A client that sends one command after the other sends the next one soon after it has its answer; waking this thread for it would take
+/// longer than to look for it. Whoever else wants the core gets it.
+void Writer::await_work() {
+  const auto until = std::chrono::steady_clock::now() + kAwaited;
+  while (!more_ && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+}
+
 std::vector<Writer::Share> Writer::take_group() {
   std::vector<Share> group;
+  more_ = false;
   size_t commands = 0, bytes = 0;
   while (!queue_.empty() && commands < kMaxGroupCommands && bytes < kMaxGroupBytes) {
     Submission& submission = *queue_.front();

@@ -1,6 +1,7 @@
 // The one writer: decides commands in order, writes each group in one synced batch, then answers. Why: docs/adr/0001-one-writer.md.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -66,6 +67,7 @@ class Writer {
 
   void enqueue(std::unique_ptr<Submission> submission);
   void run();
+  void await_work();
   std::vector<Share> take_group();
   void process(const std::vector<Share>& group);
   base::Status take_now(const Delivery& delivery);
@@ -123,6 +125,7 @@ class Writer {
   size_t waiting_bytes_ = 0;
   bool stop_ = false;
   std::function<void(uint64_t)> observer_;
+  std::atomic<bool> more_{false};  // came since the last group was taken
 
   std::thread thread_;
 };
