@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kFirstAheadBytes = 64u << 10;  // a ledger that takes a few events a day needs no more
-constexpr uint64_t kLargeWriteBytes = 64u << 10;  // such writes take as long as their bytes, wherever they go
+constexpr uint64_t kLargeWriteBytes = 8u << 10;  // such writes bring blocks and a size for many events at a time
 
 /// One log file at work.
 class PreparedLog final : public rocksdb::FSWritableFileOwnerWrapper {

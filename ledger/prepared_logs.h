@@ -16,7 +16,7 @@ namespace ledger {
 /// Errors:  none of its own: where zeros cannot be written, the log grows as ever.
 class PreparedLogs final : public rocksdb::FileSystemWrapper {
  public:
-  static constexpr uint64_t kAheadBytes = 1u << 20;  // at most; one sync in some hundred then takes them to disk
+  static constexpr uint64_t kAheadBytes = 256u << 10;  // at most; one sync in a hundred then takes them to disk
   static constexpr uint64_t kRoomBytes = 1u << 30;   // with less room on the disk than this, none are written
 
   explicit PreparedLogs(const std::shared_ptr<rocksdb::FileSystem>& below) : FileSystemWrapper(below) {}
