@@ -407,6 +407,8 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
     if (there) files = state->writes = std::make_shared<HeldWrites>(files, folder);
     env = rocksdb::NewCompositeEnv(files);
     settings.env = env.get();
+    env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);  // compactions can wait for the writer, and for scripts
+    env->LowerThreadPoolIOPriority(rocksdb::Env::LOW);
   }
   const rocksdb::Status opened = options.read_only ? rocksdb::DB::OpenForReadOnly(settings, path, families, &handles, &database)
                                                    : rocksdb::DB::Open(settings, path, families, &handles, &database);

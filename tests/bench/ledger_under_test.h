@@ -26,7 +26,7 @@ support::CommandMessage detect(int thread, uint64_t call);
 /// Appends so many such calls as one submission, and waits.
 void append(ledger::Ledger& ledger, int thread, uint64_t first_call, uint32_t calls);
 
-/// So much that the log files at work are prepared ones, as in a ledger that has run for a while.
+/// So much that there are table files to look into, as in a ledger that has run for a while.
 constexpr int kWarmUpRounds = 200;
 constexpr uint32_t kWarmUpCalls = 512;
 void warm_up(ledger::Ledger& ledger, int rounds);
