@@ -159,6 +159,7 @@ rocksdb::ColumnFamilyOptions table_options(std::string_view name, const std::sha
   options.compression = name == "tree" ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;  // hashes do not compress
   options.write_buffer_size = 16 << 20;
   options.max_write_buffer_number = 3;
+  options.max_bytes_for_level_base = 64 << 20;  // it is written anew whenever four memtables have become files
   options.level_compaction_dynamic_level_bytes = true;
   options.paranoid_file_checks = false;
   options.force_consistency_checks = true;
@@ -185,7 +186,8 @@ rocksdb::DBOptions database_options(const Store::Options& options, const std::sh
   database.bytes_per_sync = 512 << 10;
   database.recycle_log_file_num = 0;
   database.enable_pipelined_write = false;
-  database.max_open_files = -1;
+  database.max_open_files = 1024;  // an opening opens a few of them, whatever the size of the ledger
+  database.skip_stats_update_on_db_open = true;
   database.max_file_opening_threads = 1;  // each table would start as many, and these take longer than its few files
   database.info_log = std::make_shared<SilentLogger>();
   database.listeners.push_back(std::make_shared<FaultListener>(options.on_fault, faults));
