@@ -79,7 +79,7 @@ def syncs(session, s):
 
     def count():
         counted.update(session.take("", s, 64, program="count_syncs"))
-        return counted
+        return dict(counted)
 
     session.compare("syncs of the log, 64 threads", count, [
         ("groups answered", lambda: {"syncs": counted["groups"]}, ("= 1", lambda ratio: 1 <= ratio < 1.02))], key="syncs")
