@@ -38,10 +38,10 @@ Size trimmed(const Word* from, Size size) {
 }
 
 /// Writes what a root leads to, each object right behind the one before it in the order of the pointers.
-class Writer {
+class CanonicalWalk {
  public:
   /// `out`: zeros, as many as the message has words; canonical, it needs no more.
-  Writer(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments, std::span<Word> out) : segments_(segments), out_(out) {}
+  CanonicalWalk(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments, std::span<Word> out) : segments_(segments), out_(out) {}
 
   /// How many words it took.
   size_t write_root() {
@@ -135,7 +135,7 @@ kj::ArrayPtr<const capnp::word> built_words(capnp::MessageBuilder& message) {
   size_t words = 0;
   for (const auto& segment : segments) words += segment.size();
   space.assign(words, 0);
-  const size_t used = Writer(segments, {space.data(), words}).write_root();
+  const size_t used = CanonicalWalk(segments, {space.data(), words}).write_root();
   return {reinterpret_cast<const capnp::word*>(space.data()), used};
 }
 

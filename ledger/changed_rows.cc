@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <functional>
+#include <stdexcept>
 
 namespace ledger {
 namespace {
@@ -13,11 +14,6 @@ constexpr size_t kBytesARow = 96;        // what a row takes besides its key and
 constexpr uint64_t kPlace = 0xFFFFFFFF;  // the half of a slot that says where
 
 uint64_t hash_of(std::string_view key) { return std::hash<std::string_view>()(key); }
-
-bool found(const base::Result<bool>& result) {
-  if (!result.is_ok()) throw StoreFault{result.status()};
-  return *result;
-}
 
 }  // namespace
 
@@ -104,6 +100,7 @@ std::optional<std::string_view> ChangedRows::get(Table table, std::string_view k
 }
 
 void ChangedRows::scan(Table table, std::string_view from, const Cut::Visit& visit) const {
+  if (from.empty()) throw std::logic_error("a scan begins with the letter of its rows");
   Kind& kind = kind_of(table, from);
   if (!kind.is_ordered) {
     kind.is_ordered = true;
@@ -121,7 +118,7 @@ void ChangedRows::scan(Table table, std::string_view from, const Cut::Visit& vis
     if (row.bytes) more = visit(row.key, *row.bytes);
   };
   std::string to;
-  if (!from.empty() && from[0] != '\xff') to = static_cast<char>(from[0] + 1);
+  if (from[0] != '\xff') to = static_cast<char>(from[0] + 1);
   const base::Status status = base_->scan(table, from, to, [&](std::string_view key, std::string_view bytes) {
     while (more && next_known() && at->first < key) visit_known();
     if (!more) return false;

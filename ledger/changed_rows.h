@@ -19,11 +19,17 @@ namespace ledger {
 struct StoreFault {
   base::Status status;
 };
+/// Whether there was such a row. Throws StoreFault.
+inline bool found(const base::Result<bool>& read) {
+  if (!read.is_ok()) throw StoreFault{read.status()};
+  return *read;
+}
 
 /// Tables under the rows that were changed; what was read once is not read again.
 ///
 /// Owns:    what was changed or read since begin().
-/// Threads: one at a time. Errors: throws StoreFault.
+/// Threads: one at a time.
+/// Errors:  throws StoreFault; std::logic_error for a scan from nowhere.
 class ChangedRows {
  private:
   struct Kind;

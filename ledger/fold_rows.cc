@@ -5,15 +5,6 @@
 #include <stdexcept>
 
 namespace ledger {
-namespace {
-
-bool found(const base::Result<bool>& result) {
-  if (!result.is_ok()) throw StoreFault{result.status()};
-  return *result;
-}
-
-}  // namespace
-
 Table FoldRows::table_of(ViewId view) const {
   const Table table = view_table(view);
   if (!rows_.base().holds(table)) throw std::logic_error(fmt::format("view {} has no table; is it among the ledger's views?", static_cast<int>(view)));

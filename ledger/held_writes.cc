@@ -15,6 +15,20 @@ constexpr const char* kCurrent = "CURRENT";  // names the rest: with it the data
 
 std::string file_of(const std::string& name) { return name.substr(name.rfind('/') + 1); }
 
+/// Some file systems sync a rename by the file's new name, which has not got it yet.
+class HeldDirectory final : public rocksdb::FSDirectoryWrapper {
+ public:
+  HeldDirectory(std::unique_ptr<rocksdb::FSDirectory>&& below, const std::atomic<bool>& holding)
+      : FSDirectoryWrapper(std::move(below)), holding_(holding) {}
+  IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug, const rocksdb::DirFsyncOptions& what) override {
+    if (holding_ && what.reason == rocksdb::DirFsyncOptions::kFileRenamed) return IOStatus::OK();  // release() renames, and syncs
+    return FSDirectoryWrapper::FsyncWithDirOptions(options, debug, what);
+  }
+
+ private:
+  const std::atomic<bool>& holding_;
+};
+
 }  // namespace
 
 HeldWrites::HeldWrites(const std::shared_ptr<rocksdb::FileSystem>& below, std::filesystem::path folder)
@@ -70,8 +84,8 @@ IOStatus HeldWrites::release() {
   if (done.ok()) done = directory->Fsync({}, nullptr);
   if (another && !place(kCurrent)) made_.insert(kCurrent);
   if (!done.ok()) return done;
-  holding_ = false;
   done = directory->Fsync({}, nullptr);
+  holding_ = false;  // not before: the engine may now remove what the CURRENT before this one names
   if (!done.ok()) return done;
   for (const std::string& name : removed_) target()->DeleteFile(folder_ / name, {}, nullptr).PermitUncheckedError();  // the engine finds it again
   remove_folder();
@@ -142,6 +156,35 @@ IOStatus HeldWrites::RenameFile(const std::string& from, const std::string& to, 
     removed_.erase(file_of(to));
   }
   return renamed;
+}
+
+IOStatus HeldWrites::NewDirectory(const std::string& name, const IOOptions& options, std::unique_ptr<rocksdb::FSDirectory>* directory,
+                                  IODebugContext* debug) {
+  IOStatus opened = target()->NewDirectory(name, options, directory, debug);
+  if (opened.ok()) *directory = std::make_unique<HeldDirectory>(std::move(*directory), holding_);
+  return opened;
+}
+
+IOStatus HeldWrites::ReuseWritableFile(const std::string& name, const std::string& old_name, const FileOptions& options,
+                                       std::unique_ptr<File>* file, IODebugContext* debug) {
+  if (holding_) return IOStatus::NotSupported(name);
+  return target()->ReuseWritableFile(name, old_name, options, file, debug);
+}
+
+IOStatus HeldWrites::NewRandomRWFile(const std::string& name, const FileOptions& options, std::unique_ptr<rocksdb::FSRandomRWFile>* file,
+                                     IODebugContext* debug) {
+  if (holding_) return IOStatus::NotSupported(name);
+  return target()->NewRandomRWFile(name, options, file, debug);
+}
+
+IOStatus HeldWrites::LinkFile(const std::string& from, const std::string& to, const IOOptions& options, IODebugContext* debug) {
+  if (holding_) return IOStatus::NotSupported(to);
+  return target()->LinkFile(from, to, options, debug);
+}
+
+IOStatus HeldWrites::DeleteDir(const std::string& name, const IOOptions& options, IODebugContext* debug) {
+  if (holding_) return IOStatus::NotSupported(name);
+  return target()->DeleteDir(name, options, debug);
 }
 
 IOStatus HeldWrites::Truncate(const std::string& name, size_t size, const IOOptions& options, IODebugContext* debug) {

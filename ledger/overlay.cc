@@ -8,15 +8,6 @@
 #include "ledger/subject_rows.h"
 
 namespace ledger {
-namespace {
-
-bool found(const base::Result<bool>& result) {
-  if (!result.is_ok()) throw StoreFault{result.status()};
-  return *result;
-}
-
-}  // namespace
-
 void Overlay::begin(std::shared_ptr<const Cut> base) {
   rows_.begin(std::move(base));
   subjects_.clear();

@@ -14,11 +14,11 @@ constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kFirstAheadBytes = 64u << 10;  // a ledger that takes a few events a day needs no more
 constexpr uint64_t kLargeWriteBytes = 8u << 10;  // such writes bring blocks and a size for many events at a time
 
-/// One log file at work.
+/// One log file at work. The engine cuts it to its records when it closes it, as it does with what it allocated ahead.
 class PreparedLog final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  PreparedLog(std::unique_ptr<rocksdb::FSWritableFile> below, int descriptor)
-      : FSWritableFileOwnerWrapper(std::move(below)), descriptor_(descriptor) {}
+  PreparedLog(std::unique_ptr<rocksdb::FSWritableFile> below, int descriptor, uint64_t room_bytes)
+      : FSWritableFileOwnerWrapper(std::move(below)), descriptor_(descriptor), room_bytes_(room_bytes) {}
   ~PreparedLog() override { ::close(descriptor_); }
 
   using FSWritableFileOwnerWrapper::Append;
@@ -35,11 +35,6 @@ class PreparedLog final : public rocksdb::FSWritableFileOwnerWrapper {
     if (written.ok()) end_ += data.size();
     return written;
   }
-  /// The file ends with its last record again.
-  rocksdb::IOStatus Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
-    if (zeros_end_ > end_) (void)!::ftruncate(descriptor_, static_cast<off_t>(end_));  // else they stay, and are read as the end
-    return FSWritableFileOwnerWrapper::Close(options, debug);
-  }
 
  private:
   /// Zeros behind the `size` bytes that come next, on disk with the sync that brings these there.
@@ -47,7 +42,7 @@ class PreparedLog final : public rocksdb::FSWritableFileOwnerWrapper {
     const uint64_t next = end_ + size;
     if (size >= kLargeWriteBytes || next <= zeros_end_) return;
     struct statvfs disk {};
-    if (::fstatvfs(descriptor_, &disk) != 0 || static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize < PreparedLogs::kRoomBytes) return;
+    if (::fstatvfs(descriptor_, &disk) != 0 || static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize < room_bytes_) return;
     const uint64_t ahead = std::clamp(next, kFirstAheadBytes, PreparedLogs::kAheadBytes);
     const uint64_t to = (next + ahead) / kPageBytes * kPageBytes;
     static const std::vector<char> zeros(PreparedLogs::kAheadBytes);
@@ -56,6 +51,7 @@ class PreparedLog final : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
   const int descriptor_;
+  const uint64_t room_bytes_;
   uint64_t end_ = 0;        // of the records
   uint64_t zeros_end_ = 0;  // of the zeros behind them; less than end_ when there are none
 };
@@ -68,7 +64,7 @@ rocksdb::IOStatus PreparedLogs::NewWritableFile(const std::string& name, const r
   if (!made.ok() || !name.ends_with(".log")) return made;
   // A descriptor of its own: the engine's keeps where it writes.
   if (const int descriptor = ::open(name.c_str(), O_WRONLY | O_CLOEXEC); descriptor >= 0) {
-    *file = std::make_unique<PreparedLog>(std::move(*file), descriptor);
+    *file = std::make_unique<PreparedLog>(std::move(*file), descriptor, room_bytes_);
   }
   return made;
 }

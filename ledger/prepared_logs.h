@@ -10,8 +10,9 @@
 
 namespace ledger {
 
-/// The file system below the engine, but a log file has zeros behind its last record as long as it is at work.
+/// The file system below the engine, but a log file at work that takes small records has zeros behind the last one.
 ///
+/// Owns:    a second descriptor of each such file.
 /// Threads: any, as the engine calls.
 /// Errors:  none of its own: where zeros cannot be written, the log grows as ever.
 class PreparedLogs final : public rocksdb::FileSystemWrapper {
@@ -19,11 +20,15 @@ class PreparedLogs final : public rocksdb::FileSystemWrapper {
   static constexpr uint64_t kAheadBytes = 256u << 10;  // at most; one sync in a hundred then takes them to disk
   static constexpr uint64_t kRoomBytes = 1u << 30;   // with less room on the disk than this, none are written
 
-  explicit PreparedLogs(const std::shared_ptr<rocksdb::FileSystem>& below) : FileSystemWrapper(below) {}
+  explicit PreparedLogs(const std::shared_ptr<rocksdb::FileSystem>& below, uint64_t room_bytes = kRoomBytes)
+      : FileSystemWrapper(below), room_bytes_(room_bytes) {}
   const char* Name() const override { return "PreparedLogs"; }
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext* debug) override;
+
+ private:
+  const uint64_t room_bytes_;
 };
 
 }  // namespace ledger

@@ -30,7 +30,7 @@ class RowReader {
  public:
   virtual ~RowReader() = default;
   virtual std::optional<std::string> get(ViewId view, std::string_view key) const = 0;
-  /// Rows with key >= from and its first letter, in key order, until `visit` returns false. Those of other letters may follow or not.
+  /// Rows with key >= from and its first letter, in key order, until `visit` returns false. `from` is not empty; rows of other letters may follow or not.
   using Visit = std::function<bool(std::string_view key, std::string_view row)>;
   virtual void scan(ViewId view, std::string_view from, const Visit& visit) const = 0;
   /// True when the blob is stored (or is, earlier in this batch).

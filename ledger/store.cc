@@ -186,7 +186,7 @@ rocksdb::DBOptions database_options(const Store::Options& options, const std::sh
   database.bytes_per_sync = 512 << 10;
   database.recycle_log_file_num = 0;
   database.enable_pipelined_write = false;
-  database.max_open_files = 1024;  // an opening opens a few of them, whatever the size of the ledger
+  database.max_open_files = 512;  // an opening opens a few of them, whatever the size of the ledger
   database.skip_stats_update_on_db_open = true;
   database.max_file_opening_threads = 1;  // each table would start as many, and these take longer than its few files
   database.info_log = std::make_shared<SilentLogger>();
@@ -401,7 +401,6 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
   if (options.damaged) {
     settings.paranoid_checks = false;
     settings.skip_checking_sst_file_sizes_on_db_open = true;
-    settings.max_open_files = 256;  // fewer than all: then a missing file fails its own rows only
   }
   std::shared_ptr<rocksdb::Env> env;
   if (!options.read_only) {
@@ -409,8 +408,6 @@ base::Result<std::shared_ptr<Store>> Store::open(const std::filesystem::path& fo
     if (there) files = state->writes = std::make_shared<HeldWrites>(files, folder);
     env = rocksdb::NewCompositeEnv(files);
     settings.env = env.get();
-    env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);  // compactions can wait for the writer, and for scripts
-    env->LowerThreadPoolIOPriority(rocksdb::Env::LOW);
   }
   const rocksdb::Status opened = options.read_only ? rocksdb::DB::OpenForReadOnly(settings, path, families, &handles, &database)
                                                    : rocksdb::DB::Open(settings, path, families, &handles, &database);

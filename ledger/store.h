@@ -96,7 +96,8 @@ class Store : public std::enable_shared_from_this<Store> {
   static base::Result<std::shared_ptr<Store>> open(const std::filesystem::path& folder, const Options& options);
   ~Store();
 
-  /// From here on the folder is written to, which open() does itself unless told to look first.
+  /// From here on the folder is written to, which open() does itself unless told to look first. After an error the store is of no use;
+  /// the next open() finds the database as it was, or whole.
   base::Status begin();
 
   /// After a failed write nothing more may be written: the engine would end the process. It is then never closed either.

@@ -21,7 +21,7 @@ std::string_view view(capnp::Data::Reader data) { return {reinterpret_cast<const
 
 base::Status invalid(std::string message) { return {base::Code::kInvalidArgument, std::move(message)}; }
 
-constexpr std::chrono::microseconds kAwaited{80};
+constexpr std::chrono::microseconds kAwaited{80};  // a client over the socket takes some 60 from an answer to its next command
 
 constexpr capnp::uint kActorWords = 32;  // grows with a long name
 
@@ -77,6 +77,7 @@ Writer::~Writer() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
+    more_ = true;
   }
   wake_.notify_one();
   thread_.join();
@@ -147,6 +148,7 @@ void Writer::take(Delivery delivery, std::function<void(base::Status)> done) {
     std::lock_guard lock(mutex_);
     if (!stop_) {
       tasks_.push_back([this, delivery = std::move(delivery), done] { done(take_now(delivery)); });
+      more_ = true;
       wake_.notify_one();
       return;
     }
@@ -208,6 +210,7 @@ base::Status Writer::between_groups(std::function<base::Status(uint64_t head)> t
       }
       done->set_value(std::move(status));
     });
+    more_ = true;
   }
   wake_.notify_one();
   return done->get_future().get();
@@ -223,6 +226,7 @@ void Writer::run() {
       try_storage();
       lock.lock();
     } else if (!has_work()) {
+      more_ = false;
       lock.unlock();
       await_work();
       lock.lock();
@@ -251,15 +255,14 @@ void Writer::run() {
 }
 
 /// A client that sends one command after the other sends the next one soon after it has its answer; waking this thread for it would take
-/// longer than to look for it. Whoever else wants the core gets it.
+/// as long. It does not yield meanwhile: where all cores are busy it would get its own back milliseconds later.
 void Writer::await_work() {
   const auto until = std::chrono::steady_clock::now() + kAwaited;
-  while (!more_ && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  while (!more_ && std::chrono::steady_clock::now() < until) continue;
 }
 
 std::vector<Writer::Share> Writer::take_group() {
   std::vector<Share> group;
-  more_ = false;
   size_t commands = 0, bytes = 0;
   while (!queue_.empty() && commands < kMaxGroupCommands && bytes < kMaxGroupBytes) {
     Submission& submission = *queue_.front();

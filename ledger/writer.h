@@ -117,6 +117,8 @@ class Writer {
   std::mutex purge_mutex_;
   std::function<void()> purge_observer_;  // guarded by purge_mutex_, also while it is called
 
+  std::atomic<bool> more_{false};  // there is something to do since it was last cleared; set and cleared under mutex_
+
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Submission>> queue_;  // guarded by mutex_, as all below
@@ -125,8 +127,6 @@ class Writer {
   size_t waiting_bytes_ = 0;
   bool stop_ = false;
   std::function<void(uint64_t)> observer_;
-  std::atomic<bool> more_{false};  // came since the last group was taken
-
   std::thread thread_;
 };
 

@@ -227,7 +227,7 @@ struct VerifyReport {
   firstBad @3 :UInt64;     # 0 = none.
   findings @4 :List(Text); # What is wrong, one sentence each; at most 100.
   findingCount @5 :UInt64;
-  trusted @6 :UInt64;      # So many of the events were not read: a checkpoint speaks for them.
+  trusted @6 :UInt64;      # So many of the events were not read, a checkpoint speaks for them; 0 = all were.
   losses @7 :List(Text);   # That the log states, one sentence each: no findings, and no silence either.
 }
 

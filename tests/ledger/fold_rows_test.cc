@@ -1,11 +1,9 @@
 // Rows being folded, against rows in a map: what is read never depends on what was written to tables meanwhile.
-#include "ledger/changed_rows.h"
 #include "ledger/fold_rows.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <random>
@@ -118,55 +116,6 @@ TEST_F(FoldRowsTest, RowIsWrittenOnceHoweverOftenItChanged) {
   EXPECT_THAT(changed(), ElementsAre(std::pair("b1", "gone"))) << "a1 was only read";
   write();
   EXPECT_EQ(get("b1"), std::nullopt);
-}
-
-TEST_F(FoldRowsTest, ChangesTakenBackNeverWere) {
-  for (int i = 0; i < 50; ++i) put("a" + std::to_string(2 * i), "stored");
-  write();
-  const ledger::Table table = ledger::view_table(ViewId::kRuns);
-  ledger::ChangedRows rows;
-  rows.begin(fresh_.tables);
-  const auto list_all = [&](const ledger::ChangedRows& of) {
-    Listed listed;
-    of.scan(table, "a", [&](std::string_view key, std::string_view row) { return listed.emplace_back(key, row), true; });
-    return listed;
-  };
-  std::mt19937 random(1);
-  const auto any_key = [&] { return "a" + std::to_string(random() % 100); };
-  for (int command = 0; command < 300; ++command) {
-    const Listed before = list_all(rows);
-    std::vector<ledger::ChangedRows::Before> changes;
-    for (int i = 0; i < 6; ++i) {
-      const std::string row(random() % 20, static_cast<char>('a' + random() % 26));
-      changes.push_back(rows.change(table, any_key(), random() % 3 == 0 ? std::nullopt : std::optional<std::string_view>(row)));
-      rows.get(table, any_key());
-    }
-    if (random() % 2 == 0) continue;
-    for (; !changes.empty(); changes.pop_back()) rows.restore(std::move(changes.back()));
-    ASSERT_EQ(list_all(rows), before) << "command " << command;
-    for (int i = 0; i < 10; ++i) {
-      const std::string key = any_key();
-      const auto listed = std::find_if(before.begin(), before.end(), [&](const auto& row) { return row.first == key; });
-      ASSERT_EQ(rows.get(table, key), listed == before.end() ? std::nullopt : std::optional<std::string_view>(listed->second)) << "command " << command;
-    }
-  }
-}
-
-TEST_F(FoldRowsTest, ChangeTakenBackIsNotWritten) {
-  put("a1", "stored");
-  write();
-  const ledger::Table table = ledger::view_table(ViewId::kRuns);
-  ledger::ChangedRows rows;
-  rows.begin(fresh_.tables);
-  rows.restore(rows.change(table, "a1", "unread before"));
-  rows.restore(rows.change(table, "a2", "new"));
-  rows.set(table, "a3", "stays");
-  rows.restore(rows.change(table, "a3", "longer than before"));
-  Listed changed;
-  rows.each_changed(table, [&](std::string_view key, std::optional<std::string_view> row) { changed.emplace_back(key, row.value_or("gone")); });
-  EXPECT_THAT(changed, ElementsAre(std::pair("a3", "stays")));
-  EXPECT_EQ(rows.get(table, "a1"), "stored");
-  EXPECT_EQ(rows.get(table, "a2"), std::nullopt);
 }
 
 TEST_F(FoldRowsTest, WhatIsWrittenSurvivesWithHowFarItIsFolded) {

@@ -14,6 +14,31 @@
 
 namespace {
 
+/// Syncs a rename by the new name, as is done on btrfs.
+class SyncsByName final : public rocksdb::FileSystemWrapper {
+ public:
+  SyncsByName() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "SyncsByName"; }
+  rocksdb::IOStatus NewDirectory(const std::string& name, const rocksdb::IOOptions& options, std::unique_ptr<rocksdb::FSDirectory>* directory,
+                                 rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus opened = target()->NewDirectory(name, options, directory, debug);
+    if (opened.ok()) *directory = std::make_unique<Directory>(std::move(*directory));
+    return opened;
+  }
+
+ private:
+  class Directory final : public rocksdb::FSDirectoryWrapper {
+   public:
+    using FSDirectoryWrapper::FSDirectoryWrapper;
+    rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug,
+                                          const rocksdb::DirFsyncOptions& what) override {
+      if (what.reason == rocksdb::DirFsyncOptions::kFileRenamed && !std::filesystem::exists(what.renamed_new_name))
+        return rocksdb::IOStatus::IOError(what.renamed_new_name, "is not there");
+      return FSDirectoryWrapper::FsyncWithDirOptions(options, debug, what);
+    }
+  };
+};
+
 class HeldWritesTest : public testing::Test {
  protected:
   std::filesystem::path folder() const { return temporary.path() / "db"; }
@@ -40,7 +65,7 @@ class HeldWritesTest : public testing::Test {
     return status;
   }
   rocksdb::Status open_held(const std::filesystem::path& at) {
-    writes = std::make_shared<ledger::HeldWrites>(rocksdb::FileSystem::Default(), at);
+    writes = std::make_shared<ledger::HeldWrites>(below, at);
     env = rocksdb::NewCompositeEnv(writes);
     return open(at, env.get());
   }
@@ -86,6 +111,7 @@ class HeldWritesTest : public testing::Test {
   };
 
   const support::TemporaryFolder temporary;
+  std::shared_ptr<rocksdb::FileSystem> below = rocksdb::FileSystem::Default();
   std::shared_ptr<ledger::HeldWrites> writes;
   std::unique_ptr<rocksdb::Env> env;
   std::unique_ptr<rocksdb::DB> database;
@@ -124,6 +150,35 @@ TEST_F(HeldWritesTest, ReleasedWritesAreThoseOfAnyDatabase) {
   close();
   ASSERT_TRUE(open(killed(), rocksdb::Env::Default()).ok());
   EXPECT_EQ(count(), 120u);
+}
+
+TEST_F(HeldWritesTest, FileSystemThatSyncsRenamesByNameOpensADatabaseWithoutIdentity) {
+  std::filesystem::remove(folder() / "IDENTITY");  // as in a backup
+  below = std::make_shared<SyncsByName>();
+  const rocksdb::Status opened = open_held(folder());
+  ASSERT_TRUE(opened.ok()) << opened.ToString();
+  ASSERT_TRUE(writes->release().ok());
+  put(101, 110);
+  EXPECT_EQ(count(), 110u);
+  close();
+}
+
+TEST_F(HeldWritesTest, WhatAnOpeningDoesNotNeedIsRefusedUntilTheRelease) {
+  ASSERT_TRUE(open_held(folder()).ok());
+  const auto before = contents(folder());
+  const std::string file = folder() / "CURRENT", other = folder() / "other";
+  std::unique_ptr<rocksdb::FSWritableFile> written;
+  std::unique_ptr<rocksdb::FSRandomRWFile> changed;
+  EXPECT_TRUE(writes->ReuseWritableFile(other, file, {}, &written, nullptr).IsNotSupported());
+  EXPECT_TRUE(writes->ReopenWritableFile(file, {}, &written, nullptr).IsNotSupported());
+  EXPECT_TRUE(writes->NewRandomRWFile(file, {}, &changed, nullptr).IsNotSupported());
+  EXPECT_TRUE(writes->LinkFile(file, other, {}, nullptr).IsNotSupported());
+  EXPECT_TRUE(writes->Truncate(file, 0, {}, nullptr).IsNotSupported());
+  EXPECT_TRUE(writes->DeleteDir(folder() / ledger::HeldWrites::kFolder, {}, nullptr).IsNotSupported());
+  EXPECT_EQ(contents(folder()), before);
+  ASSERT_TRUE(writes->release().ok());
+  EXPECT_TRUE(writes->LinkFile(file, other, {}, nullptr).ok());
+  close();
 }
 
 TEST_F(HeldWritesTest, KillBeforeTheReleaseChangesNothing) {

@@ -7,6 +7,7 @@
 #include "ledger/limits.h"
 #include "ledger/proof/merkle.h"
 #include "ledger/subjects.h"
+#include "ledger/verify.h"
 #include "tests/ledger/ledger_fixture.h"
 
 namespace {
@@ -144,6 +145,35 @@ TEST_F(LedgerTest, ErrorInDecidingOrFoldingIsAnsweredAndLeavesNoTrace) {
   EXPECT_THAT(note("after", "fine").events, ElementsAre(1));
   EXPECT_TRUE(ledger_->check_views().is_ok());
   EXPECT_EQ(ledger_->health().state, ledger::Health::State::kOk);
+}
+
+TEST_F(LedgerTest, RefusedCommandsAmongGoodOnesOfAGroupLeaveNoTrace) {
+  auto thrown = annotate_run("thrown", "MARI", 1, "throw in fold");
+  auto folded = annotate_run("folded", "MARI", 1, "refused when it was folded already");
+  const auto unwanted = folded.blob("nobody's text");
+  folded.position("coordinatord", 1000);
+  auto good = annotate_run("good", "MARI", 1, "last");
+  const auto kept = good.blob("somebody's text");
+  capnp::MallocMessageBuilder message;
+  auto commands = message.initRoot<capnp::List<schema::Command>>(4);
+  commands.setWithCaveats(0, annotate_run("first", "MARI", 1, "first").reader());
+  commands.setWithCaveats(1, thrown.reader());
+  commands.setWithCaveats(2, folded.reader());
+  commands.setWithCaveats(3, good.reader());
+  std::promise<std::vector<ledger::Answer>> answered;
+  ledger_->submit_all(commands.asReader(), person(), [&](std::vector<ledger::Answer> answers) { answered.set_value(std::move(answers)); });
+  std::vector<base::Code> codes;
+  for (const ledger::Answer& answer : answered.get_future().get()) codes.push_back(answer.status.code());
+  EXPECT_THAT(codes, ElementsAre(base::Code::kOk, base::Code::kInternal, base::Code::kInvalidArgument, base::Code::kOk));
+
+  EXPECT_EQ(note_of(*ledger_->snapshot(), "MARI", 1)->last, "last");
+  EXPECT_FALSE(ledger_->snapshot()->has_blob(base::as_bytes(unwanted)));
+  EXPECT_TRUE(ledger_->snapshot()->has_blob(base::as_bytes(kept)));
+  EXPECT_EQ(ledger_->snapshot()->position("coordinatord"), 0u);
+  close();
+  const auto report = ledger::verify_folder(folder(), support::toy_rules().views).value()->run({});
+  EXPECT_THAT(report.findings, IsEmpty());
+  EXPECT_EQ(report.events, 2u);
 }
 
 TEST_F(LedgerTest, BlobIsStoredWithItsCommandOnly) {

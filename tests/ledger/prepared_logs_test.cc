@@ -5,6 +5,8 @@
 #include <rocksdb/env.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "ledger/keys.h"
 #include "tests/support/temporary_folder.h"
@@ -13,7 +15,11 @@ namespace {
 
 class PreparedLogsTest : public testing::Test {
  protected:
-  PreparedLogsTest() : env(rocksdb::NewCompositeEnv(std::make_shared<ledger::PreparedLogs>(rocksdb::FileSystem::Default()))) {}
+  PreparedLogsTest() : env(over(0)) {}
+  /// `room`: bytes that must be left on the disk.
+  static std::unique_ptr<rocksdb::Env> over(uint64_t room) {
+    return rocksdb::NewCompositeEnv(std::make_shared<ledger::PreparedLogs>(rocksdb::FileSystem::Default(), room));
+  }
   void open(const std::string& folder, rocksdb::Env* with) {
     rocksdb::Options options;
     options.create_if_missing = true;
@@ -44,11 +50,13 @@ class PreparedLogsTest : public testing::Test {
     }
     return size;
   }
-  /// Events that are there after a kill: the files as they are, with the zeros behind what was written.
-  uint64_t count_after_kill() {
-    std::filesystem::remove_all(temporary.path() / "killed");
+  /// What a kill leaves: the files as they are, with the zeros behind what was written.
+  void kill() {
     std::filesystem::copy(temporary.path() / "db", temporary.path() / "killed");
     database.reset();
+  }
+  uint64_t count_after_kill() {
+    kill();
     open(temporary.path() / "killed", rocksdb::Env::Default());
     return count();
   }
@@ -90,6 +98,39 @@ TEST_F(PreparedLogsTest, LargeWritesAmongSmallOnesSurviveAKill) {
     put(100 * round + 51, 100 * round + 51, 200 << 10);
   }
   EXPECT_EQ(count_after_kill(), 10 * 51u);
+}
+
+TEST_F(PreparedLogsTest, LargeRecordsBringNoZeros) {
+  open(temporary.path() / "db", env.get());
+  put(1, 20, 20 << 10);
+  EXPECT_LT(log_size(), 20 * ((20u << 10) + 200));
+}
+
+TEST_F(PreparedLogsTest, FullDiskGetsNoZeros) {
+  const auto no_room = over(UINT64_MAX);
+  open(temporary.path() / "db", no_room.get());
+  put(1, 20);
+  EXPECT_LT(log_size(), 20u * 400);
+  database.reset();
+}
+
+TEST_F(PreparedLogsTest, RecordTornInFrontOfZerosIsDropped) {
+  open(temporary.path() / "db", env.get());
+  put(1, 30);
+  kill();
+  for (const auto& entry : std::filesystem::directory_iterator(temporary.path() / "killed")) {
+    if (entry.path().extension() != ".log") continue;
+    std::ifstream log(entry.path(), std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(log), {});
+    const size_t end = bytes.find_last_not_of('\0') + 1;
+    std::fstream torn(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+    torn.seekp(static_cast<std::streamoff>(end - 100));
+    torn << std::string(100, '\0');
+  }
+  open(temporary.path() / "killed", env.get());
+  EXPECT_EQ(count(), 29u);
+  put(30, 40);
+  EXPECT_EQ(count(), 40u);
 }
 
 TEST_F(PreparedLogsTest, ClosedLogEndsWithItsLastRecord) {
