@@ -21,7 +21,9 @@ std::string_view view(capnp::Data::Reader data) { return {reinterpret_cast<const
 
 base::Status invalid(std::string message) { return {base::Code::kInvalidArgument, std::move(message)}; }
 
-constexpr std::chrono::microseconds kAwaited{80};  // a client over the socket takes some 60 from an answer to its next command
+constexpr std::chrono::microseconds kAwaited{150};  // a client over the socket takes some 100 from an answer to its next command
+
+constexpr int kMostNotAwaited = 63;
 
 constexpr capnp::uint kActorWords = 32;  // grows with a long name
 
@@ -255,10 +257,16 @@ void Writer::run() {
 }
 
 /// A client that sends one command after the other sends the next one soon after it has its answer; waking this thread for it would take
-/// as long. It does not yield meanwhile: where all cores are busy it would get its own back milliseconds later.
+/// as long. Where none came in time (nobody is in a hurry, or others have the cores) the next ones are not waited for.
 void Writer::await_work() {
+  if (not_awaited_ > 0) {
+    --not_awaited_;
+    return;
+  }
   const auto until = std::chrono::steady_clock::now() + kAwaited;
   while (!more_ && std::chrono::steady_clock::now() < until) continue;
+  missed_ = more_ ? 0 : std::min(2 * missed_ + 1, kMostNotAwaited);
+  not_awaited_ = missed_;
 }
 
 std::vector<Writer::Share> Writer::take_group() {

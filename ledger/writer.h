@@ -110,6 +110,8 @@ class Writer {
   uint64_t forgotten_ = 0;  // records answered at or before this event are absent, this group's word included
   bool purges_ = false;     // this group wants bytes taken off the disk
   Uptake uptake_;           // what is taken as it is
+  int not_awaited_ = 0;     // so many times more await_work() returns at once
+  int missed_ = 0;          // so many times it did after it had last waited in vain
 
   mutable std::mutex published_mutex_;
   Published published_;  // guarded by published_mutex_
