@@ -1,7 +1,5 @@
 #include "ledger/held_writes.h"
 
-#include <gtest/gtest.h>
-#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 
 #include <filesystem>
@@ -9,7 +7,7 @@
 #include <iterator>
 #include <map>
 
-#include "ledger/keys.h"
+#include "tests/ledger/engine_fixture.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {
@@ -39,7 +37,7 @@ class SyncsByName final : public rocksdb::FileSystemWrapper {
   };
 };
 
-class HeldWritesTest : public testing::Test {
+class HeldWritesTest : public support::EngineFixture {
  protected:
   std::filesystem::path folder() const { return temporary.path() / "db"; }
   std::filesystem::path killed() const { return temporary.path() / "killed"; }
@@ -79,18 +77,6 @@ class HeldWritesTest : public testing::Test {
     std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
     close();
   }
-  void put(uint64_t from, uint64_t to) {
-    rocksdb::WriteOptions durable;
-    durable.sync = true;
-    for (uint64_t i = from; i <= to; ++i) ASSERT_TRUE(database->Put(durable, ledger::u64_key(i), std::string(300, 'e')).ok());
-  }
-  uint64_t count() {
-    uint64_t rows = 0;
-    const std::unique_ptr<rocksdb::Iterator> all(database->NewIterator({}));
-    for (all->SeekToFirst(); all->Valid(); all->Next()) rows += 1;
-    EXPECT_TRUE(all->status().ok()) << all->status().ToString();
-    return rows;
-  }
   static std::map<std::string, std::string> contents(const std::filesystem::path& of) {
     std::map<std::string, std::string> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(of)) {
@@ -114,7 +100,6 @@ class HeldWritesTest : public testing::Test {
   std::shared_ptr<rocksdb::FileSystem> below = rocksdb::FileSystem::Default();
   std::shared_ptr<ledger::HeldWrites> writes;
   std::unique_ptr<rocksdb::Env> env;
-  std::unique_ptr<rocksdb::DB> database;
 };
 
 TEST_F(HeldWritesTest, WhatIsNotReleasedHasNotHappened) {

@@ -1,19 +1,17 @@
 #include "ledger/prepared_logs.h"
 
-#include <gtest/gtest.h>
-#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
-#include "ledger/keys.h"
+#include "tests/ledger/engine_fixture.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {
 
-class PreparedLogsTest : public testing::Test {
+class PreparedLogsTest : public support::EngineFixture {
  protected:
   PreparedLogsTest() : env(over(0)) {}
   /// `room`: bytes that must be left on the disk.
@@ -29,18 +27,6 @@ class PreparedLogsTest : public testing::Test {
     const rocksdb::Status status = rocksdb::DB::Open(options, folder, &opened);
     ASSERT_TRUE(status.ok()) << status.ToString();
     database.reset(opened);
-  }
-  void put(uint64_t from, uint64_t to, size_t size = 300) {
-    rocksdb::WriteOptions durable;
-    durable.sync = true;
-    for (uint64_t i = from; i <= to; ++i) ASSERT_TRUE(database->Put(durable, ledger::u64_key(i), std::string(size, 'e')).ok());
-  }
-  uint64_t count() {
-    uint64_t rows = 0;
-    const std::unique_ptr<rocksdb::Iterator> all(database->NewIterator({}));
-    for (all->SeekToFirst(); all->Valid(); all->Next()) rows += 1;
-    EXPECT_TRUE(all->status().ok()) << all->status().ToString();
-    return rows;
   }
   /// Size of the log at work.
   uint64_t log_size() const {
@@ -63,7 +49,6 @@ class PreparedLogsTest : public testing::Test {
 
   const support::TemporaryFolder temporary;
   const std::unique_ptr<rocksdb::Env> env;
-  std::unique_ptr<rocksdb::DB> database;
 };
 
 TEST_F(PreparedLogsTest, SyncsFindTheLogAtItsSizeAlready) {
