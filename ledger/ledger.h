@@ -30,6 +30,7 @@ struct Identity {
   schema::Actor::Kind kind = schema::Actor::Kind::UNKNOWN;
   std::string name;
   std::string proof;
+  std::string right = {};  // what allowed it
 };
 
 /// What became of a command. `events` are the seqs appended, in order.

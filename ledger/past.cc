@@ -270,6 +270,7 @@ std::optional<std::string> Past::get(ViewId view, std::string_view key) const {
       if (kind == 'x') return run_rows(key.substr(1))->get(view, key);
       return experiment_rows(text_after_kind(key))->get(view, key);
     case ViewId::kFiles:
+    case ViewId::kAccess:
     case ViewId::kWorkers: return std::nullopt;
   }
   return std::nullopt;

@@ -19,6 +19,7 @@ enum class ViewId : uint16_t {
   kVariables = 6,
   kExperiments = 7,
   kWorkers = 8,
+  kAccess = 9,  // roles and tokens
 };
 
 /// Reads rows; deciding gets no more than this.

@@ -42,6 +42,11 @@ class Collector {
     about(settings_subject(view(instrument)));
   }
   void about_worker(capnp::Text::Reader worker) { about(worker_subject(view(worker))); }
+  void about_account(capnp::Text::Reader account) { about(actor_subject(view(account))); }
+  void about_role(capnp::Text::Reader account, schema::Grant::Reader grant) {
+    about_account(account);
+    about(roles_subject(grant));
+  }
   void about_scope(schema::Scope::Reader scope) {
     if (scope.isExperiment()) about(experiment_subject(view(scope.getExperiment())));
   }
@@ -99,6 +104,11 @@ std::string experiment_subject(std::string_view experiment) { return text_subjec
 std::string worker_subject(std::string_view worker) { return text_subject('w', worker); }
 std::string blob_subject(std::string_view sha256) { return text_subject('b', sha256); }
 std::string ledger_subject() { return "l"; }
+std::string roles_subject(schema::Grant::Reader grant) {
+  if (grant.getExperiment().size() > 0) return text_subject('m', view(grant.getExperiment()));
+  return text_subject('o', view(grant.getInstrument()));
+}
+std::string denials_subject() { return "d"; }
 std::string actor_subject(std::string_view actor) { return text_subject('a', actor); }
 
 Subjects subjects_of(schema::Event::Reader event,
@@ -203,6 +213,23 @@ Subjects subjects_of(schema::Event::Reader event,
         collect.about(blob_subject({reinterpret_cast<const char*>(blob.getSha256().begin()), blob.getSha256().size()}));
       }
       collect.about(ledger_subject());
+      break;
+    case Body::SESSION_OPENED:  // about the actor alone
+      break;
+    case Body::ACCESS_DENIED:
+      collect.about(denials_subject());
+      break;
+    case Body::ROLE_GRANTED:
+      collect.about_role(body.getRoleGranted().getAccount(), body.getRoleGranted().getGrant());
+      break;
+    case Body::ROLE_REVOKED:
+      collect.about_role(body.getRoleRevoked().getAccount(), body.getRoleRevoked().getGrant());
+      break;
+    case Body::TOKEN_ISSUED:
+      collect.about_account(body.getTokenIssued().getAccount());
+      break;
+    case Body::TOKEN_REVOKED:
+      collect.about_account(body.getTokenRevoked().getAccount());
       break;
     case Body::LOSS_ACCEPTED:
     case Body::COMMANDS_FORGOTTEN:

@@ -20,6 +20,8 @@ std::string settings_subject(std::string_view instrument);
 std::string experiment_subject(std::string_view experiment);
 std::string worker_subject(std::string_view worker);
 std::string actor_subject(std::string_view actor);
+std::string roles_subject(schema::Grant::Reader grant);  // all grants for the same instrument or experiment, or for the facility
+std::string denials_subject();
 std::string blob_subject(std::string_view sha256);  // its erasures
 std::string ledger_subject();  // the ledger itself: losses accepted, bytes erased, records forgotten
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ledger/keys.h"
+#include "ledger/views/access.h"
 #include "ledger/views/edit.h"
 #include "ledger/views/experiments.h"
 #include "ledger/views/files.h"
@@ -118,6 +119,12 @@ std::optional<Row<schema::ExperimentRow>> find_experiment(const RowReader& rows,
 std::optional<Row<schema::VariableRules>> variable_rules(const RowReader& rows, std::string_view instrument) {
   return find<schema::VariableRules>(rows, ViewId::kVariables, VariablesView::row_key(instrument));
 }
+std::optional<Row<schema::TokenRow>> find_token(const RowReader& rows, std::string_view token) {
+  return find<schema::TokenRow>(rows, ViewId::kAccess, AccessView::token_key(token));
+}
+bool find_grant(const RowReader& rows, std::string_view account, schema::Grant::Reader grant) {
+  return rows.get(ViewId::kAccess, AccessView::grant_key(account, grant)).has_value();
+}
 uint64_t job_for_cause(const RowReader& rows, uint64_t event) {
   return read_count(rows, ViewId::kJobs, JobsView::answer_key(event));
 }
@@ -176,6 +183,22 @@ std::vector<Row<schema::WorkerRow>> list_workers(const RowReader& rows) {
 std::vector<Row<schema::ScriptRow>> scripts(const RowReader& rows, std::string_view instrument) {
   return all<schema::ScriptRow>(rows, ViewId::kInstruments, kind_key('s', text_key(instrument)));
 }
+
+std::vector<Row<schema::GrantRow>> grants(const RowReader& rows, std::string_view account) {
+  return all<schema::GrantRow>(rows, ViewId::kAccess, AccessView::grants_prefix(account));
+}
+std::vector<Row<schema::GrantRow>> all_grants(const RowReader& rows) { return all<schema::GrantRow>(rows, ViewId::kAccess, "g"); }
+std::vector<Row<schema::TokenRow>> tokens(const RowReader& rows, std::string_view account) {
+  std::vector<Row<schema::TokenRow>> found;
+  const std::string prefix = AccessView::tokens_prefix(account);
+  scan_prefix(rows, ViewId::kAccess, prefix, {}, [&](std::string_view key, std::string_view) {
+    size_t at = prefix.size();
+    if (auto row = find_token(rows, read_text(key, at))) found.push_back(std::move(*row));
+    return true;
+  });
+  return found;
+}
+std::vector<Row<schema::TokenRow>> all_tokens(const RowReader& rows) { return all<schema::TokenRow>(rows, ViewId::kAccess, "t"); }
 
 void list_waiting(const RowReader& rows, const VisitQueue& visit) { visit_queue(rows, QueueView::Place::kWaiting, visit); }
 void list_held(const RowReader& rows, const VisitQueue& visit) { visit_queue(rows, QueueView::Place::kHeld, visit); }

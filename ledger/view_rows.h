@@ -26,6 +26,9 @@ std::optional<Row<schema::WorkerRow>> find_worker(const RowReader& rows, std::st
 std::optional<Row<schema::ExperimentRow>> find_experiment(const RowReader& rows, std::string_view experiment);
 /// The instrument's live settings; nullopt = none.
 std::optional<Row<schema::VariableRules>> variable_rules(const RowReader& rows, std::string_view instrument);
+std::optional<Row<schema::TokenRow>> find_token(const RowReader& rows, std::string_view token);
+/// True when the account has exactly this.
+bool find_grant(const RowReader& rows, std::string_view account, schema::Grant::Reader grant);
 /// The job that answered a runDetected, runRevised or reductionRequested event; 0 = none.
 uint64_t job_for_cause(const RowReader& rows, uint64_t event);
 
@@ -53,6 +56,12 @@ Page<schema::QueueRow> list_queue(const RowReader& rows, size_t limit, std::stri
 
 std::vector<Row<schema::InstrumentRow>> list_instruments(const RowReader& rows);
 std::vector<Row<schema::WorkerRow>> list_workers(const RowReader& rows);
+/// The roles of an account, or of all (sorted by account).
+std::vector<Row<schema::GrantRow>> grants(const RowReader& rows, std::string_view account);
+std::vector<Row<schema::GrantRow>> all_grants(const RowReader& rows);
+/// The tokens of an account, or of all; revoked and expired ones too.
+std::vector<Row<schema::TokenRow>> tokens(const RowReader& rows, std::string_view account);
+std::vector<Row<schema::TokenRow>> all_tokens(const RowReader& rows);
 /// Every script seen at the instrument, oldest first.
 std::vector<Row<schema::ScriptRow>> scripts(const RowReader& rows, std::string_view instrument);
 

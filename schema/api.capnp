@@ -13,8 +13,17 @@ $Cxx.namespace("schema");
 
 interface Gateway {
   info @0 () -> (info :ServerInfo);
-  login @1 () -> (session :Session, refusal :Command.Refusal);
-  # Over the Unix socket the identity is the kernel's peer credentials; in process it is the process itself.
+  login @1 (credentials :Credentials) -> (session :Session, refusal :Command.Refusal);
+  # A wrong password, an unknown name and a token that is not (or no longer) good are one refusal: permissionDenied. Many of them from one
+  # source or for one name are answered later and later.
+}
+
+struct Credentials {
+  union {
+    connection @0 :Void;   # What the connection itself proves: the kernel's peer credentials on the Unix socket, a client certificate, this process.
+    password :group { name @1 :Text; password @2 :Text; }
+    token @3 :Text;        # As issueToken answered it.
+  }
 }
 
 struct ServerInfo {
@@ -26,7 +35,7 @@ struct ServerInfo {
 }
 
 interface Session {
-  whoami @0 () -> (actor :Event.Actor);
+  whoami @0 () -> (actor :Event.Actor, rights :Rights);
   runs @1 () -> (runs :Runs);
   instrument @2 (name :Text) -> (instrument :Instrument, refusal :Command.Refusal);
   operator @3 () -> (operator :Operator, refusal :Command.Refusal);
@@ -36,6 +45,39 @@ interface Session {
 
   auditor @6 () -> (auditor :Auditor, refusal :Command.Refusal);
   administrator @7 () -> (administrator :Administrator, refusal :Command.Refusal);
+
+  issueToken @8 (commandId :Text, request :TokenRequest) -> (token :Text, record :Row.TokenRow, refusal :Command.Refusal);
+  # The token is answered this once. Sent again with the same id it is refused (alreadyExists): revoke it and ask for another.
+  tokens @9 (account :Text) -> (tokens :List(Row.TokenRow), refusal :Command.Refusal);
+  # Those not revoked nor expired; account empty = the caller's own, "*" = everybody's.
+  revokeToken @10 (commandId :Text, token :Text, reason :Text) -> (answer :Command.Answer);
+  # By its id. Its sessions end at once.
+}
+
+struct TokenRequest {
+  kind @0 :Event.TokenIssued.Kind;
+  scope @1 :Event.TokenScope;
+  lifetimeMs @2 :UInt64;   # 0 = the site's, which is also the most.
+  label @3 :Text;
+  replaces @4 :Text;       # Id of a token of the caller that ends with this one; a login token is renewed so.
+}
+
+struct Rights {
+  # What this session may, and why.
+  everything @0 :Bool;     # The account that runs the ledger.
+  grants @1 :List(Row.GrantRow);    # Of the account now.
+  scope @2 :Event.TokenScope;       # Of the token it came by; null = none.
+  token @3 :Text;          # Its id; empty = none.
+  expiresAt @4 :Int64;     # Of the session; 0 = with its connection.
+  enforced @5 :Bool;       # False: this site has no [access]; only the account that runs the ledger connects.
+  directory @6 :AccessStatus;
+}
+
+struct AccessStatus {
+  # How roles on record stand to the directory.
+  configured @0 :Bool;     # There is one.
+  refreshedAt @1 :Int64;   # When it was last read to the end; 0 = not since this ledgerd started.
+  problem @2 :Text;        # Why it was not read since; empty = it was.
 }
 
 struct Moment {
@@ -87,6 +129,7 @@ struct Subject {
     worker @4 :Text;
     actor @5 :Text;
     seq @6 :UInt64;        # One event.
+    denials @7 :Void;      # Every accessDenied.
   }
 }
 
@@ -114,6 +157,7 @@ struct Status {
   now @7 :Int64;
   startedAt @8 :Int64;     # Of this ledgerd.
   follow @9 :FollowStatus; # Null unless this ledger is the copy of another one.
+  access @10 :AccessStatus; # Null for a site without [access].
 }
 struct FollowStatus {
   source @0 :Text;         # Its address.
@@ -216,6 +260,9 @@ interface Auditor {
   # Reads every stored byte again; from 0 or 1 = all, else events from there on, under the checkpoint of the size before.
   copy @5 (from :UInt64, sink :CopySink) -> (subscription :Subscription, head :UInt64, refusal :Command.Refusal);
   # Every event from `from` on with the blobs it names, then live ones: for followers and exports.
+
+  whoCouldSee @6 (experiment :Text, moment :Moment) -> (accounts :List(Row.GrantRow), seq :UInt64, time :Int64, refusal :Command.Refusal);
+  # Every role that let an account see something of the experiment after event `seq`, recorded at `time`. moment null = now.
 }
 
 struct EventProof { event @0 :Data; path @1 :List(Data); }
@@ -244,4 +291,7 @@ interface Administrator {
   # A whole ledger folder, made on the machine of ledgerd; the folder must not be there.
   eraseBlobs @2 (commandId :Text, blobs :List(Data), reason :Text) -> (answer :Command.Answer);
   forgetCommands @3 (commandId :Text, upTo :UInt64, reason :Text) -> (answer :Command.Answer);
+  refreshRoles @4 (believe :Bool) -> (granted :UInt32, revoked :UInt32, refusal :Command.Refusal);
+  # Reads the directory now and puts the roles it gives on record. An answer that would take away most roles is refused (conflict) unless
+  # believe is set.
 }

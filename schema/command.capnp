@@ -40,6 +40,11 @@ struct Command {
     acceptLoss @27 :Event.LossAccepted;
     eraseBlobs @28 :Event.BlobsErased;
     forgetCommands @29 :Event.CommandsForgotten;
+    openSession @30 :Event.SessionOpened;
+    denyAccess @31 :Event.AccessDenied;
+    changeRoles @32 :ChangeRoles;             # Becomes a roleGranted or roleRevoked for each that is not so on record already.
+    issueToken @33 :Event.TokenIssued;
+    revokeToken @34 :Event.TokenRevoked;      # account is filled by the ledger.
   }
 }
 
@@ -51,6 +56,13 @@ struct Position {
 struct SkipAttempt { job @0 :UInt64; attempt @1 :UInt16; fence @2 :UInt64; reason @3 :Event.Reason; log @4 :Data; }
 struct PublishJob { job @0 :UInt64; attempt @1 :UInt16; fence @2 :UInt64; }
 struct LoseAttempt { job @0 :UInt64; attempt @1 :UInt16; fence @2 :UInt64; reason @3 :Event.Reason; }
+
+struct ChangeRoles {
+  account @0 :Text;
+  granted @1 :List(Event.Grant);
+  revoked @2 :List(Event.Grant);
+  reason @3 :Event.Reason;
+}
 
 struct Refusal {
   # An expected "no". The code says what the caller does next; the text names subject, cause and next step.

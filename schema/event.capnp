@@ -51,18 +51,26 @@ struct Event {
     lossAccepted @32 :LossAccepted;
     blobsErased @33 :BlobsErased;
     commandsForgotten @34 :CommandsForgotten;
+    sessionOpened @35 :SessionOpened;
+    accessDenied @36 :AccessDenied;
+    roleGranted @37 :RoleGranted;
+    roleRevoked @38 :RoleRevoked;
+    tokenIssued @39 :TokenIssued;
+    tokenRevoked @40 :TokenRevoked;
   }
 }
 
 struct Actor {
   kind @0 :Kind;
   name @1 :Text;           # Account name of a person; "monitord", "coordinatord", "workerd/NAME" for a daemon.
-  proof @2 :Text;          # How the name was known: "peer uid 1000", "in process". Never a secret.
+  proof @2 :Text;          # How the name was known: "peer uid 1000", "password, checked by ldaps://ldap1", "token 7f3a...". Never a secret.
   enum Kind {
     unknown @0;
     person @1;
     daemon @2;             # A part of RunLedger acting on an event (promise: the event is in `cause`).
   }
+  right @3 :Text;          # The role that allowed it and what gave the role, as it was then: "scientist of MARI by group isis_mari_team".
+                           # Empty = the event is from before there were roles. Since schema 2.
 }
 
 struct Reason {
@@ -357,3 +365,65 @@ struct CommandsForgotten {
   upTo @0 :UInt64;         # Those answered when the log ended at or before this event.
   reason @1 :Reason;
 }
+
+# ---- access (since schema 2) ----
+
+enum Role {                # Stored in keys: never renumber.
+  unset @0;
+  member @1;               # Of an experiment.
+  scientist @2;            # Of an instrument.
+  operator @3;
+  auditor @4;
+  administrator @5;
+}
+
+struct Grant {
+  # A role of an account, and what gives it.
+  role @0 :Role;
+  instrument @1 :Text;     # Of a scientist; else empty.
+  experiment @2 :Text;     # Of a member, as the runs' metadata say it; else empty.
+  group @3 :Text;          # The directory's group; empty = the site file names the account.
+}
+
+struct SessionOpened {
+  # The actor logged in. Sessions of a token belong to the login that issued it: only the first of a day from a source is recorded.
+  source @0 :Text;         # Where from: "unix", "192.0.2.1".
+  token @1 :Text;          # Id of the token used; empty = none.
+}
+
+struct AccessDenied {
+  # The actor was refused. The first is recorded at once, more of the same kind within a minute as one event with their count.
+  action @0 :Text;         # What was tried: "see_run", "set_variables", "log_in": docs/operations/access.md lists them.
+  subject @1 :Text;        # On what: "MARI 28001", "MARI"; empty = nothing in particular. Of several, the first.
+  reason @2 :Reason;       # What the caller was not told where telling would say that something is there.
+  source @3 :Text;
+  count @4 :UInt64;        # At least 1.
+  firstAt @5 :Int64;       # When the first of them was; 0 = now.
+}
+
+struct RoleGranted { account @0 :Text; grant @1 :Grant; reason @2 :Reason; }
+struct RoleRevoked { account @0 :Text; grant @1 :Grant; reason @2 :Reason; }   # The grant as it was granted.
+
+struct TokenScope {
+  # What a token may at most; its owner's roles bound it further, at the time of use.
+  readOnly @0 :Bool;
+  instruments @1 :List(Text);       # Only about these; empty = all its owner may.
+  daemon @2 :Text;         # "workerd/NAME", "monitord", "coordinatord": acts as this daemon and nothing else; empty = as its owner.
+}
+
+struct TokenIssued {
+  token @0 :Text;          # Its id: 16 hex digits, chosen at random. Not the secret.
+  account @1 :Text;        # Whose roles it has.
+  kind @2 :Kind;
+  secretSha256 @3 :Data;   # Of the 32 random bytes that only the bearer knows.
+  scope @4 :TokenScope;
+  expiresAt @5 :Int64;
+  label @6 :Text;          # What it is for, in its owner's words.
+  replaces @7 :Text;       # Id of the token this one renews, which ends with this event; empty = none.
+  enum Kind {
+    unset @0;
+    login @1;              # A person's, made by `runledger login`; may be renewed while it lasts.
+    machine @2;            # A program's.
+  }
+}
+struct TokenRevoked { token @0 :Text; account @1 :Text; reason @2 :Reason; }

@@ -151,3 +151,19 @@ struct WorkerRow {
   left @3 :Bool;
   jobs @4 :List(UInt64);   # Attempts it has open.
 }
+
+struct GrantRow {          # One role an account has.
+  account @0 :Text;
+  grant @1 :Event.Grant;
+  seq @2 :UInt64;          # Its roleGranted event.
+  since @3 :Int64;
+}
+
+struct TokenRow {
+  issued @0 :Event.TokenIssued;
+  seq @1 :UInt64;
+  issuedAt @2 :Int64;
+  issuedBy @3 :Text;
+  revokedSeq @4 :UInt64;   # 0 = not revoked.
+  revokedAt @5 :Int64;
+}

@@ -47,6 +47,11 @@ Decided dispatch(const Question& question) {
     case Body::ACCEPT_LOSS: return checked(question, "acceptLoss", body.getAcceptLoss(), decide_accept_loss);
     case Body::ERASE_BLOBS: return checked(question, "eraseBlobs", body.getEraseBlobs(), decide_erase_blobs);
     case Body::FORGET_COMMANDS: return checked(question, "forgetCommands", body.getForgetCommands(), decide_forget_commands);
+    case Body::OPEN_SESSION: return checked(question, "openSession", body.getOpenSession(), decide_open_session);
+    case Body::DENY_ACCESS: return checked(question, "denyAccess", body.getDenyAccess(), decide_deny);
+    case Body::CHANGE_ROLES: return checked(question, "changeRoles", body.getChangeRoles(), decide_change_roles);
+    case Body::ISSUE_TOKEN: return checked(question, "issueToken", body.getIssueToken(), decide_issue_token);
+    case Body::REVOKE_TOKEN: return checked(question, "revokeToken", body.getRevokeToken(), decide_revoke_token);
     case Body::ANNOTATE_RUN:
     case Body::ADVANCE: break;  // nobody has a use for them yet
   }

@@ -97,6 +97,12 @@ void hold_if_paused(const Question&, schema::RunKey::Reader run, uint64_t job, P
 // worker.cc
 Decided decide_join(const Question&, schema::WorkerJoined::Reader);
 Decided decide_leave(const Question&, schema::WorkerLeft::Reader);
+// access.cc
+Decided decide_open_session(const Question&, schema::SessionOpened::Reader);
+Decided decide_deny(const Question&, schema::AccessDenied::Reader);
+Decided decide_change_roles(const Question&, schema::ChangeRoles::Reader);
+Decided decide_issue_token(const Question&, schema::TokenIssued::Reader);
+Decided decide_revoke_token(const Question&, schema::TokenRevoked::Reader);
 // ledger.cc
 Decided decide_accept_loss(const Question&, schema::LossAccepted::Reader);
 Decided decide_erase_blobs(const Question&, schema::BlobsErased::Reader);

@@ -1,4 +1,5 @@
 #include "ledger/fold.h"
+#include "ledger/views/access.h"
 #include "ledger/views/experiments.h"
 #include "ledger/views/files.h"
 #include "ledger/views/instruments.h"
@@ -19,7 +20,8 @@ std::span<const View* const> views() {
   static const VariablesView variables;
   static const ExperimentsView experiments;
   static const WorkersView workers;
-  static const View* const all[] = {&runs, &files, &jobs, &queue, &instruments, &variables, &experiments, &workers};
+  static const AccessView access;
+  static const View* const all[] = {&runs, &files, &jobs, &queue, &instruments, &variables, &experiments, &workers, &access};
   return all;
 }
 

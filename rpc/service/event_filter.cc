@@ -11,7 +11,7 @@ namespace rpc {
 namespace {
 
 constexpr size_t kKinds = 256, kSubjects = 8;
-constexpr std::string_view kNarrowestFirst = "jrewai";  // by the first letter of their keys
+constexpr std::string_view kNarrowestFirst = "jrewdai";  // by the first letter of their keys
 
 }  // namespace
 
@@ -23,6 +23,7 @@ std::string subject_key(schema::Subject::Reader subject) {
     case schema::Subject::EXPERIMENT: return ledger::experiment_subject(view(subject.getExperiment()));
     case schema::Subject::WORKER: return ledger::worker_subject(view(subject.getWorker()));
     case schema::Subject::ACTOR: return ledger::actor_subject(view(subject.getActor()));
+    case schema::Subject::DENIALS: return ledger::denials_subject();
     case schema::Subject::SEQ: return {};
   }
   return {};

@@ -1,0 +1,86 @@
+// Who may do and see what: the one place where it is decided. The same as a table for people: docs/operations/access.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rpc/access/caller.h"
+
+namespace rpc {
+
+/// What can be asked. Words for them: action_word().
+enum class Action : uint8_t {
+  kSeeFacility,     // its name, its instruments by name, whether they are paused, how the ledger does
+  kSeeInstrument,   // its settings, scripts and variables
+  kSeeRun,          // a run, and whatever is about it: versions, events, scripts, logs, outputs' names, proofs
+  kSeeWorkers,      // all of them, with the jobs they have open
+  kSeeAccount,      // what an account did, its sessions
+  kAudit,           // who could see what, denials
+  kVerify,          // every stored byte is read again
+  kCopyLog,         // the whole log
+  kRerun,
+  kSetVariables,    // also what setting them would change
+  kPauseInstrument, // and resume
+  kCancelJob,
+  kMaintain,        // views, backups, erasing, forgetting, reading the directory anew
+  kIssueToken,      // for oneself
+  kIssueDaemonToken,
+  kSeeTokens,
+  kRevokeToken,
+  kBeMonitor,
+  kBeCoordinator,
+  kBeWorker,
+};
+inline constexpr size_t kActions = static_cast<size_t>(Action::kBeWorker) + 1;
+
+/// "see_run": stable, in accessDenied events.
+std::string_view action_word(Action action);
+
+/// What an action is about; what does not apply stays empty.
+struct Resource {
+  std::string instrument = {};
+  std::string experiment = {};
+  std::string account = {};  // whose token or doings they are; who asked for the job
+};
+/// "MARI, experiment 2010001".
+std::string resource_words(const Resource& resource);
+
+struct Verdict {
+  bool allowed = false;
+  std::string right = {};        // allowed: the role and what gave it, "scientist of MARI by group isis_mari_team"
+  std::string_view code = {};    // refused: a reason code, docs/reasons.md
+  std::string reason = {};       // refused: a sentence that names caller, cause and next step
+};
+
+/// Pure: the same question gets the same answer, and nothing else is looked at.
+Verdict decide(const Caller& caller, Action action, const Resource& resource = {});
+
+/// The runs a caller sees, for lists: decide(caller, kSeeRun, ...) for many at once.
+///
+/// Owns: values. Threads: any.
+class Sight {
+ public:
+  static Sight of(const Caller& caller);
+  bool is_everything() const { return everything_ && scope_.empty(); }
+  /// experiment empty = unknown.
+  bool sees(std::string_view instrument, std::string_view experiment) const;
+  /// Where what it sees lies, sorted: all runs of these instruments, and in `instruments_within()` those of these experiments.
+  const std::vector<std::string>& instruments() const { return instruments_; }
+  const std::vector<std::string>& experiments() const { return experiments_; }
+  bool sees_all_of(std::string_view instrument) const;
+  /// Something of it may be seen.
+  bool is_within_scope(std::string_view instrument) const;
+  /// True of those who see every run (of the instruments in the token's scope, if it names some).
+  bool everything() const { return everything_; }
+  const std::vector<std::string>& scope() const { return scope_; }
+
+ private:
+  bool everything_ = false;
+  std::vector<std::string> instruments_;
+  std::vector<std::string> experiments_;
+  std::vector<std::string> scope_;  // instruments the token is for; empty = all
+};
+
+}  // namespace rpc

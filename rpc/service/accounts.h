@@ -1,0 +1,38 @@
+// Where accounts and their roles come from: what the service asks of the facility's directory and the site file.
+#pragma once
+
+#include <kj/async.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "rpc/access/caller.h"
+
+namespace rpc {
+
+/// An account as the directory has it now, with the roles its groups and the site file give it.
+struct KnownAccount {
+  std::string name;       // as the directory spells it
+  std::string full_name;  // empty = not said
+  std::vector<Grant> grants;  // sorted
+};
+
+/// Asked on the loop thread; never blocks it.
+///
+/// Errors: kPermissionDenied and kNotFound as below; kUnavailable and kTimedOut: nobody could be asked, which says nothing about the account.
+class Accounts {
+ public:
+  virtual ~Accounts() = default;
+  /// False: no directory; accounts are those of the machine, and only the site file gives roles.
+  virtual bool has_directory() const = 0;
+  /// kPermissionDenied with one text for an unknown name and a wrong password, after the same time. `password` is wiped.
+  virtual kj::Promise<base::Result<KnownAccount>> authenticate(std::string name, std::string password) = 0;
+  /// kNotFound: there is no such account (any more). Without a directory every name is an account.
+  virtual kj::Promise<base::Result<KnownAccount>> find(std::string name) = 0;
+  /// Every account that has a role, with all of them: the whole directory, never a part.
+  virtual kj::Promise<base::Result<std::map<std::string, std::vector<Grant>>>> all() = 0;
+};
+
+}  // namespace rpc
