@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ledger/canonical.h"
 #include "rpc/access/caller.h"
 #include "rpc/access/policy.h"
 #include "rpc/service/accounts.h"

@@ -8,6 +8,8 @@
 
 #include "ledger/ledger.h"
 #include "rpc/access/policy.h"
+#include "rpc/service/event_sight.h"
+#include "rpc/service/handed_out.h"
 
 namespace rpc {
 
@@ -35,6 +37,14 @@ class Authority {
   /// Records that `action` was tried on something the caller must not know of; he is told that there is no such thing.
   void hide(Action action, const Resource& resource);
   std::shared_ptr<const Sight> sight() const { return sight_; }
+  const std::shared_ptr<const EventSight>& event_sight() const { return event_sight_; }
+
+  /// The caller is being told this: the documents it names he may read. Of those who see everything nothing is kept.
+  template <typename Reader>
+  void hand_out(Reader answer) {
+    if (!event_sight_->is_everything()) handed_out_.note(capnp::toDynamic(answer));
+  }
+  bool may_read_blob(std::string_view sha256) const { return event_sight_->is_everything() || handed_out_.has(sha256); }
 
   /// His roles are these now.
   void become(std::vector<Grant> grants);
@@ -47,6 +57,8 @@ class Authority {
   AccessDesk& desk_;
   Caller caller_;
   std::shared_ptr<const Sight> sight_;
+  std::shared_ptr<const EventSight> event_sight_;
+  HandedOut handed_out_;
   kj::Own<kj::PromiseFulfiller<void>> ending_;
   kj::ForkedPromise<void> ended_;
 };

@@ -15,6 +15,7 @@
 
 namespace rpc {
 
+class AccessDesk;
 class Dispatcher;
 class EventFeed;
 class Presence;
@@ -102,6 +103,7 @@ class LedgerService {
   Loop& loop() { return loop_; }
   const base::Clock& clock() const { return clock_; }
   ledger::Ledger& ledger() { return ledger_; }
+  AccessDesk& access() { return *access_; }
   const std::string& facility() const { return facility_; }
   int64_t started_at() const { return started_at_; }
   Dispatcher& dispatcher() { return *dispatcher_; }
@@ -132,6 +134,7 @@ class LedgerService {
   Pending<base::Status> deliveries_;
   std::multimap<uint64_t, kj::Own<kj::PromiseFulfiller<void>>> commit_waiters_;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> fold_waiters_;
+  std::unique_ptr<AccessDesk> access_;
   std::shared_ptr<Dispatcher> dispatcher_;
   std::shared_ptr<Presence> presence_;
   std::shared_ptr<EventFeed> feed_;
