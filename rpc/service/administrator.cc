@@ -1,4 +1,5 @@
 #include "rpc/service/answers.h"
+#include "rpc/service/authority.h"
 #include "rpc/service/backup.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/progress.h"
@@ -9,7 +10,7 @@ namespace {
 
 class AdministratorServer final : public schema::Administrator::Server {
  public:
-  AdministratorServer(LedgerService& service, ledger::Identity identity) : service_(service), identity_(std::move(identity)) {}
+  AdministratorServer(LedgerService& service, std::shared_ptr<Authority> authority) : service_(service), identity_(identity_of(authority->caller(), {})) {}
 
   kj::Promise<void> rebuild(RebuildContext context) override {
     auto params = context.getParams();
@@ -66,8 +67,8 @@ class AdministratorServer final : public schema::Administrator::Server {
 
 }  // namespace
 
-schema::Administrator::Client make_administrator(LedgerService& service, ledger::Identity identity) {
-  return kj::heap<AdministratorServer>(service, std::move(identity));
+schema::Administrator::Client make_administrator(LedgerService& service, std::shared_ptr<Authority> authority) {
+  return kj::heap<AdministratorServer>(service, std::move(authority));
 }
 
 }  // namespace rpc

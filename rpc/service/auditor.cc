@@ -182,7 +182,7 @@ class AuditorServer final : public schema::Auditor::Server {
 
 }  // namespace
 
-schema::Auditor::Client make_auditor(LedgerService& service, std::shared_ptr<Allowances> allowances) {
+schema::Auditor::Client make_auditor(LedgerService& service, std::shared_ptr<Authority>, std::shared_ptr<Allowances> allowances) {
   return kj::heap<AuditorServer>(service, std::move(allowances));
 }
 

@@ -170,7 +170,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
 
 }  // namespace
 
-schema::DaemonPort::Client make_daemon_port(LedgerService& service, ledger::Identity identity, schema::DaemonRole role) {
+schema::DaemonPort::Client make_daemon_port(LedgerService& service, std::shared_ptr<Authority>, ledger::Identity identity, schema::DaemonRole role) {
   return kj::heap<DaemonPortServer>(service, std::move(identity), role);
 }
 

@@ -3,6 +3,7 @@
 #include "ledger/variables.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/authority.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/service.h"
 #include "rpc/service/viewpoint.h"
@@ -15,8 +16,8 @@ constexpr size_t kChangedRuns = 1000;
 
 class InstrumentServer final : public schema::Instrument::Server {
  public:
-  InstrumentServer(const Viewpoint& from, ledger::Identity identity, std::string name)
-      : from_(from), identity_(std::move(identity)), name_(std::move(name)) {}
+  InstrumentServer(const Viewpoint& from, std::shared_ptr<Authority> authority, std::string name)
+      : from_(from), identity_(identity_of(authority->caller(), {})), name_(std::move(name)) {}
 
   kj::Promise<void> show(ShowContext context) override {
     return from_.answer(context, [name = name_](const ledger::Snapshot& snapshot, auto, auto results) {
@@ -168,8 +169,8 @@ class InstrumentServer final : public schema::Instrument::Server {
 
 }  // namespace
 
-schema::Instrument::Client make_instrument(const Viewpoint& from, ledger::Identity identity, std::string instrument) {
-  return kj::heap<InstrumentServer>(from, std::move(identity), std::move(instrument));
+schema::Instrument::Client make_instrument(const Viewpoint& from, std::shared_ptr<Authority> authority, std::string instrument) {
+  return kj::heap<InstrumentServer>(from, std::move(authority), std::move(instrument));
 }
 
 }  // namespace rpc

@@ -2,6 +2,7 @@
 
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/authority.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/service.h"
 #include "rpc/service/viewpoint.h"
@@ -11,7 +12,7 @@ namespace {
 
 class OperatorServer final : public schema::Operator::Server {
  public:
-  OperatorServer(const Viewpoint& from, ledger::Identity identity) : from_(from), identity_(std::move(identity)) {}
+  OperatorServer(const Viewpoint& from, std::shared_ptr<Authority> authority) : from_(from), authority_(std::move(authority)), identity_(identity_of(authority_->caller(), {})) {}
 
   kj::Promise<void> queue(QueueContext context) override {
     return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
@@ -48,13 +49,14 @@ class OperatorServer final : public schema::Operator::Server {
 
  private:
   const Viewpoint from_;
+  const std::shared_ptr<Authority> authority_;
   ledger::Identity identity_;
 };
 
 }  // namespace
 
-schema::Operator::Client make_operator(const Viewpoint& from, ledger::Identity identity) {
-  return kj::heap<OperatorServer>(from, std::move(identity));
+schema::Operator::Client make_operator(const Viewpoint& from, std::shared_ptr<Authority> authority) {
+  return kj::heap<OperatorServer>(from, std::move(authority));
 }
 
 }  // namespace rpc

@@ -7,6 +7,7 @@
 #include "ledger/view_rows.h"
 #include "rpc/service/allowance.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/authority.h"
 #include "rpc/service/event_filter.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
@@ -40,8 +41,8 @@ std::string folding_words(const std::vector<ledger::ViewProgress>& views) {
 
 class RunsServer final : public schema::Runs::Server {
  public:
-  RunsServer(const Viewpoint& from, ledger::Identity identity, std::shared_ptr<Allowances> allowances)
-      : from_(from), identity_(std::move(identity)), allowances_(std::move(allowances)) {}
+  RunsServer(const Viewpoint& from, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances)
+      : from_(from), identity_(identity_of(authority->caller(), {})), allowances_(std::move(allowances)) {}
 
   kj::Promise<void> list(ListContext context) override {
     return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
@@ -279,8 +280,8 @@ class RunsServer final : public schema::Runs::Server {
 
 }  // namespace
 
-schema::Runs::Client make_runs(const Viewpoint& from, ledger::Identity identity, std::shared_ptr<Allowances> allowances) {
-  return kj::heap<RunsServer>(from, std::move(identity), std::move(allowances));
+schema::Runs::Client make_runs(const Viewpoint& from, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances) {
+  return kj::heap<RunsServer>(from, std::move(authority), std::move(allowances));
 }
 
 }  // namespace rpc
