@@ -3,21 +3,23 @@
 
 #include <kj/async.h>
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "ledger/canonical.h"
 #include "rpc/access/caller.h"
 #include "rpc/access/policy.h"
+#include "rpc/service/access_settings.h"
 #include "rpc/service/accounts.h"
 #include "rpc/service/authority.h"
 #include "rpc/service/denials.h"
 #include "rpc/service/login_guard.h"
+#include "rpc/service/role_keeper.h"
+#include "rpc/service/sessions.h"
+#include "rpc/service/token_keeper.h"
 #include "schema/api.capnp.h"
 
 namespace rpc {
@@ -27,59 +29,67 @@ class LedgerService;
 /// What a connection itself says of who is at its other end.
 struct Peer {
   /// Set: known by the connection alone (peer credentials of the owner, this process, a daemon's certificate).
-  std::optional<Caller> caller;
-  std::string account;  // of the machine (Unix socket); empty = none
-  std::string proof;    // of the account
-  std::string source;   // "unix", "192.0.2.1"
+  std::optional<Caller> caller = {};
+  std::string account = {};  // of the machine (Unix socket); empty = none
+  std::string proof = {};    // of the account
+  std::string source = {};   // "unix", "192.0.2.1"
 };
 
-/// The policy's numbers, from [access] of the site file.
-struct AccessSettings {
-  bool enforced = false;                        // false: only the owner connects
-  uint64_t login_ms = 12 * 3600'000ull;         // how long a login token lasts
-  uint64_t machine_token_ms = 366 * 86'400'000ull;  // the most for a machine's
-  uint64_t refresh_ms = 300'000;                // how often the directory is read; group changes reach sessions within it
-  uint32_t member_reruns = 20;                  // waiting at once that a member asked for, of one experiment
-};
-
-/// Owns:    the sessions' list (not the sessions), guard and denials. Borrows service and accounts.
+/// Owns:    guard, denials, the keepers of roles and tokens. Borrows the service; sessions are their holders'.
 /// Threads: loop thread.
-/// Errors:  kPermissionDenied, kUnavailable (directory), as sentences.
-class AccessDesk {
+/// Errors:  kPermissionDenied, kUnavailable (directory, too many logins), as sentences.
+class AccessDesk final : private kj::TaskSet::ErrorHandler {
  public:
+  /// Without accounts nobody has any but the site's owner.
   AccessDesk(LedgerService& service, AccessSettings settings, std::shared_ptr<Accounts> accounts);
-  ~AccessDesk();
+  ~AccessDesk() noexcept(false);
 
   const AccessSettings& settings() const { return settings_; }
-  /// The authority of a new session.
-  kj::Promise<base::Result<std::shared_ptr<Authority>>> log_in(const Peer& peer, schema::Credentials::Reader credentials);
+  /// The authority of a new session. `credentials` are read before it returns; a password in them is overwritten.
+  using Entered = base::Result<std::shared_ptr<Authority>>;
+  kj::Promise<Entered> log_in(const Peer& peer, schema::Credentials::Reader credentials);
 
-  // ---- tokens
-  kj::Promise<base::Result<std::string>> issue_token(Authority& who, std::string_view command_id, schema::TokenRequest::Reader request);
-  base::Result<std::vector<ledger::Row<schema::TokenRow>>> tokens(Authority& who, std::string_view account);
-  kj::Promise<ledger::Answer> revoke_token(Authority& who, std::string_view command_id, std::string_view token, std::string_view reason);
+  TokenKeeper& tokens() { return tokens_; }
 
   // ---- the directory
-  struct Changed { uint32_t granted = 0, revoked = 0; };
-  /// Reads it whole and puts the differences on record; living sessions change with it.
-  kj::Promise<base::Result<Changed>> refresh(bool believe);
-  /// Again and again.
-  kj::Promise<void> keep_refreshed();
-  void write_status(schema::AccessStatus::Builder status) const;
+  using Changed = RoleKeeper::Changed;
+  kj::Promise<base::Result<Changed>> refresh(bool believe) { return roles_.refresh(believe); }
+  kj::Promise<void> keep_refreshed() { return roles_.keep_refreshed(); }
+  void write_status(schema::AccessStatus::Builder status) const { roles_.write_status(status); }
+  /// What `session` may and why, for whoami.
+  void write_rights(const Authority& session, schema::Rights::Builder rights) const;
 
-  void denied(const Caller& caller, Action action, const Resource& resource, std::string_view code, std::string_view reason);
+  /// Puts it on record that `caller` was refused.
+  void denied(const Caller& caller, std::string_view action, std::string subject, std::string_view code, std::string_view reason);
+  const std::shared_ptr<Sessions>& sessions() const { return sessions_; }
+  /// Done when all that was counted and not written yet is on record.
+  kj::Promise<void> close();
 
  private:
-  friend class Authority;
-  void enter(Authority& session) { sessions_.insert(&session); }
-  void leave(Authority& session) { sessions_.erase(&session); }
+  enum class Recorded { kNever, kFirstOfDay, kAlways };
+  kj::Promise<Entered> by_connection(const Peer& peer);
+  kj::Promise<Entered> by_password(const Peer& peer, std::string name, std::string password);
+  kj::Promise<Entered> by_token(const Peer& peer, std::string_view text);
+  kj::Promise<Entered> known(Caller caller, KnownAccount account, Recorded recorded);
+  kj::Promise<Entered> open(Caller caller, int64_t expires_at_ns, Recorded recorded);
+  bool is_first_of_day(const Caller& caller);
+  /// A login in vain. The name is written only where it is on record as an account's.
+  void refused(const std::string& name, const std::string& source, std::string_view code, std::string reason);
+  bool is_on_record(const std::string& name) const;
+  void write(const Denial& denial, uint64_t count, int64_t first_at_ns);
+  void taskFailed(kj::Exception&& exception) override;
 
   LedgerService& service_;
   const AccessSettings settings_;
   const std::shared_ptr<Accounts> accounts_;
-  std::set<Authority*> sessions_;
+  const std::shared_ptr<Sessions> sessions_;
   LoginGuard guard_;
+  RoleKeeper roles_;
+  TokenKeeper tokens_;
   Denials denials_;
+  std::set<std::string> opened_;  // sessions recorded on `opened_day_`
+  int64_t opened_day_ = 0;
+  kj::TaskSet writing_;
 };
 
 }  // namespace rpc

@@ -17,6 +17,7 @@ struct KnownAccount {
   std::string name;       // as the directory spells it
   std::string full_name;  // empty = not said
   std::vector<Grant> grants;  // sorted
+  std::string by;         // who said so: "ldaps://ldap1.example.org"
 };
 
 /// Asked on the loop thread; never blocks it.
@@ -31,8 +32,11 @@ class Accounts {
   virtual kj::Promise<base::Result<KnownAccount>> authenticate(std::string name, std::string password) = 0;
   /// kNotFound: there is no such account (any more). Without a directory every name is an account.
   virtual kj::Promise<base::Result<KnownAccount>> find(std::string name) = 0;
-  /// Every account that has a role, with all of them: the whole directory, never a part.
+  /// Every account that has a role, with all of them: the whole directory, never a part. Accounts that the site file names are among them, whether the
+  /// directory knows them or not.
   virtual kj::Promise<base::Result<std::map<std::string, std::vector<Grant>>>> all() = 0;
+  /// The roles that the site file itself gives an account, for when the directory cannot be asked. Sorted.
+  virtual std::vector<Grant> named_by_site(const std::string& name) const = 0;
 };
 
 }  // namespace rpc

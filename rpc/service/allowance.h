@@ -29,8 +29,12 @@ class Allowance {
 struct Allowances {
   static constexpr size_t kMaxWatches = 10'000;
   static constexpr size_t kMaxCopies = 4;
+  static constexpr size_t kMaxSessions = 256;
+  static constexpr size_t kMaxCapabilities = 10'000;  // runs, instruments, ports ... of all its sessions
   Allowance watches{"watches", kMaxWatches};
   Allowance copies{"copies of the log", kMaxCopies};
+  Allowance sessions{"sessions", kMaxSessions};
+  Allowance capabilities{"capabilities", kMaxCapabilities};
 };
 
 }  // namespace rpc

@@ -3,6 +3,7 @@
 
 #include <kj/async.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,26 +15,33 @@
 namespace rpc {
 
 class AccessDesk;
+class Sessions;
+
+/// Who stands behind what a caller does, by `right`.
+ledger::Identity identity_of(const Caller& caller, std::string right);
 
 /// Shared by the capabilities of a session, which ask it at every call.
 ///
-/// Owns:    the caller as he stands now; roles change while it lives. Borrows the desk, which outlives it.
+/// Owns:    the caller as he stands now; roles change while it lives. Borrows the desk, which outlives every call.
 /// Threads: loop thread; what sight() answers may go anywhere.
-/// Errors:  kPermissionDenied with the policy's sentence; recorded as a denial.
+/// Errors:  kPermissionDenied with the policy's sentence, recorded as a denial; after the end with the sentence of the end.
 class Authority {
  public:
-  Authority(AccessDesk& desk, Caller caller);
+  /// `expires_at_ns` 0 = the session lasts as long as its connection.
+  Authority(AccessDesk& desk, Caller caller, int64_t expires_at_ns = 0);
   ~Authority();
   Authority(const Authority&) = delete;
   Authority& operator=(const Authority&) = delete;
 
+  AccessDesk& desk() const { return desk_; }
   const Caller& caller() const { return caller_; }
+  int64_t expires_at_ns() const { return expires_at_ns_; }
   /// Who stands behind a command that `action` allows, with the right; or the refusal.
   base::Result<ledger::Identity> may(Action action, const Resource& resource = {});
   /// The same for what is only read.
   base::Status require(Action action, const Resource& resource = {});
   /// Asked without any consequence.
-  bool is_allowed(Action action, const Resource& resource = {}) const { return decide(caller_, action, resource).allowed; }
+  bool is_allowed(Action action, const Resource& resource = {}) const { return why_ended_.empty() && decide(caller_, action, resource).allowed; }
   /// Records that `action` was tried on something the caller must not know of; he is told that there is no such thing.
   void hide(Action action, const Resource& resource);
   std::shared_ptr<const Sight> sight() const { return sight_; }
@@ -48,19 +56,27 @@ class Authority {
 
   /// His roles are these now.
   void become(std::vector<Grant> grants);
-  /// The session is over: whatever it handed out breaks, with this sentence.
+  /// The session is over: whatever it handed out breaks, with this sentence. The first one counts.
   void end(const std::string& why);
+  /// The same once `when` is fulfilled, unless it is gone by then.
+  void end_after(kj::Promise<void> when, std::string why);
   /// Rejected when the session ends.
-  kj::Promise<void> on_end();
+  kj::Promise<void> on_end() { return ended_.addBranch(); }
 
  private:
+  void look();  // at what he sees now
+
   AccessDesk& desk_;
+  const std::shared_ptr<Sessions> sessions_;  // may outlive the desk, as this may
   Caller caller_;
+  const int64_t expires_at_ns_;
   std::shared_ptr<const Sight> sight_;
   std::shared_ptr<const EventSight> event_sight_;
   HandedOut handed_out_;
+  std::string why_ended_;
   kj::Own<kj::PromiseFulfiller<void>> ending_;
   kj::ForkedPromise<void> ended_;
+  kj::Promise<void> expiring_ = nullptr;
 };
 
 }  // namespace rpc

@@ -13,10 +13,11 @@ struct Allowances;
 class Authority;
 class EventFilter;
 class LedgerService;
+struct Peer;
 class Viewpoint;
 
 // Every server object borrows the service, which outlives all connections, and answers on the loop thread.
-schema::Gateway::Client make_gateway(LedgerService& service, ledger::Identity identity);
+schema::Gateway::Client make_gateway(LedgerService& service, Peer peer);
 schema::Runs::Client make_runs(const Viewpoint& from, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances);
 schema::Instrument::Client make_instrument(const Viewpoint& from, std::shared_ptr<Authority> authority, std::string instrument);
 schema::Operator::Client make_operator(const Viewpoint& from, std::shared_ptr<Authority> authority);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rpc/service/access_desk.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/dispatcher.h"
 #include "rpc/service/event_feed.h"
@@ -36,6 +37,7 @@ LedgerService::LedgerService(Loop& loop, ledger::Ledger& ledger, const base::Clo
       facility_(std::move(facility)),
       started_at_(clock.now_ns()),
       head_(ledger.head()),
+      access_(std::make_unique<AccessDesk>(*this, AccessSettings(), nullptr)),
       dispatcher_(std::make_shared<Dispatcher>(*this)),
       presence_(std::make_shared<Presence>(clock)),
       feed_(std::make_shared<EventFeed>([this] { return snapshot(); }, head_)) {
@@ -44,7 +46,20 @@ LedgerService::LedgerService(Loop& loop, ledger::Ledger& ledger, const base::Clo
 
 LedgerService::~LedgerService() { feed_->close(); }
 
-schema::Gateway::Client LedgerService::gateway(ledger::Identity identity) { return make_gateway(*this, std::move(identity)); }
+schema::Gateway::Client LedgerService::gateway(ledger::Identity identity) {
+  Caller owner;
+  owner.kind = Caller::Kind::kOwner;
+  owner.name = std::move(identity.name);
+  owner.proof = std::move(identity.proof);
+  owner.source = "process";
+  return gateway(Peer{.caller = std::move(owner), .source = "process"});
+}
+
+schema::Gateway::Client LedgerService::gateway(Peer peer) { return make_gateway(*this, std::move(peer)); }
+
+void LedgerService::use_access(const AccessSettings& settings, std::shared_ptr<Accounts> accounts) {
+  access_ = std::make_unique<AccessDesk>(*this, settings, std::move(accounts));
+}
 
 kj::Promise<ledger::Answer> LedgerService::submit(schema::Command::Reader command, const ledger::Identity& identity) {
   auto paf = kj::newPromiseAndFulfiller<ledger::Answer>();

@@ -16,8 +16,11 @@
 namespace rpc {
 
 class AccessDesk;
+struct AccessSettings;
+class Accounts;
 class Dispatcher;
 class EventFeed;
+struct Peer;
 class Presence;
 
 /// Command under construction.
@@ -61,8 +64,13 @@ class LedgerService {
   LedgerService(Loop& loop, ledger::Ledger& ledger, const base::Clock& clock, std::string facility);
   ~LedgerService();
 
-  /// A Gateway whose sessions act as `identity`.
+  /// A Gateway whose sessions may everything, as `identity`: for this process, and sites without [access].
   schema::Gateway::Client gateway(ledger::Identity identity);
+  /// A Gateway for whoever is at the other end of a connection.
+  schema::Gateway::Client gateway(Peer peer);
+  /// Others than the account that runs the ledger may log in; to be called before there is any gateway.
+  void use_access(const AccessSettings& settings, std::shared_ptr<Accounts> accounts);
+  AccessDesk& access() { return *access_; }
 
   kj::Promise<ledger::Answer> submit(schema::Command::Reader command, const ledger::Identity& identity);
   kj::Promise<std::vector<ledger::Answer>> submit_all(capnp::List<schema::Command>::Reader commands, const ledger::Identity& identity);
@@ -103,7 +111,6 @@ class LedgerService {
   Loop& loop() { return loop_; }
   const base::Clock& clock() const { return clock_; }
   ledger::Ledger& ledger() { return ledger_; }
-  AccessDesk& access() { return *access_; }
   const std::string& facility() const { return facility_; }
   int64_t started_at() const { return started_at_; }
   Dispatcher& dispatcher() { return *dispatcher_; }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "rpc/service/access_desk.h"
 #include "rpc/service/gateway.h"
 #include "tests/support/served_ledger.h"
 
@@ -13,7 +14,8 @@ class DaemonPortTest : public testing::Test {
  protected:
   DaemonPortTest() { served.must(support::configure_instrument("configure", "MARI")); }
   Code submit(DaemonRole role, const support::CommandMessage& command) {
-    auto port = rpc::make_daemon_port(*served.service, support::daemon("a daemon"), role);
+    auto owner = std::make_shared<rpc::Authority>(served.service->access(), rpc::Caller{.kind = rpc::Caller::Kind::kOwner, .name = "runledger", .proof = "test"});
+    auto port = rpc::make_daemon_port(*served.service, owner, support::daemon("a daemon"), role);
     auto request = port.submitRequest();
     request.initCommands(1).setWithCaveats(0, command.reader());
     Code code{};

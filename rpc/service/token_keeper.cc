@@ -1,0 +1,247 @@
+#include "rpc/service/token_keeper.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "ledger/event_bytes.h"
+#include "ledger/view_rows.h"
+#include "rpc/service/access_desk.h"
+#include "rpc/service/answers.h"
+#include "rpc/service/daemon_name.h"
+#include "rpc/service/service.h"
+#include "rpc/service/sessions.h"
+#include "rpc/service/tokens.h"
+
+namespace rpc {
+namespace {
+
+using base::Code;
+using Kind = schema::TokenIssued::Kind;
+
+constexpr size_t kMaxInstruments = 64;
+
+bool is_good(schema::TokenRow::Reader row, int64_t now_ns) { return row.getRevokedSeq() == 0 && row.getIssued().getExpiresAt() > now_ns; }
+
+base::Status denied(std::string why) { return {Code::kPermissionDenied, std::move(why)}; }
+base::Status invalid(std::string why) { return {Code::kInvalidArgument, std::move(why)}; }
+
+/// "12 hours", "90 days".
+std::string duration_words(uint64_t ms) {
+  constexpr uint64_t kHour = 3600'000, kDay = 24 * kHour;
+  if (ms >= 2 * kDay) return fmt::format("{} days", ms / kDay);
+  return ms >= kHour ? fmt::format("{} hours", ms / kHour) : fmt::format("{} s", ms / 1000);
+}
+
+/// kOk, or why an account gets no more tokens, or cannot renew the one named.
+base::Status check_account(const ledger::Snapshot& snapshot, const std::string& account, const std::string& replaces, int64_t now_ns) {
+  const auto rows = ledger::tokens(snapshot, account);
+  const auto good = std::count_if(rows.begin(), rows.end(), [&](const auto& row) { return is_good(row.get(), now_ns); });
+  if (!snapshot.status().is_ok()) return snapshot.status();
+  if (!replaces.empty()) {
+    const bool renewable = std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+      return view(row.get().getIssued().getToken()) == replaces && is_good(row.get(), now_ns) && row.get().getIssued().getKind() == Kind::LOGIN;
+    });
+    return renewable ? base::Status() : base::Status(Code::kConflict, fmt::format("token {} cannot be renewed: it is no login token that is good; log in again", base::printable(replaces)));
+  }
+  if (static_cast<size_t>(good) < TokenKeeper::kMaxTokensOfAnAccount) return {};
+  return {Code::kConflict, fmt::format("{} has {} tokens, and nobody may have more at a time; revoke some (`runledger token list` shows them)", base::printable(account), good)};
+}
+
+}  // namespace
+
+TokenKeeper::TokenKeeper(LedgerService& service, const AccessSettings& settings, std::shared_ptr<Sessions> sessions)
+    : service_(service), settings_(settings), sessions_(std::move(sessions)) {}
+
+// ---- used
+
+CheckedToken TokenKeeper::check(std::string_view text, const std::string& source) const {
+  CheckedToken checked;
+  const auto shown = read_token(text);
+  if (!shown) {
+    checked.status = denied("what was shown has not the form of a token");
+    return checked;
+  }
+  const auto snapshot = service_.snapshot();
+  const auto row = ledger::find_token(*snapshot, shown->id);
+  if (base::Status status = snapshot->status(); !status.is_ok()) {
+    checked.status = status;
+    return checked;
+  }
+  if (!row || !is_same_hash(shown->secret_sha256, view(row->get().getIssued().getSecretSha256()))) {
+    checked.status = denied(fmt::format("token {} {}", shown->id, row ? "was shown with a secret that is not its own" : "is none of this ledger"));
+    return checked;
+  }
+  auto issued = row->get().getIssued();
+  checked.account = view(issued.getAccount());
+  checked.expires_at_ns = issued.getExpiresAt();
+  if (row->get().getRevokedSeq() != 0) {
+    checked.status = denied(fmt::format("token {} was ended by event {}", shown->id, row->get().getRevokedSeq()));
+    return checked;
+  }
+  if (issued.getExpiresAt() <= service_.clock().now_ns()) {
+    checked.status = denied(fmt::format("token {} has expired", shown->id));
+    return checked;
+  }
+  const std::string proof = "token " + shown->id;
+  if (const std::string daemon(view(issued.getScope().getDaemon())); !daemon.empty()) {
+    checked.caller = daemon_caller(daemon, proof, source);
+    if (!checked.caller) {
+      checked.status = denied(fmt::format("token {} is of a daemon this release does not know", shown->id));
+      return checked;
+    }
+  } else {
+    Caller& caller = checked.caller.emplace();
+    caller.name = checked.account;
+    caller.proof = proof;
+    caller.source = source;
+    TokenScope scope{issued.getScope().getReadOnly(), {}};
+    for (auto instrument : issued.getScope().getInstruments()) scope.instruments.emplace_back(view(instrument));
+    if (scope.read_only || !scope.instruments.empty()) caller.scope = std::move(scope);
+  }
+  checked.caller->token = shown->id;
+  return checked;
+}
+
+// ---- issued
+
+base::Result<ledger::Identity> TokenKeeper::prepare_daemons(Authority& who, schema::TokenRequest::Reader request) const {
+  auto scope = request.getScope();
+  const std::string daemon(view(scope.getDaemon()));
+  if (!daemon_role_of(daemon)) return invalid(fmt::format("\"{}\" is no daemon; daemons are monitord, coordinatord and workerd/NAME", base::printable(daemon)));
+  if (request.getKind() != Kind::MACHINE || request.getReplaces().size() > 0) return invalid(fmt::format("a token for {} is a machine's, and does not take the place of another", daemon));
+  if (scope.getReadOnly() || scope.getInstruments().size() > 0) return invalid(fmt::format("a token for {} has no other limits: it is good for that daemon's work and nothing else", daemon));
+  return who.may(Action::kIssueDaemonToken, {.account = daemon});
+}
+
+base::Result<ledger::Identity> TokenKeeper::prepare(Authority& who, schema::TokenRequest::Reader request, schema::TokenIssued::Builder issued) const {
+  if (!settings_.enforced) return base::Status(Code::kConflict, "this site has no [access]: only the account that runs the ledger connects, and needs no token");
+  const bool is_login = request.getKind() == Kind::LOGIN;
+  if (!is_login && request.getKind() != Kind::MACHINE) return invalid("no kind of token is given; it is login or machine");
+  const uint64_t most_ms = is_login ? settings_.login_ms : settings_.machine_token_ms;
+  const uint64_t lifetime_ms = request.getLifetimeMs() == 0 ? most_ms : request.getLifetimeMs();
+  if (lifetime_ms > most_ms) {
+    return invalid(fmt::format("a {} token lasts at most {} here: [access] {} of the site file says so; ask for less", is_login ? "login" : "machine",
+                               duration_words(most_ms), is_login ? "login" : "machine_token"));
+  }
+  auto scope = request.getScope();
+  if (scope.getInstruments().size() > kMaxInstruments) return invalid(fmt::format("a token is for at most {} instruments; leave them out for all of yours", kMaxInstruments));
+  const auto snapshot = service_.snapshot();
+  for (auto instrument : scope.getInstruments()) {
+    if (!ledger::find_instrument(*snapshot, view(instrument))) {
+      if (!snapshot->status().is_ok()) return snapshot->status();
+      return base::Status(Code::kNotFound, fmt::format("{}: there is no such instrument; `runledger status` lists those there are", base::printable(view(instrument))));
+    }
+  }
+  const bool is_daemons = scope.getDaemon().size() > 0;
+  const Caller& caller = who.caller();
+  auto identity = is_daemons ? prepare_daemons(who, request) : who.may(Action::kIssueToken, {.account = caller.name});
+  if (!identity.is_ok()) return identity;
+  if (!caller.token.empty()) {
+    const auto used = ledger::find_token(*snapshot, caller.token);
+    if (!used) return snapshot->status().is_ok() ? base::Status(Code::kInternal, "the token of this session is not on record") : snapshot->status();
+    if (used->get().getIssued().getKind() != Kind::LOGIN) {
+      const std::string why = fmt::format("{} may not make tokens: token {} is a machine's, and a machine makes none; log in", base::printable(caller.name), caller.token);
+      who.desk().denied(caller, action_word(Action::kIssueToken), {}, "token_machine", why);
+      return denied(why);
+    }
+  }
+  issued.setAccount(is_daemons ? std::string(view(scope.getDaemon())) : caller.name);
+  issued.setKind(request.getKind());
+  issued.setScope(scope);
+  issued.setExpiresAt(service_.clock().now_ns() + static_cast<int64_t>(lifetime_ms) * 1'000'000);
+  issued.setLabel(request.getLabel());
+  issued.setReplaces(request.getReplaces());
+  return identity;
+}
+
+base::Status TokenKeeper::answered_before(const ledger::Answer& answer) const {
+  std::string id = "?";
+  if (!answer.events.empty()) {
+    auto words = service_.snapshot()->event(answer.events.front());
+    if (words.is_ok()) id = view(ledger::StoredEvent(*words).get().getBody().getTokenIssued().getToken());
+  }
+  return {Code::kAlreadyExists, fmt::format("this request was answered with token {}, which is not shown again; revoke it and ask for another", base::printable(id))};
+}
+
+kj::Promise<base::Result<IssuedToken>> TokenKeeper::issue(std::shared_ptr<Authority> who, std::string_view command_id, schema::TokenRequest::Reader request) {
+  using Result = base::Result<IssuedToken>;
+  auto command = std::make_unique<CommandMessage>(command_id);
+  auto issued = command->get().getBody().initIssueToken();
+  auto identity = prepare(*who, request, issued);
+  if (!identity.is_ok()) return Result(identity.status());
+  NewToken token = make_token();
+  issued.setToken(token.id);
+  issued.setSecretSha256(ledger::data(base::as_bytes(token.secret_sha256)));
+  const std::string replaces(view(request.getReplaces()));
+  auto check = [snapshot = std::shared_ptr<const ledger::Snapshot>(service_.snapshot()), account = std::string(view(issued.asReader().getAccount())), replaces,
+                now_ns = service_.clock().now_ns()] { return check_account(*snapshot, account, replaces, now_ns); };
+  return service_.loop().on_pool(std::move(check)).then([this, who, command = std::move(command), identity = *identity, token = std::move(token), replaces](base::Status status) mutable -> kj::Promise<Result> {
+    if (!status.is_ok()) return Result(status);
+    auto taken = service_.submit(command->reader(), identity);
+    return taken.then([this, who, token = std::move(token), replaces](ledger::Answer answer) mutable -> Result {
+      if (!answer.status.is_ok()) return answer.status;
+      if (answer.repeated) return answered_before(answer);
+      auto row = ledger::find_token(*service_.snapshot(), token.id);
+      if (!row) return base::Status(Code::kUnavailable, fmt::format("token {} is on record but cannot be read now; revoke it and ask for another", token.id));
+      if (!replaces.empty()) end_sessions(replaces, fmt::format("token {} was renewed: this session has ended; use the new one", replaces), who);
+      return IssuedToken{std::move(token.text), std::move(*row)};
+    });
+  });
+}
+
+// ---- shown and ended
+
+kj::Promise<base::Result<TokenKeeper::List>> TokenKeeper::list(Authority& who, std::string_view account) const {
+  using Result = base::Result<List>;
+  const std::string of(account.empty() ? std::string_view(who.caller().name) : account);
+  if (base::Status status = who.require(Action::kSeeTokens, {.account = of}); !status.is_ok()) return Result(status);
+  auto read = [snapshot = std::shared_ptr<const ledger::Snapshot>(service_.snapshot()), of, now_ns = service_.clock().now_ns()]() -> Result {
+    List rows = of == "*" ? ledger::all_tokens(*snapshot) : ledger::tokens(*snapshot, of);
+    std::erase_if(rows, [&](const auto& row) { return !is_good(row.get(), now_ns); });
+    if (!snapshot->status().is_ok()) return snapshot->status();
+    return rows;
+  };
+  return service_.loop().on_pool(std::move(read));
+}
+
+kj::Promise<ledger::Answer> TokenKeeper::revoke(std::shared_ptr<Authority> who, std::string_view command_id, std::string_view token, std::string_view reason) {
+  const auto id = token_id(token);
+  const Caller& caller = who->caller();
+  const ledger::Answer unknown{{Code::kNotFound, fmt::format("there is no token {}; `runledger token list` shows those there are", id ? *id : "of that form")}, {}, false};
+  if (!id) return unknown;
+  const auto snapshot = service_.snapshot();
+  const auto row = ledger::find_token(*snapshot, *id);
+  if (base::Status status = snapshot->status(); !status.is_ok()) return ledger::Answer{status, {}, false};
+  if (!row) return unknown;
+  const std::string account(view(row->get().getIssued().getAccount()));
+  base::Result<ledger::Identity> identity = identity_of(caller, "own token");
+  if (*id != caller.token) {
+    const bool may_know = account == caller.name || who->is_allowed(Action::kSeeTokens, {.account = account});
+    if (!may_know) {
+      who->hide(Action::kRevokeToken, {.account = account});
+      return unknown;
+    }
+    identity = who->may(Action::kRevokeToken, {.account = account});
+    if (!identity.is_ok()) return ledger::Answer{identity.status(), {}, false};
+  }
+  CommandMessage command(command_id);
+  auto revoked = command.get().getBody().initRevokeToken();
+  revoked.setToken(*id);
+  auto why = revoked.initReason();
+  why.setCode("asked_for");
+  why.setText(reason.empty() ? std::string("no reason was given") : std::string(reason));
+  return service_.submit(command.reader(), *identity).then([this, who, id = *id](ledger::Answer answer) {
+    if (answer.status.is_ok()) end_sessions(id, fmt::format("token {} was revoked: this session has ended; log in again", id), who);
+    return answer;
+  });
+}
+
+/// Whoever asked hears the answer first: his session ends when nothing else is to be done.
+void TokenKeeper::end_sessions(const std::string& token, const std::string& why, std::shared_ptr<Authority> asking) {
+  sessions_->end_token(token, why, asking.get());
+  if (asking->caller().token == token) service_.loop().detach(kj::evalLast([asking, why] { asking->end(why); }), "ending a session");
+}
+
+}  // namespace rpc

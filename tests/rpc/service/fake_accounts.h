@@ -1,0 +1,72 @@
+// A directory a test holds in its hand.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rpc/service/accounts.h"
+
+namespace support {
+
+inline rpc::Grant member(std::string experiment) { return {schema::Role::MEMBER, {}, experiment, "IPTS-" + experiment}; }
+inline rpc::Grant scientist(std::string instrument) { return {schema::Role::SCIENTIST, instrument, {}, "sns_" + instrument + "_team"}; }
+inline rpc::Grant administrator() { return {schema::Role::ADMINISTRATOR, {}, {}, "admins"}; }
+
+/// Accounts with passwords and roles; changes, is silent or keeps its answers as the test says.
+class FakeAccounts final : public rpc::Accounts {
+ public:
+  struct Account {
+    std::string password;
+    std::vector<rpc::Grant> grants;  // by groups
+  };
+  std::map<std::string, Account> known;
+  std::map<std::string, std::vector<rpc::Grant>> site;  // by the site file
+  bool directory = true;
+  base::Status trouble;                             // kOk, or why it cannot be asked
+  std::optional<kj::ForkedPromise<void>> answers;   // set: answers wait for it
+  size_t asked = 0;
+
+  bool has_directory() const override { return directory; }
+  kj::Promise<base::Result<rpc::KnownAccount>> authenticate(std::string name, std::string password) override {
+    const auto found = known.find(name);
+    const bool good = found != known.end() && found->second.password == password;
+    return answer(good ? account(name) : base::Result<rpc::KnownAccount>(base::Status(base::Code::kPermissionDenied, "refused")));
+  }
+  kj::Promise<base::Result<rpc::KnownAccount>> find(std::string name) override {
+    if (directory && !known.contains(name)) return answer(base::Result<rpc::KnownAccount>(base::Status(base::Code::kNotFound, name + ": no such account")));
+    return answer(account(name));
+  }
+  using Given = std::map<std::string, std::vector<rpc::Grant>>;
+  kj::Promise<base::Result<Given>> all() override {
+    Given given = site;
+    for (const auto& [name, account] : known) {
+      if (!account.grants.empty()) given[name] = grants_of(name);
+    }
+    return answer(base::Result<Given>(std::move(given)));
+  }
+  std::vector<rpc::Grant> named_by_site(const std::string& name) const override {
+    const auto found = site.find(name);
+    return found == site.end() ? std::vector<rpc::Grant>() : found->second;
+  }
+
+ private:
+  std::vector<rpc::Grant> grants_of(const std::string& name) const {
+    std::vector<rpc::Grant> grants = named_by_site(name);
+    if (auto found = known.find(name); found != known.end()) grants.insert(grants.end(), found->second.grants.begin(), found->second.grants.end());
+    std::sort(grants.begin(), grants.end());
+    return grants;
+  }
+  base::Result<rpc::KnownAccount> account(const std::string& name) const { return rpc::KnownAccount{name, "", grants_of(name), "a test"}; }
+
+  template <typename T>
+  kj::Promise<base::Result<T>> answer(base::Result<T> result) {
+    ++asked;
+    if (!trouble.is_ok()) result = trouble;
+    if (!answers) return result;
+    return answers->addBranch().then([result = std::move(result)]() mutable { return std::move(result); });
+  }
+};
+
+}  // namespace support
