@@ -56,7 +56,7 @@ class SeenTest : public testing::Test {
   }
   void run(const std::string& instrument, uint64_t number, const std::string& experiment) {
     const std::string name = instrument + std::to_string(number);
-    detected[name] = served.must(support::detect_run("detect " + name, instrument, number, experiment, name), support::daemon("monitord"));
+    detected[name] = served.must(support::detect_run("detect " + name, instrument, number, experiment), support::daemon("monitord"));
     jobs[name] = served.must(support::queue_job("queue " + name, instrument, number, experiment).cause(detected[name]), support::daemon("coordinatord"));
   }
   void start(const std::string& instrument, uint64_t number) {
