@@ -1,5 +1,6 @@
 #include "ldap/connection.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -28,32 +30,50 @@ constexpr size_t kAnswerBytes = 128 << 20;
 constexpr size_t kUnderWay = 32;  // requests of one read()
 constexpr const char* kSystemCertificates = "/etc/ssl/certs/ca-certificates.crt";
 
-// The library's own copies of what it sends and receives are wiped when it gives them back: the request of a bind holds the password.
-void* wiping_malloc(ber_len_t size, void*) { return std::malloc(size); }
-void* wiping_calloc(ber_len_t count, ber_len_t size, void*) { return std::calloc(count, size); }
-void wiping_free(void* memory, void*) {
+void wiping_free(void* memory) {
   if (memory) ::explicit_bzero(memory, ::malloc_usable_size(memory));
   std::free(memory);
-}
-void* wiping_realloc(void* memory, ber_len_t size, void*) {
-  if (!memory) return std::malloc(size);
-  void* larger = std::malloc(size);
-  if (!larger) return nullptr;
-  std::memcpy(larger, memory, std::min<size_t>(size, ::malloc_usable_size(memory)));
-  wiping_free(memory, nullptr);
-  return larger;
 }
 
 /// Before the first use of the library, off the loop: it looks up this machine's name.
 void prepare_library() {
   static std::once_flag once;
   std::call_once(once, [] {
-    static BerMemoryFunctions functions = {wiping_malloc, wiping_calloc, wiping_realloc, wiping_free};
-    ::ber_set_option(nullptr, LBER_OPT_MEMORY_FNS, &functions);
     int version = 0;
     ::ldap_get_option(nullptr, LDAP_OPT_PROTOCOL_VERSION, &version);
+    // GnuTLS, which does the library's TLS on Debian, copies what it encrypts; for one pointer its headers are not needed.
+    if (void* slot = ::dlsym(RTLD_DEFAULT, "gnutls_free")) *static_cast<void (**)(void*)>(slot) = wiping_free;
   });
 }
+
+/// A layer over TLS that puts the password of a bind in its place, so that the library, which wipes nothing, never has it. The password is what such a
+/// request ends with.
+struct PasswordLayer {
+  std::string placeholder;    // what the library was given; empty = no bind is being sent
+  std::string_view password;  // of the same length
+
+  static int setup(Sockbuf_IO_Desc* layer, void* self) {
+    layer->sbiod_pvt = self;
+    return 0;
+  }
+  static int control(Sockbuf_IO_Desc* layer, int option, void* argument) { return LBER_SBIOD_CTRL_NEXT(layer, option, argument); }
+  static ber_slen_t read(Sockbuf_IO_Desc* layer, void* bytes, ber_len_t size) { return LBER_SBIOD_READ_NEXT(layer, bytes, size); }
+  static ber_slen_t write(Sockbuf_IO_Desc* layer, void* bytes, ber_len_t size) {
+    auto* self = static_cast<PasswordLayer*>(layer->sbiod_pvt);
+    if (self->placeholder.empty()) return LBER_SBIOD_WRITE_NEXT(layer, bytes, size);
+    std::string_view request(static_cast<const char*>(bytes), size);
+    ber_slen_t written = -1;
+    if (request.ends_with(self->placeholder)) {
+      Secret whole(request.substr(0, request.size() - self->placeholder.size()), self->password);
+      written = LBER_SBIOD_WRITE_NEXT(layer, const_cast<char*>(whole.view().data()), whole.view().size());
+    }
+    if (written == static_cast<ber_slen_t>(size)) return written;
+    errno = EIO;  // the rest would be sent without the password
+    return -1;
+  }
+  static int close(Sockbuf_IO_Desc*) { return 0; }
+};
+Sockbuf_IO password_layer = {PasswordLayer::setup, PasswordLayer::close, PasswordLayer::control, PasswordLayer::read, PasswordLayer::write, PasswordLayer::close};
 
 int refuse_connection(LDAP*, Sockbuf*, LDAPURLDesc*, sockaddr*, ldap_conncb*) { return -1; }
 void connection_ends(LDAP*, Sockbuf*, ldap_conncb*) {}
@@ -150,6 +170,7 @@ struct Connection::Impl {
   Socket second;  // of the same connection: it can be cut while the library is at work, and after it closed its own
   std::atomic<bool> was_cut{false};
   bool lost = false;
+  PasswordLayer layer;
   ldap_conncb no_other_connection{refuse_connection, connection_ends, nullptr};
 };
 
@@ -165,6 +186,7 @@ Status Connection::Impl::prepare(const Server& server) {
   ber_len_t largest = kMessageBytes;
   ok = ok && ::ldap_get_option(handle, LDAP_OPT_SOCKBUF, &buffer) == LDAP_OPT_SUCCESS && ::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &largest) == 1;
   if (!ok) return {Code::kUnavailable, "the LDAP library does not take its options"};
+  if (::ber_sockbuf_add_io(buffer, &password_layer, LBER_SBIOD_LEVEL_APPLICATION, &layer) != 0) return {Code::kUnavailable, "the LDAP library takes no layer"};
   if (!server.tls && settings.plaintext) return {};
   const char* certificates = settings.ca_file.empty() ? kSystemCertificates : settings.ca_file.c_str();
   ok = set_number(LDAP_OPT_X_TLS_REQUIRE_CERT, settings.check_certificates ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_NEVER) &&
@@ -319,9 +341,14 @@ base::Result<bool> Connection::bind(const std::string& dn, std::string_view pass
   if (dn.empty() || password.empty()) return false;
   if (impl_->lost) return Status(Code::kUnavailable, "the connection is gone");
   TimeLimit limit = impl_->within(until);
-  berval credentials{password.size(), const_cast<char*>(password.data())};
+  PasswordLayer& layer = impl_->layer;
+  layer.placeholder.assign(password.size(), '?');
+  layer.password = password;
+  berval credentials{layer.placeholder.size(), layer.placeholder.data()};
   int request = 0;
   int sent = ::ldap_sasl_bind(impl_->handle, dn.c_str(), LDAP_SASL_SIMPLE, &credentials, nullptr, nullptr, &request);
+  layer.placeholder.clear();
+  layer.password = {};
   if (sent != LDAP_SUCCESS) return impl_->failure(sent < 0 ? sent : LDAP_SERVER_DOWN);
   auto message = impl_->answer(request, LDAP_MSG_ALL);
   if (!message.is_ok()) return message.status();

@@ -35,12 +35,6 @@ Status in_batches(const std::vector<Item>& items, const Part& part, const Ask& a
   return {};
 }
 
-/// A DN without the bits that uniqueMember may have behind it (RFC 4517 section 3.3.21).
-std::string without_bits(const std::string& value) {
-  size_t mark = value.rfind("#'");
-  return mark != std::string::npos && value.ends_with("'B") ? value.substr(0, mark) : value;
-}
-
 /// One name for one account, whichever of several was asked for: the one in its DN, else the first in order of bytes.
 std::string account_name(const Entry& entry, const std::string& attribute) {
   std::vector<std::string> all = names(entry, attribute);
@@ -105,7 +99,7 @@ base::Result<std::optional<FoundAccount>> Reader::account(const std::string& nam
 
 GroupEntry Reader::group_of(const Entry& entry) {
   GroupEntry group{entry.dn, names(entry, settings_.group_attribute), names(entry, "memberUid"), entry.values("member")};
-  for (const std::string& member : entry.values("uniqueMember")) group.members.push_back(without_bits(member));
+  group.members = joined(std::move(group.members), entry.values("uniqueMember"));
   if (settings_.member_of) parents_by_dn_[entry.dn] = entry.values("memberOf");
   return group;
 }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -18,8 +19,8 @@ constexpr size_t kFileBytes = 4096;
 
 }  // namespace
 
-Secret::Secret(std::string_view bytes) : size_(bytes.size()) {
-  if (bytes.empty()) return;
+Secret::Secret(std::string_view bytes, std::string_view more) : size_(bytes.size() + more.size()) {
+  if (size_ == 0) return;
   size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   mapped_bytes_ = (size_ + page - 1) / page * page;
   void* pages = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -28,7 +29,7 @@ Secret::Secret(std::string_view bytes) : size_(bytes.size()) {
   ::madvise(pages, mapped_bytes_, MADV_WIPEONFORK);
   ::mlock(pages, mapped_bytes_);  // an account may not lock memory: then it may be swapped out
   bytes_ = static_cast<char*>(pages);
-  std::memcpy(bytes_, bytes.data(), size_);
+  std::copy(more.begin(), more.end(), std::copy(bytes.begin(), bytes.end(), bytes_));
 }
 
 Secret Secret::take(std::string& text) {

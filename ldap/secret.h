@@ -17,7 +17,8 @@ namespace ldap {
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string_view bytes);
+  /// Holds one behind the other.
+  explicit Secret(std::string_view bytes, std::string_view more = {});
   /// Takes the bytes out of `text`: that is wiped and left empty.
   static Secret take(std::string& text);
   /// The first line of a file of at most 4 KiB. The message names the file, never what is in it.

@@ -17,8 +17,8 @@ uint64_t TimeLimits::at(Moment when, std::function<void()> action) {
   std::lock_guard lock(mutex_);
   uint64_t id = ++last_id_;
   moments_.emplace(id, when);
-  bool first = actions_.emplace(std::pair(when, id), std::move(action)).first == actions_.begin();
-  if (first || hurry_) changed_.notify_all();
+  auto place = actions_.emplace(std::pair(when, id), std::move(action)).first;
+  if (place == actions_.begin() || hurry_) changed_.notify_all();
   return id;
 }
 
