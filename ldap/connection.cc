@@ -1,9 +1,7 @@
 #include "ldap/connection.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,8 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <mutex>
 
 #include "base/text.h"
@@ -30,19 +26,12 @@ constexpr size_t kAnswerBytes = 128 << 20;
 constexpr size_t kUnderWay = 32;  // requests of one read()
 constexpr const char* kSystemCertificates = "/etc/ssl/certs/ca-certificates.crt";
 
-void wiping_free(void* memory) {
-  if (memory) ::explicit_bzero(memory, ::malloc_usable_size(memory));
-  std::free(memory);
-}
-
 /// Before the first use of the library, off the loop: it looks up this machine's name.
 void prepare_library() {
   static std::once_flag once;
   std::call_once(once, [] {
     int version = 0;
     ::ldap_get_option(nullptr, LDAP_OPT_PROTOCOL_VERSION, &version);
-    // GnuTLS, which does the library's TLS on Debian, copies what it encrypts; for one pointer its headers are not needed.
-    if (void* slot = ::dlsym(RTLD_DEFAULT, "gnutls_free")) *static_cast<void (**)(void*)>(slot) = wiping_free;
   });
 }
 
@@ -139,16 +128,22 @@ struct Connection::Impl {
     if (was_cut) return {Code::kTimedOut, "it did not answer in time"};
     return {Code::kUnavailable, std::string(why)};
   }
-  /// A negative code comes from the library itself, whose text says more; of a server's own text nothing is repeated.
+  /// Of a server's own text nothing is repeated.
   Status failure(int code) {
-    if (code >= 0 && code != LDAP_OTHER && code != LDAP_BUSY && code != LDAP_UNAVAILABLE) return {Code::kUnavailable, ::ldap_err2string(code)};
-    std::string why = ::ldap_err2string(code);
+    if (code == LDAP_SERVER_DOWN) return lose("it closed the connection");
+    if (code < 0 || code == LDAP_OTHER || code == LDAP_BUSY || code == LDAP_UNAVAILABLE) return lose(::ldap_err2string(code));
+    return {Code::kUnavailable, ::ldap_err2string(code)};
+  }
+  Status tls_failure() {
     char* detail = nullptr;
-    if (code < 0 && ::ldap_get_option(handle, LDAP_OPT_DIAGNOSTIC_MESSAGE, &detail) == LDAP_OPT_SUCCESS && detail && *detail) {
-      why += fmt::format(" ({})", base::printable(base::to_utf8(detail, 200)));
-    }
+    ::ldap_get_option(handle, LDAP_OPT_DIAGNOSTIC_MESSAGE, &detail);
+    std::string why = base::printable(base::to_utf8(detail ? detail : "", 200));
     ::ldap_memfree(detail);
-    return lose(why);
+    // The library checks the certificate itself, and its failure is none of the codes that GnuTLS has words for.
+    if (why.empty() || why.find("unknown error code") != std::string::npos) {
+      return lose("its certificate is not valid: another authority than those of ca_file signed it, it is for another host, or its time is over");
+    }
+    return lose("TLS: " + why);
   }
   Status library_failure() {
     int code = LDAP_OTHER;
@@ -213,7 +208,8 @@ Status Connection::Impl::secure(const Server& server, Moment until) {
     }
     if (code != LDAP_SUCCESS) return lose(fmt::format("it does not take StartTLS: {}", ::ldap_err2string(code)));
   }
-  if (int code = ::ldap_install_tls(handle); code != LDAP_SUCCESS) return failure(code < 0 ? code : LDAP_CONNECT_ERROR).in("TLS");
+  ::ldap_set_option(handle, LDAP_OPT_DIAGNOSTIC_MESSAGE, "");  // what the server said to StartTLS
+  if (::ldap_install_tls(handle) != LDAP_SUCCESS) return tls_failure();
   if (!::ldap_tls_inplace(handle)) return lose("TLS did not begin");
   return {};
 }

@@ -86,7 +86,7 @@ void Slapd::start() {
   auto give_up = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     if (!again) port_ = free_port(), tls_port_ = free_port();
-    std::string program = file("slapd"), configuration = file("slapd.conf"), listen = url() + "/ " + tls_url() + "/", log = file("slapd.log");
+    std::string program = file("slapd"), configuration = file("slapd.conf"), listen = fmt::format("{}/ {}/ {}/", url(), tls_url(), nameless_tls_url()), log = file("slapd.log");
     pid_t parent = ::getpid();
     process_ = ::fork();
     if (process_ == 0) {

@@ -30,7 +30,8 @@ class Slapd {
   ldap::Settings settings() const;
   std::string tls_url() const { return "ldaps://127.0.0.1:" + std::to_string(tls_port_); }
   std::string url() const { return "ldap://127.0.0.1:" + std::to_string(port_); }
-  uint16_t tls_port() const { return tls_port_; }
+  /// An address that is not in the server's certificate.
+  std::string nameless_tls_url() const { return "ldaps://127.0.0.2:" + std::to_string(tls_port_); }
   std::string file(const std::string& name) const { return folder_ / name; }
 
   void stop();
@@ -51,9 +52,8 @@ class Slapd {
   uint16_t port_ = 0, tls_port_ = 0;
 };
 
-/// The port of a socket that listens on 127.0.0.1.
-uint16_t port_of(int socket);
 /// A socket that listens on a free port of 127.0.0.1.
 int listen_on_loopback(int backlog = 8);
+uint16_t port_of(int socket);
 
 }  // namespace support
