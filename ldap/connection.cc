@@ -12,7 +12,6 @@
 #include <mutex>
 
 #include "base/text.h"
-#include "ldap/dial.h"
 #include "ldap/library.h"
 
 namespace ldap {
@@ -315,19 +314,23 @@ Connection::~Connection() = default;
 bool Connection::is_lost() const { return impl_->lost; }
 
 base::Result<std::unique_ptr<Connection>> Connection::open(const Settings& settings, const Server& server, TimeLimits& limits, Moment until) {
-  prepare_library();
   until = std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(settings.connect_ms));
   auto socket = dial(server.host, server.port, until, limits);
   if (!socket.is_ok()) return socket.status();
+  return over(std::move(socket).value(), settings, server, limits, until);
+}
+
+base::Result<std::unique_ptr<Connection>> Connection::over(Socket socket, const Settings& settings, const Server& server, TimeLimits& limits, Moment until) {
+  prepare_library();
   auto impl = std::make_unique<Impl>(settings, limits);
-  impl->second = Socket(::fcntl(socket->get(), F_DUPFD_CLOEXEC, 0));
+  impl->second = Socket(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
   if (impl->second.get() < 0) return Status(Code::kUnavailable, "this process has too many files open");
   // The name is for the certificate; the scheme would only matter if the library connected by itself.
   bool v6 = server.host.find(':') != std::string::npos;
   std::string name = fmt::format("ldap://{}{}{}:{}/", v6 ? "[" : "", server.host, v6 ? "]" : "", server.port);
-  int code = ::ldap_init_fd(socket->get(), 1 /* LDAP_PROTO_TCP */, name.c_str(), &impl->handle);
+  int code = ::ldap_init_fd(socket.get(), 1 /* LDAP_PROTO_TCP */, name.c_str(), &impl->handle);
   if (code != LDAP_SUCCESS) return Status(Code::kUnavailable, ::ldap_err2string(code));
-  socket->release();
+  socket.release();
   if (Status status = impl->prepare(server); !status.is_ok()) return status;
   if (Status status = impl->secure(server, until); !status.is_ok()) return status;
   return std::unique_ptr<Connection>(new Connection(std::move(impl)));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "ldap/dial.h"
 #include "ldap/directory.h"
 #include "ldap/entry.h"
 #include "ldap/server.h"
@@ -27,6 +28,8 @@ class Connection {
  public:
   /// Connects; with TLS, its certificate checked and its host name compared, unless the settings say otherwise.
   static base::Result<std::unique_ptr<Connection>> open(const Settings& settings, const Server& server, TimeLimits& limits, Moment until);
+  /// The same on a stream socket that is connected to somebody who should be that server.
+  static base::Result<std::unique_ptr<Connection>> over(Socket socket, const Settings& settings, const Server& server, TimeLimits& limits, Moment until);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -13,7 +13,8 @@ namespace ldap {
 
 /// How to reach a directory and how it is laid out. Filters are those of RFC 4515.
 struct Settings {
-  std::vector<std::string> servers;  // "ldaps://host[:port]", or "ldap://host[:port]" with StartTLS; asked in this order
+  std::vector<std::string> servers;  // "ldaps://host[:port]", or "ldap://host[:port]" with StartTLS; the one that answered last is asked first.
+                                     // In a certificate, localhost must be written as this machine's own name
   bool plaintext = false;            // ldap:// without StartTLS: passwords can be read on the way
   std::string ca_file;               // certificates that vouch for the servers, PEM; empty = those of the system
   bool check_certificates = true;
