@@ -26,7 +26,7 @@ template <typename Reader>
 kj::ArrayPtr<const capnp::word> canonical_words(Reader value) {
   thread_local std::vector<capnp::word> space;
   const size_t most = value.totalSize().wordCount + 1;  // canonical, it may need less
-  if (space.size() < most) space.resize(most);
+  if (space.size() < most) space = std::vector<capnp::word>(most);  // words cannot be moved
   std::memset(space.data(), 0, most * sizeof(capnp::word));
   capnp::FlatMessageBuilder message(kj::arrayPtr(space.data(), most));
   message.initRoot<capnp::AnyPointer>().setCanonicalAs<capnp::FromReader<Reader>>(value);

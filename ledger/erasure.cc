@@ -19,10 +19,12 @@ uint64_t erased_by(const Snapshot& snapshot, std::string_view sha256) {
   }
 }
 
+base::Status blob_unknown(std::string_view sha256) { return {base::Code::kNotFound, fmt::format("document {}: not in this ledger", base::hex(sha256))}; }
+
 base::Status blob_missing(const Snapshot& snapshot, std::string_view sha256) {
   const std::string name = fmt::format("document {}", base::hex(sha256));
   const uint64_t seq = erased_by(snapshot, sha256);
-  if (seq == 0) return {base::Code::kNotFound, name + ": not in this ledger"};
+  if (seq == 0) return blob_unknown(sha256);
   const auto words = snapshot.event(seq);
   if (!words.is_ok()) return words.status().in(name);
   StoredEvent stored(*words);

@@ -57,18 +57,38 @@ void visit_queue(const RowReader& rows, QueueView::Place place, const VisitQueue
               [&](std::string_view, std::string_view row) { return visit(Row<schema::QueueRow>(row).get()); });
 }
 
-/// Where run keys (instrument 00 run) come from: a table of them, sorted, under a prefix.
+/// Where run keys (instrument 00 run) come from: a table of them, sorted, under a prefix; those of one instrument, or all.
 struct KeySource {
   ViewId view;
   std::string prefix;
+  std::string instrument;  // as keys have it; empty = all
 };
 
+/// What both name, of which either may be empty; nullopt = they differ.
+std::optional<std::string> common(const std::string& one, const std::string& other) {
+  if (one.empty() || one == other) return other;
+  return other.empty() ? std::optional(one) : std::nullopt;
+}
+
+void add_sources(const RunSelection& selection, const RunArea& area, std::vector<KeySource>& sources) {
+  const auto instrument = common(area.instrument, selection.instrument);
+  const auto experiment = common(area.experiment, selection.experiment);
+  if (!instrument || !experiment) return;
+  const std::string key = instrument->empty() ? std::string() : text_key(*instrument);
+  if (!experiment->empty()) {
+    sources.push_back({ViewId::kExperiments, ExperimentsView::run_mark(*experiment, {}), key});
+  } else if (selection.states.empty()) {
+    sources.push_back({ViewId::kRuns, RunsView::row_key({}), key});
+  } else {
+    for (auto state : std::set(selection.states.begin(), selection.states.end())) {
+      sources.push_back({ViewId::kRuns, RunsView::state_key(state, {}), key});
+    }
+  }
+}
+
 std::vector<KeySource> sources_of(const RunSelection& selection) {
-  if (!selection.experiment.empty()) return {{ViewId::kExperiments, ExperimentsView::run_mark(selection.experiment, {})}};
-  if (selection.states.empty()) return {{ViewId::kRuns, RunsView::row_key({})}};
   std::vector<KeySource> sources;
-  for (auto state : std::set(selection.states.begin(), selection.states.end()))
-    sources.push_back({ViewId::kRuns, RunsView::state_key(state, {})});
+  for (const RunArea& area : selection.within.value_or(std::vector<RunArea>(1))) add_sources(selection, area, sources);
   return sources;
 }
 
@@ -79,7 +99,7 @@ bool state_matches(const RunSelection& selection, schema::RunState state) {
 /// Run keys of one source at or after `from` that fit the selection, at most `limit`.
 void collect(const RowReader& rows, const RunSelection& selection, const KeySource& source, std::string_view from, size_t limit,
              std::vector<std::string>& keys) {
-  std::string instrument = selection.instrument.empty() ? std::string() : text_key(selection.instrument);
+  const std::string& instrument = source.instrument;
   std::string start = source.prefix + std::string(std::max<std::string_view>(from, instrument));
   if (!instrument.empty() && from.empty()) append_u64(start, selection.first_run);
   size_t taken = 0;
@@ -136,10 +156,15 @@ Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& select
   for (;;) {
     size_t wanted = limit - result.rows.size() + 1;  // one more tells where the next page starts
     std::vector<std::string> keys;
-    for (const auto& source : sources) collect(rows, selection, source, from, wanted, keys);
+    std::optional<std::string> known_to;  // up to here nothing is missing; nullopt = to the end
+    for (const auto& source : sources) {
+      const size_t before = keys.size();
+      collect(rows, selection, source, from, wanted, keys);
+      if (keys.size() - before == wanted) known_to = known_to ? std::min(*known_to, keys.back()) : keys.back();
+    }
     std::sort(keys.begin(), keys.end());
-    bool more = keys.size() >= wanted;
-    if (more) keys.resize(wanted);
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    if (known_to) keys.erase(std::upper_bound(keys.begin(), keys.end(), *known_to), keys.end());
     for (const auto& key : keys) {
       auto row = find<schema::RunRow>(rows, ViewId::kRuns, RunsView::row_key(key));
       if (!row || !state_matches(selection, row->get().getState())) continue;
@@ -149,14 +174,15 @@ Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& select
       }
       result.rows.push_back(std::move(*row));
     }
-    if (!more) return result;
-    from = keys.back() + '\0';
+    if (!known_to) return result;
+    from = *known_to + '\0';
   }
 }
 
 Page<schema::FileRow> list_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after) {
   return page<schema::FileRow>(rows, ViewId::kFiles, text_key(instrument), limit, after);
 }
+std::string experiment_key(std::string_view experiment) { return ExperimentsView::row_key(experiment); }
 Page<schema::ExperimentRow> list_experiments(const RowReader& rows, size_t limit, std::string_view after) {
   return page<schema::ExperimentRow>(rows, ViewId::kExperiments, "e", limit, after);
 }

@@ -39,6 +39,11 @@ struct Page {
   std::string next;
 };
 
+/// Runs of an instrument, of an experiment, or of an experiment on an instrument; both empty = all.
+struct RunArea {
+  std::string instrument = {};
+  std::string experiment = {};
+};
 /// Fields that are set must all match.
 struct RunSelection {
   std::string instrument = {};  // empty = all
@@ -46,10 +51,14 @@ struct RunSelection {
   uint64_t first_run = 0;
   uint64_t last_run = 0;                      // 0 = no end
   std::vector<schema::RunState> states = {};  // empty = all
+  std::optional<std::vector<RunArea>> within = {};  // only runs of these; nullopt = of all
 };
-/// Sorted by instrument, run number. Reads no more rows than it answers, but for runs outside first_run .. last_run.
+/// Sorted by instrument, run number. Reads no more rows than it answers, but for runs outside first_run .. last_run and, in an experiment, of
+/// other states. Nothing outside of `within` is read.
 Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& selection, size_t limit, std::string_view after = {});
 Page<schema::FileRow> list_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after = {});
+/// What list_experiments takes as `after` to begin with this one.
+std::string experiment_key(std::string_view experiment);
 Page<schema::ExperimentRow> list_experiments(const RowReader& rows, size_t limit, std::string_view after = {});
 /// Waiting jobs, the next one first, then the held ones.
 Page<schema::QueueRow> list_queue(const RowReader& rows, size_t limit, std::string_view after = {});

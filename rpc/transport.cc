@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "rpc/checked_network.h"
 #include "rpc/paced_stream.h"
 #include "rpc/unix_socket.h"
 
@@ -100,13 +101,15 @@ struct Served {
   Served(kj::Own<kj::AsyncIoStream> accepted, kj::Timer& timer, capnp::Capability::Client bootstrap)
       : stream(kj::mv(accepted), timer),
         network(stream, Side::SERVER, reader_options()),
-        rpc(capnp::makeRpcServer(network, kj::mv(bootstrap))) {
+        checked(network),
+        rpc(capnp::makeRpcServer(checked, kj::mv(bootstrap))) {
     stream.pace([this] { return network.getCurrentQueueSize(); }, kMaxUnsentBytes);
     rpc.setFlowLimit(kMaxUnansweredBytes / sizeof(capnp::word));
   }
 
   PacedStream stream;
   capnp::TwoPartyVatNetwork network;
+  CheckedNetwork checked;
   capnp::RpcSystem<VatId> rpc;
   kj::Own<kj::PromiseFulfiller<void>> end;
   std::optional<uint64_t> writes_when_blocked;  // at the last look for clients that stall

@@ -38,7 +38,7 @@ std::string joined(std::span<const std::string> words) {
 }
 
 bool is_instrument_name(std::string_view text) {
-  return !text.empty() && std::any_of(text.begin(), text.end(), is_letter) && std::all_of(text.begin(), text.end(), [](char c) {
+  return !text.empty() && text.back() != '-' && std::any_of(text.begin(), text.end(), is_letter) && std::all_of(text.begin(), text.end(), [](char c) {
     return is_letter(c) || is_digit(c) || c == '_' || c == '-';
   });
 }

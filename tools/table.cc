@@ -152,9 +152,10 @@ std::string printable_lines(std::string_view text) {
 std::string or_dash(std::string_view text) { return std::string(text.empty() ? "-" : text); }
 
 std::string exact_time(int64_t time_ns, bool zoned) {
-  constexpr int64_t kSecond = 1'000'000'000;
-  int64_t fraction = (time_ns % kSecond + kSecond) % kSecond;
-  return fmt::format("{}.{:09}{}", base::iso_time(time_ns - fraction, false), fraction, zoned ? "Z" : "");
+  std::string text = base::iso_time(time_ns, false);
+  if (text.find('.') == std::string::npos) text += '.';
+  text.resize(text.find('.') + 10, '0');
+  return zoned ? text + 'Z' : text;
 }
 
 std::string human_time(int64_t time_ns) {

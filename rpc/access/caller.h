@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schema/api.capnp.h"
@@ -41,5 +42,11 @@ struct Caller {
   std::string token = {};  // its id; empty = none
   schema::DaemonRole daemon = schema::DaemonRole::MONITOR;  // of a daemon
 };
+
+/// The worker's own name in "workerd/NAME"; empty for another daemon.
+inline std::string_view worker_of(std::string_view daemon) {
+  constexpr std::string_view kPrefix = "workerd/";
+  return daemon.starts_with(kPrefix) ? daemon.substr(kPrefix.size()) : std::string_view();
+}
 
 }  // namespace rpc

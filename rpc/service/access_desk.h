@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "ledger/canonical.h"
 #include "rpc/access/caller.h"
 #include "rpc/access/policy.h"
 #include "rpc/service/access_settings.h"

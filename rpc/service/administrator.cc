@@ -1,3 +1,4 @@
+#include "rpc/service/access_desk.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/authority.h"
 #include "rpc/service/backup.h"
@@ -10,9 +11,13 @@ namespace {
 
 class AdministratorServer final : public schema::Administrator::Server {
  public:
-  AdministratorServer(LedgerService& service, std::shared_ptr<Authority> authority) : service_(service), identity_(identity_of(authority->caller(), {})) {}
+  AdministratorServer(LedgerService& service, std::shared_ptr<Authority> authority) : service_(service), authority_(std::move(authority)) {}
 
   kj::Promise<void> rebuild(RebuildContext context) override {
+    if (base::Status status = authority_->require(Action::kMaintain); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
     auto params = context.getParams();
     std::vector<std::string> names;
     for (auto name : params.getViews()) names.emplace_back(view(name));
@@ -30,28 +35,56 @@ class AdministratorServer final : public schema::Administrator::Server {
     });
   }
 
-  kj::Promise<void> backup(BackupContext context) override { return back_up(service_, context); }
+  kj::Promise<void> backup(BackupContext context) override {
+    if (base::Status status = authority_->require(Action::kMaintain); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    return back_up(service_, context);
+  }
 
   kj::Promise<void> eraseBlobs(EraseBlobsContext context) override {
+    const auto identity = authority_->may(Action::kMaintain);
+    if (!identity.is_ok()) {
+      write_refusal(identity.status(), context.getResults().initAnswer().initRefusal());
+      return kj::READY_NOW;
+    }
     auto params = context.getParams();
     CommandMessage command(view(params.getCommandId()));
     auto wanted = command.get().getBody().initEraseBlobs();
     auto blobs = wanted.initBlobs(params.getBlobs().size());
     for (unsigned i = 0; i < blobs.size(); ++i) blobs[i].setSha256(params.getBlobs()[i]);
     set_reason(wanted.initReason(), params.getReason());
-    return service_.submit(command.reader(), identity_).then([context](ledger::Answer answer) mutable {
+    return service_.submit(command.reader(), *identity).then([context](ledger::Answer answer) mutable {
       write_answer(answer, context.getResults().initAnswer());
     });
   }
 
   kj::Promise<void> forgetCommands(ForgetCommandsContext context) override {
+    const auto identity = authority_->may(Action::kMaintain);
+    if (!identity.is_ok()) {
+      write_refusal(identity.status(), context.getResults().initAnswer().initRefusal());
+      return kj::READY_NOW;
+    }
     auto params = context.getParams();
     CommandMessage command(view(params.getCommandId()));
     auto wanted = command.get().getBody().initForgetCommands();
     wanted.setUpTo(params.getUpTo());
     set_reason(wanted.initReason(), params.getReason());
-    return service_.submit(command.reader(), identity_).then([context](ledger::Answer answer) mutable {
+    return service_.submit(command.reader(), *identity).then([context](ledger::Answer answer) mutable {
       write_answer(answer, context.getResults().initAnswer());
+    });
+  }
+
+  kj::Promise<void> refreshRoles(RefreshRolesContext context) override {
+    if (base::Status status = authority_->require(Action::kMaintain); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    return service_.access().refresh(context.getParams().getBelieve()).then([context](base::Result<AccessDesk::Changed> changed) mutable {
+      if (!changed.is_ok()) return write_refusal(changed.status(), context.getResults().initRefusal());
+      context.getResults().setGranted(changed->granted);
+      context.getResults().setRevoked(changed->revoked);
     });
   }
 
@@ -62,7 +95,7 @@ class AdministratorServer final : public schema::Administrator::Server {
   }
 
   LedgerService& service_;
-  ledger::Identity identity_;
+  const std::shared_ptr<Authority> authority_;
 };
 
 }  // namespace

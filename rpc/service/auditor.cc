@@ -4,13 +4,18 @@
 
 #include "ledger/event_bytes.h"
 #include "ledger/log_state.h"
+#include "ledger/past.h"
 #include "ledger/proof/tree_proof.h"
+#include "ledger/recorded_subjects.h"
+#include "ledger/role_history.h"
 #include "ledger/verify.h"
 #include "ledger/witness.h"
 #include "rpc/service/allowance.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/authority.h"
 #include "rpc/service/copy.h"
 #include "rpc/service/gateway.h"
+#include "rpc/service/moment.h"
 #include "rpc/service/progress.h"
 #include "rpc/service/service.h"
 
@@ -24,14 +29,32 @@ using Path = base::Result<std::vector<base::Sha256>>;
 /// Events with their paths, as the pool reads them.
 struct Proofs {
   base::Status status;
+  bool hidden = false;  // an event that is not the caller's to see
   std::vector<kj::Array<capnp::word>> events;
   std::vector<std::vector<base::Sha256>> paths;
 };
 
-Proofs read_proofs(const ledger::Snapshot& snapshot, uint64_t size, const std::vector<uint64_t>& seqs) {
+/// The event, if `sight` has it; who does not see everything is not told whether one is there.
+base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t seq, ledger::RecordedSubjects& subjects,
+                                               bool& hidden) {
+  auto event = snapshot.event(seq);
+  if (sight.is_everything()) return event;
+  if (event.is_ok()) {
+    const auto about = subjects.of(snapshot, ledger::StoredEvent(*event).get());
+    if (!about.is_ok()) return about.status();
+    if (sight.sees(*about)) return event;
+    hidden = true;
+  } else if (event.status().code() != base::Code::kNotFound) {
+    return event;
+  }
+  return base::Status(base::Code::kNotFound, fmt::format("event {}: there is no such event", seq));
+}
+
+Proofs read_proofs(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t size, const std::vector<uint64_t>& seqs) {
   Proofs proofs;
+  ledger::RecordedSubjects subjects;
   for (const uint64_t seq : seqs) {
-    auto event = snapshot.event(seq);
+    auto event = seen_event(snapshot, sight, seq, subjects, proofs.hidden);
     if (event.is_ok() && seq > size) {
       proofs.status = {base::Code::kUnavailable,
                        fmt::format("event {} cannot be proven yet: the last checkpoint of the source that was reached is of {} events", seq, size)};
@@ -72,7 +95,8 @@ base::Result<ledger::VerifyReport> verify(const ledger::Verification& verificati
 
 class AuditorServer final : public schema::Auditor::Server {
  public:
-  AuditorServer(LedgerService& service, std::shared_ptr<Allowances> allowances) : service_(service), allowances_(std::move(allowances)) {}
+  AuditorServer(LedgerService& service, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances)
+      : service_(service), authority_(std::move(authority)), allowances_(std::move(allowances)) {}
 
   kj::Promise<void> key(KeyContext context) override {
     const auto& key = service_.witness()->key();
@@ -107,9 +131,12 @@ class AuditorServer final : public schema::Auditor::Server {
       }
       context.getResults().setCheckpoint(*checkpoint.note);
       return service_.loop()
-          .on_pool([snapshot = checkpoint.snapshot, size = checkpoint.size, seqs = std::move(seqs)] { return read_proofs(*snapshot, size, seqs); })
-          .then([context](Proofs proofs) mutable {
+          .on_pool([snapshot = checkpoint.snapshot, sight = authority_->event_sight(), size = checkpoint.size, seqs = std::move(seqs)] {
+            return read_proofs(*snapshot, *sight, size, seqs);
+          })
+          .then([context, authority = authority_](Proofs proofs) mutable {
             auto results = context.getResults();
+            if (proofs.hidden) authority->hide(Action::kSeeRun, {});
             if (!proofs.status.is_ok()) return write_refusal(proofs.status, results.initRefusal());
             auto list = results.initProofs(proofs.events.size());
             for (size_t i = 0; i < proofs.events.size(); ++i) {
@@ -138,6 +165,10 @@ class AuditorServer final : public schema::Auditor::Server {
   }
 
   kj::Promise<void> verify(VerifyContext context) override {
+    if (base::Status status = authority_->require(Action::kVerify); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
     if (!service_.verifying().expired()) {
       write_refusal({base::Code::kUnavailable, "the ledger is being verified already; try again when that has ended"},
                     context.getResults().initRefusal());
@@ -173,17 +204,50 @@ class AuditorServer final : public schema::Auditor::Server {
         .attach(kj::mv(teller));
   }
 
-  kj::Promise<void> copy(CopyContext context) override { return copy_log(service_, allowances_->copies, context); }
+  kj::Promise<void> copy(CopyContext context) override {
+    if (base::Status status = authority_->require(Action::kCopyLog); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    return copy_log(service_, authority_, allowances_->copies, context);
+  }
+
+  kj::Promise<void> whoCouldSee(WhoCouldSeeContext context) override {
+    if (base::Status status = authority_->require(Action::kAudit); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    struct Found {
+      FoundMoment moment;
+      base::Result<std::vector<ledger::Row<schema::GrantRow>>> grants;
+    };
+    auto find = [now = std::make_shared<std::unique_ptr<ledger::Snapshot>>(service_.snapshot()), params = capnp::clone(context.getParams())] {
+      FoundMoment moment{{}, (*now)->head(), time_of(**now, (*now)->head())};
+      if (params->hasMoment()) moment = find_moment(**now, params->getMoment());
+      if (!moment.status.is_ok()) return Found{moment, moment.status};
+      const ledger::Past past(std::move(*now), moment.seq);
+      return Found{moment, ledger::who_could_see(past, view(params->getExperiment()))};
+    };
+    return service_.loop().on_pool(std::move(find)).then([context](Found found) mutable {
+      auto results = context.getResults();
+      if (!found.grants.is_ok()) return write_refusal(found.grants.status(), results.initRefusal());
+      auto accounts = results.initAccounts(static_cast<unsigned>(found.grants->size()));
+      for (unsigned i = 0; i < accounts.size(); ++i) accounts.setWithCaveats(i, (*found.grants)[i].get());
+      results.setSeq(found.moment.seq);
+      results.setTime(found.moment.time_ns);
+    });
+  }
 
  private:
   LedgerService& service_;
+  const std::shared_ptr<Authority> authority_;
   const std::shared_ptr<Allowances> allowances_;
 };
 
 }  // namespace
 
-schema::Auditor::Client make_auditor(LedgerService& service, std::shared_ptr<Authority>, std::shared_ptr<Allowances> allowances) {
-  return kj::heap<AuditorServer>(service, std::move(allowances));
+schema::Auditor::Client make_auditor(LedgerService& service, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances) {
+  return kj::heap<AuditorServer>(service, std::move(authority), std::move(allowances));
 }
 
 }  // namespace rpc

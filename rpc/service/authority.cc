@@ -27,7 +27,8 @@ ledger::Identity identity_of(const Caller& caller, std::string right) {
 }
 
 Authority::Authority(AccessDesk& desk, Caller caller, int64_t expires_at_ns)
-    : desk_(desk), sessions_(desk.sessions()), caller_(std::move(caller)), expires_at_ns_(expires_at_ns), sight_(std::make_shared<const Sight>(Sight::of(caller_))), ended_(nullptr) {
+    : desk_(desk), sessions_(desk.sessions()), caller_(std::move(caller)), expires_at_ns_(expires_at_ns), ended_(nullptr) {
+  look();
   Ending ending = new_ending();
   ending_ = kj::mv(ending.fulfiller);
   ended_ = kj::mv(ending.promise);
@@ -55,13 +56,20 @@ void Authority::hide(Action action, const Resource& resource) {
 void Authority::become(std::vector<Grant> grants) {
   if (!why_ended_.empty() || grants == caller_.grants) return;
   caller_.grants = std::move(grants);
+  look();
+}
+
+void Authority::look() {
   sight_ = std::make_shared<const Sight>(Sight::of(caller_));
+  event_sight_ = std::make_shared<const EventSight>(caller_);
 }
 
 void Authority::end(const std::string& why) {
   if (!why_ended_.empty()) return;
   why_ended_ = why;
-  sight_ = std::make_shared<const Sight>();
+  caller_.grants.clear();
+  caller_.kind = Caller::Kind::kPerson;
+  look();
   ending_->reject(fault({base::Code::kPermissionDenied, why}));
 }
 

@@ -9,6 +9,8 @@
 
 #include "ledger/ledger.h"
 #include "rpc/access/policy.h"
+#include "rpc/service/event_sight.h"
+#include "rpc/service/handed_out.h"
 
 namespace rpc {
 
@@ -43,6 +45,14 @@ class Authority {
   /// Records that `action` was tried on something the caller must not know of; he is told that there is no such thing.
   void hide(Action action, const Resource& resource);
   std::shared_ptr<const Sight> sight() const { return sight_; }
+  const std::shared_ptr<const EventSight>& event_sight() const { return event_sight_; }
+
+  /// The caller is being told this: the documents it names he may read. Of those who see everything nothing is kept.
+  template <typename Reader>
+  void hand_out(Reader answer) {
+    if (!event_sight_->is_everything()) handed_out_.note(capnp::toDynamic(answer));
+  }
+  bool may_read_blob(std::string_view sha256) const { return event_sight_->is_everything() || handed_out_.has(sha256); }
 
   /// His roles are these now.
   void become(std::vector<Grant> grants);
@@ -54,11 +64,15 @@ class Authority {
   kj::Promise<void> on_end() { return ended_.addBranch(); }
 
  private:
+  void look();  // at what he sees now
+
   AccessDesk& desk_;
   const std::shared_ptr<Sessions> sessions_;  // may outlive the desk, as this may
   Caller caller_;
   const int64_t expires_at_ns_;
   std::shared_ptr<const Sight> sight_;
+  std::shared_ptr<const EventSight> event_sight_;
+  HandedOut handed_out_;
   std::string why_ended_;
   kj::Own<kj::PromiseFulfiller<void>> ending_;
   kj::ForkedPromise<void> ended_;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ledger/event_bytes.h"
+#include "ledger/recorded_subjects.h"
 
 namespace rpc {
 namespace {
@@ -13,15 +14,22 @@ constexpr size_t kBytesARound = 256u << 10;
 constexpr size_t kLookedAtARound = 16384;
 constexpr size_t kSeqsAPage = 256;
 
-/// Takes an event if it is of a kind that is asked for. False: the round is full.
+/// Takes an event if it is of a kind that is asked for and may be seen. False: the round is full, or has failed.
 class Taker {
  public:
-  Taker(Round& round, const EventFilter& filter) : round_(round), filter_(filter) {}
+  Taker(Round& round, const ledger::Snapshot& snapshot, const EventFilter& filter, const EventSight& sight)
+      : round_(round), snapshot_(snapshot), filter_(filter), sight_(sight) {}
   bool take(uint64_t seq, kj::ArrayPtr<const capnp::word> words) {
     round_.next = seq + 1;
-    if (filter_.has_kinds()) {
+    if (filter_.has_kinds() || !sight_.is_everything()) {
       ledger::StoredEvent event(words);
       if (!filter_.wants_kind(static_cast<uint16_t>(event.get().getBody().which()))) return true;
+      if (!sight_.is_everything()) {
+        const auto subjects = subjects_.of(snapshot_, event.get());
+        round_.status = subjects.status();
+        if (!subjects.is_ok()) return false;
+        if (!sight_.sees(*subjects)) return true;
+      }
     }
     bytes_ += words.size() * sizeof(capnp::word);
     round_.events.push_back(kj::heapArray(words));
@@ -30,7 +38,10 @@ class Taker {
 
  private:
   Round& round_;
+  const ledger::Snapshot& snapshot_;
   const EventFilter& filter_;
+  const EventSight& sight_;
+  ledger::RecordedSubjects subjects_;
   size_t bytes_ = 0;
 };
 
@@ -56,8 +67,8 @@ class Seqs {
   ptrdiff_t at_ = 0;
 };
 
-void read_by_subject(const ledger::Snapshot& snapshot, const EventFilter& filter, uint64_t to, Round& round) {
-  Taker taker(round, filter);
+void read_by_subject(const ledger::Snapshot& snapshot, const EventFilter& filter, const EventSight& sight, uint64_t to, Round& round) {
+  Taker taker(round, snapshot, filter, sight);
   std::vector<Seqs> subjects;
   for (const std::string& key : filter.subjects()) subjects.emplace_back(snapshot, key);
   size_t looked_at = 0;
@@ -87,17 +98,18 @@ void read_by_subject(const ledger::Snapshot& snapshot, const EventFilter& filter
 
 }  // namespace
 
-Round read_round(const ledger::Snapshot& snapshot, const EventFilter& filter, uint64_t from, uint64_t to) {
+Round read_round(const ledger::Snapshot& snapshot, const EventFilter& filter, const EventSight& sight, uint64_t from, uint64_t to) {
   Round round;
   round.next = from;
   if (!filter.subjects().empty()) {
-    read_by_subject(snapshot, filter, to, round);
+    read_by_subject(snapshot, filter, sight, to, round);
   } else {
-    Taker taker(round, filter);
+    Taker taker(round, snapshot, filter, sight);
     size_t looked_at = 0;
-    round.status = snapshot.events(from, to, [&](uint64_t seq, kj::ArrayPtr<const capnp::word> words) {
+    const base::Status scanned = snapshot.events(from, to, [&](uint64_t seq, kj::ArrayPtr<const capnp::word> words) {
       return taker.take(seq, words) && ++looked_at < kLookedAtARound;
     });
+    if (round.status.is_ok()) round.status = scanned;
   }
   if (round.status.is_ok()) round.status = snapshot.status();
   return round;

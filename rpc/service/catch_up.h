@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "ledger/ledger.h"
 #include "rpc/service/event_filter.h"
+#include "rpc/service/event_sight.h"
 
 namespace rpc {
 
@@ -17,8 +18,8 @@ struct Round {
   uint64_t next = 0;  // the first that was not looked at
 };
 
-/// Events from..to that pass, at most some hundred and a quarter of a MiB. With subjects it looks only at the events the index has for
+/// Events from..to that pass and are seen, at most some hundred and a quarter of a MiB. With subjects it looks only at the events the index has for
 /// them; it may come back with none before the end, so that others get their turn. Blocks: run it on a pool.
-Round read_round(const ledger::Snapshot& snapshot, const EventFilter& filter, uint64_t from, uint64_t to);
+Round read_round(const ledger::Snapshot& snapshot, const EventFilter& filter, const EventSight& sight, uint64_t from, uint64_t to);
 
 }  // namespace rpc

@@ -10,6 +10,7 @@
 #include "ledger/proof/tree_proof.h"
 #include "rpc/service/allowance.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/authority.h"
 #include "rpc/service/service.h"
 
 namespace rpc {
@@ -45,8 +46,8 @@ base::Result<Sealed> read(ledger::LogCopy& copy, const Seal& seal, const ledger:
 /// Reads pieces on the pool and pushes them; one push in flight, so a stalled sink costs one piece.
 class CopyServer final : public schema::Subscription::Server {
  public:
-  CopyServer(LedgerService& service, uint64_t from, schema::CopySink::Client sink, Allowance::Use use)
-      : use_(std::move(use)), service_(service), copy_(std::make_shared<ledger::LogCopy>(from)), sink_(kj::mv(sink)) {
+  CopyServer(LedgerService& service, std::shared_ptr<Authority> authority, uint64_t from, schema::CopySink::Client sink, Allowance::Use use)
+      : use_(std::move(use)), authority_(std::move(authority)), service_(service), copy_(std::make_shared<ledger::LogCopy>(from)), sink_(kj::mv(sink)) {
     task_ = go_on().eagerlyEvaluate([this](kj::Exception&& problem) {
       sink_ = schema::CopySink::Client(nullptr);  // lets the other side know
       if (problem.getType() != kj::Exception::Type::DISCONNECTED) spdlog::warn("a copy of the log ended: {}", problem.getDescription().cStr());
@@ -59,6 +60,7 @@ class CopyServer final : public schema::Subscription::Server {
   }
 
   kj::Promise<void> piece() {
+    if (base::Status allowed = authority_->require(Action::kCopyLog); !allowed.is_ok()) return fault(allowed);  // roles may have changed
     if (copy_->next() <= seal_->size) return push_piece();
     return service_.vouch().then([this](SignedCheckpoint checkpoint) {
       seal_ = std::make_shared<const Seal>(checkpoint.note.is_ok() ? Seal{std::move(*checkpoint.note), checkpoint.size} : Seal());
@@ -88,6 +90,7 @@ class CopyServer final : public schema::Subscription::Server {
   }
 
   const Allowance::Use use_;
+  const std::shared_ptr<Authority> authority_;
   LedgerService& service_;
   // With whatever the pool still reads.
   const std::shared_ptr<ledger::LogCopy> copy_;
@@ -98,7 +101,7 @@ class CopyServer final : public schema::Subscription::Server {
 
 }  // namespace
 
-kj::Promise<void> copy_log(LedgerService& service, Allowance& copies, capnp::CallContext<schema::Auditor::CopyParams, schema::Auditor::CopyResults> context) {
+kj::Promise<void> copy_log(LedgerService& service, std::shared_ptr<Authority> authority, Allowance& copies, capnp::CallContext<schema::Auditor::CopyParams, schema::Auditor::CopyResults> context) {
   auto params = context.getParams();
   const uint64_t from = std::max<uint64_t>(params.getFrom(), 1);
   if (const uint64_t head = service.ledger().head(); from > head + 1) {
@@ -112,7 +115,7 @@ kj::Promise<void> copy_log(LedgerService& service, Allowance& copies, capnp::Cal
     return kj::READY_NOW;
   }
   context.getResults().setHead(service.head());
-  context.getResults().setSubscription(kj::heap<CopyServer>(service, from, params.getSink(), std::move(*use)));
+  context.getResults().setSubscription(kj::heap<CopyServer>(service, std::move(authority), from, params.getSink(), std::move(*use)));
   return kj::READY_NOW;
 }
 

@@ -4,6 +4,7 @@
 
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/authority.h"
 #include "rpc/service/dispatcher.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
@@ -28,10 +29,34 @@ bool may_send(schema::DaemonRole role, Body::Which command) {
   return false;
 }
 
+/// The attempt a worker's command is about: job and fence; nullopt = it is about none.
+struct NamedAttempt {
+  uint64_t job = 0;
+  uint64_t fence = 0;
+};
+std::optional<NamedAttempt> attempt_of(Body::Reader body) {
+  switch (body.which()) {
+    case Body::FAIL_ATTEMPT: return NamedAttempt{body.getFailAttempt().getJob(), body.getFailAttempt().getFence()};
+    case Body::SKIP_ATTEMPT: return NamedAttempt{body.getSkipAttempt().getJob(), body.getSkipAttempt().getFence()};
+    case Body::SUCCEED_ATTEMPT: return NamedAttempt{body.getSucceedAttempt().getJob(), body.getSucceedAttempt().getFence()};
+    case Body::PUBLISH_JOB: return NamedAttempt{body.getPublishJob().getJob(), body.getPublishJob().getFence()};
+    default: return std::nullopt;
+  }
+}
+
+bool has_attempt(schema::JobRow::Reader job, uint64_t fence, std::string_view worker) {
+  for (auto attempt : job.getAttempts()) {
+    if (attempt.getFence() == fence) return view(attempt.getWorker()) == worker;
+  }
+  return false;
+}
+
+/// What a daemon may ask. One with a credential of its own (not the account that runs the ledger) is held to its name besides: a worker
+/// to the jobs that were leased under it.
 class DaemonPortServer final : public schema::DaemonPort::Server {
  public:
-  DaemonPortServer(LedgerService& service, ledger::Identity identity, schema::DaemonRole role)
-      : service_(service), presence_(service.presence()), identity_(std::move(identity)), role_(role) {
+  DaemonPortServer(LedgerService& service, std::shared_ptr<Authority> authority, ledger::Identity identity, schema::DaemonRole role)
+      : service_(service), presence_(service.presence()), authority_(std::move(authority)), identity_(std::move(identity)), role_(role) {
     presence_->connected(identity_.name);
   }
   ~DaemonPortServer() noexcept(false) { presence_->disconnected(identity_.name); }
@@ -39,7 +64,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   kj::Promise<void> submit(SubmitContext context) override {
     auto commands = context.getParams().getCommands();
     for (auto command : commands) {
-      if (may_send(role_, command.getBody().which())) continue;
+      if (may_send(role_, command.getBody().which()) && is_own(command.getBody())) continue;
       auto answers = context.getResults().initAnswers(commands.size());
       for (auto answer : answers) {
         write_refusal({base::Code::kPermissionDenied,
@@ -65,6 +90,10 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   kj::Promise<void> files(FilesContext context) override {
     auto snapshot = service_.snapshot();
     auto params = context.getParams();
+    if (is_held_to_its_name() && role_ != schema::DaemonRole::MONITOR) {
+      write_refusal({base::Code::kPermissionDenied, identity_.name + ": only the monitor asks for files"}, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
     auto page = ledger::list_files(*snapshot, view(params.getInstrument()), page_size(params.getLimit(), 1000, 5000),
                                    view(params.getAfter()));
     auto results = context.getResults();
@@ -79,8 +108,9 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     auto snapshot = service_.snapshot();
     uint64_t id = context.getParams().getJob();
     auto results = context.getResults();
-    if (auto row = ledger::find_job(*snapshot, id)) {
+    if (auto row = ledger::find_job(*snapshot, id); row && may_see(row->get())) {
       results.setJob(row->get());
+      authority_->hand_out(row->get());
     } else {
       write_refusal({base::Code::kNotFound, "job " + std::to_string(id) + ": no such job"}, results.initRefusal());
     }
@@ -92,6 +122,10 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     auto params = context.getParams();
     if (role_ != schema::DaemonRole::WORKER) {
       write_refusal({base::Code::kPermissionDenied, identity_.name + ": only workers are given jobs"}, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    if (is_held_to_its_name() && view(params.getWorker()) != worker_of(identity_.name)) {
+      write_refusal({base::Code::kPermissionDenied, identity_.name + ": takes jobs under its own name only"}, context.getResults().initRefusal());
       return kj::READY_NOW;
     }
     context.allowCancellation();
@@ -113,6 +147,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
         return;
       }
       leased_[lease.job] = lease.fence;
+      authority_->hand_out(row->get());
       results.setJob(row->get());
       results.setAttempt(lease.attempt);
       results.setFence(lease.fence);
@@ -141,6 +176,29 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
  private:
+  bool is_held_to_its_name() const { return authority_->caller().kind == Caller::Kind::kDaemon; }
+
+  /// A worker's command is about itself, or an attempt of its own.
+  bool is_own(Body::Reader body) const {
+    if (!is_held_to_its_name() || role_ != schema::DaemonRole::WORKER) return true;
+    const std::string_view own = worker_of(identity_.name);
+    if (body.isJoinWorker()) return view(body.getJoinWorker().getWorker()) == own;
+    if (body.isLeaveWorker()) return view(body.getLeaveWorker().getWorker()) == own;
+    const auto named = attempt_of(body);
+    if (!named) return false;
+    const auto job = ledger::find_job(*service_.snapshot(), named->job);
+    return job && has_attempt(job->get(), named->fence, own);
+  }
+
+  bool may_see(schema::JobRow::Reader job) const {
+    if (!is_held_to_its_name() || role_ == schema::DaemonRole::COORDINATOR) return true;
+    if (role_ != schema::DaemonRole::WORKER) return false;
+    for (auto attempt : job.getAttempts()) {
+      if (view(attempt.getWorker()) == worker_of(identity_.name)) return true;
+    }
+    return false;
+  }
+
   static size_t page_size(uint32_t asked, size_t usual, size_t most) { return asked == 0 ? usual : std::min<size_t>(asked, most); }
 
   enum class Standing { kOurs, kDone, kTakenAway };
@@ -163,6 +221,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
 
   LedgerService& service_;
   std::shared_ptr<Presence> presence_;
+  const std::shared_ptr<Authority> authority_;
   ledger::Identity identity_;
   schema::DaemonRole role_;
   std::map<uint64_t, uint64_t> leased_;  // job -> fence
@@ -170,8 +229,8 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
 
 }  // namespace
 
-schema::DaemonPort::Client make_daemon_port(LedgerService& service, std::shared_ptr<Authority>, ledger::Identity identity, schema::DaemonRole role) {
-  return kj::heap<DaemonPortServer>(service, std::move(identity), role);
+schema::DaemonPort::Client make_daemon_port(LedgerService& service, std::shared_ptr<Authority> authority, ledger::Identity identity, schema::DaemonRole role) {
+  return kj::heap<DaemonPortServer>(service, std::move(authority), std::move(identity), role);
 }
 
 }  // namespace rpc

@@ -20,8 +20,9 @@ void EventFeed::each_place(const EventFilter& filter, Change&& change) {
 }
 
 void EventFeed::join(Watcher& watcher, const EventFilter& filter, uint64_t from) {
-  watchers_.emplace(&watcher, Entry{filter, from});
-  with_subjects_ += !filter.subjects().empty();
+  const bool needs_subjects = !filter.subjects().empty() || !watcher.sight().is_everything();
+  watchers_.emplace(&watcher, Entry{filter, from, needs_subjects});
+  with_subjects_ += needs_subjects;
   each_place(filter, [&](const std::string& subject, uint32_t kind) { places_[subject][kind].insert(&watcher); });
 }
 
@@ -29,7 +30,7 @@ void EventFeed::leave(Watcher& watcher) {
   const auto found = watchers_.find(&watcher);
   if (found == watchers_.end()) return;
   const EventFilter& filter = found->second.filter;
-  with_subjects_ -= !filter.subjects().empty();
+  with_subjects_ -= found->second.needs_subjects;
   each_place(filter, [&](const std::string& subject, uint32_t kind) {
     const auto place = places_.find(subject);
     auto& those = place->second[kind];
@@ -108,6 +109,7 @@ void EventFeed::hand_out_some() {
         for (Watcher* watcher : those->second) {
           const Entry& entry = watchers_.at(watcher);
           if (seq < entry.from || !entry.filter.is_about(subjects)) continue;
+          if (!watcher->sight().sees(subjects)) continue;
           if (kept == nullptr) {
             read.push_back(kj::heapArray(words));
             kept = read.back();

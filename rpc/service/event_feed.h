@@ -13,6 +13,7 @@
 
 #include "ledger/recorded_subjects.h"
 #include "rpc/service/event_filter.h"
+#include "rpc/service/event_sight.h"
 
 namespace rpc {
 
@@ -30,6 +31,8 @@ class EventFeed {
     virtual void wanted(uint64_t first, const Events& events, uint64_t to) = 0;
     /// It gets nothing any more, has left, and lacks what comes from this event on.
     virtual void behind(uint64_t from) = 0;
+    /// What may be shown to it now.
+    virtual const EventSight& sight() const = 0;
 
    protected:
     ~Watcher() = default;
@@ -52,6 +55,7 @@ class EventFeed {
   struct Entry {
     const EventFilter& filter;
     uint64_t from;
+    bool needs_subjects;
   };
   static constexpr uint32_t kAnyKind = UINT32_MAX;
   using ByKind = std::map<uint32_t, std::set<Watcher*>>;

@@ -9,43 +9,17 @@
 #include "base/version.h"
 #include "ledger/event_bytes.h"
 #include "ledger/event_kinds.h"
-#include "ledger/past.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/access_desk.h"
 #include "rpc/service/allowance.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/moment.h"
 #include "rpc/service/service.h"
 #include "rpc/service/tokens.h"
 #include "rpc/service/viewpoint.h"
 
 namespace rpc {
 namespace {
-
-/// The event a session is to look back to, and its time; or why there is none.
-struct FoundMoment {
-  base::Status status;
-  uint64_t seq = 0;
-  int64_t time_ns = 0;
-};
-
-FoundMoment find_moment(const ledger::Snapshot& snapshot, schema::Moment::Reader moment) {
-  uint64_t seq = moment.isSeq() ? moment.getSeq() : 0;
-  if (moment.isTime()) {
-    auto found = ledger::seq_at(snapshot, moment.getTime());
-    if (!found.is_ok()) return {found.status()};
-    seq = *found;
-    if (seq == 0) {
-      const std::string first = snapshot.head() == 0 ? "the log is empty"
-                                                     : "the first event is of " + base::iso_time(time_of(snapshot, 1));
-      return {{base::Code::kNotFound,
-               fmt::format("nothing was recorded at or before {}; {}", base::iso_time(moment.getTime()), first)}};
-    }
-  }
-  if (seq == 0 || seq > snapshot.head()) {
-    return {{base::Code::kNotFound, fmt::format("event {} is not there: the log has events 1 to {}", seq, snapshot.head())}};
-  }
-  return {{}, seq, time_of(snapshot, seq)};
-}
 
 /// What a session hands out breaks when the session ends.
 class EndOfSession final : public capnp::MembranePolicy, public kj::Refcounted {

@@ -26,7 +26,7 @@ schema::Auditor::Client make_auditor(LedgerService& service, std::shared_ptr<Aut
 /// `identity` is the daemon's own: kind daemon, its name, its caller's proof.
 schema::DaemonPort::Client make_daemon_port(LedgerService& service, std::shared_ptr<Authority> authority, ledger::Identity identity, schema::DaemonRole role);
 /// `use` is of the watches its connection may have.
-schema::Subscription::Client make_subscription(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink,
+schema::Subscription::Client make_subscription(LedgerService& service, std::shared_ptr<Authority> authority, uint64_t from, EventFilter filter, schema::EventSink::Client sink,
                                                std::shared_ptr<void> use);
 
 }  // namespace rpc

@@ -5,6 +5,7 @@
 #include "rpc/service/answers.h"
 #include "rpc/service/authority.h"
 #include "rpc/service/gateway.h"
+#include "rpc/service/seen_rows.h"
 #include "rpc/service/service.h"
 #include "rpc/service/viewpoint.h"
 
@@ -17,14 +18,18 @@ constexpr size_t kChangedRuns = 1000;
 class InstrumentServer final : public schema::Instrument::Server {
  public:
   InstrumentServer(const Viewpoint& from, std::shared_ptr<Authority> authority, std::string name)
-      : from_(from), identity_(identity_of(authority->caller(), {})), name_(std::move(name)) {}
+      : from_(from), authority_(std::move(authority)), name_(std::move(name)) {}
 
   kj::Promise<void> show(ShowContext context) override {
-    return from_.answer(context, [name = name_](const ledger::Snapshot& snapshot, auto, auto results) {
-      auto row = ledger::find_instrument(snapshot, name);
-      if (!row) return write_refusal(gone(name), results.initRefusal());
-      results.setInstrument(row->get());
-    });
+    if (!may_see(context)) return kj::READY_NOW;
+    return from_.answer(
+        context,
+        [name = name_](const ledger::Snapshot& snapshot, auto, auto results) {
+          auto row = ledger::find_instrument(snapshot, name);
+          if (!row) return write_refusal(gone(name), results.initRefusal());
+          results.setInstrument(row->get());
+        },
+        [authority = authority_](auto results) { authority->hand_out(results); });
   }
 
   kj::Promise<void> pause(PauseContext context) override {
@@ -33,7 +38,7 @@ class InstrumentServer final : public schema::Instrument::Server {
     auto paused = command.get().getBody().initPauseInstrument();
     paused.setInstrument(name_);
     paused.initReason().setText(params.getComment());
-    return answer(command, context);
+    return answer(command, Action::kPauseInstrument, context);
   }
 
   kj::Promise<void> resume(ResumeContext context) override {
@@ -42,22 +47,38 @@ class InstrumentServer final : public schema::Instrument::Server {
     auto resumed = command.get().getBody().initResumeInstrument();
     resumed.setInstrument(name_);
     resumed.initReason().setText(params.getComment());
-    return answer(command, context);
+    return answer(command, Action::kPauseInstrument, context);
   }
 
   kj::Promise<void> variableRules(VariableRulesContext context) override {
-    return from_.answer(context, [name = name_](const ledger::Snapshot& snapshot, auto, auto results) {
-      if (auto rules = ledger::variable_rules(snapshot, name)) results.setRules(rules->get().getRules());
+    if (!may_see(context)) return kj::READY_NOW;
+    return from_.answer(context, [name = name_, sight = authority_->sight()](const ledger::Snapshot& snapshot, auto, auto results) {
+      auto rules = ledger::variable_rules(snapshot, name);
+      if (!rules) return;
+      std::vector<schema::VariableRule::Reader> seen;
+      for (auto rule : rules->get().getRules()) {
+        if (sees_scope(*sight, name, rule.getScope())) seen.push_back(rule);
+      }
+      auto list = results.initRules(static_cast<unsigned>(seen.size()));
+      for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, seen[i]);
     });
   }
 
   kj::Promise<void> resolve(ResolveContext context) override {
-    return from_.answer(context, [name = name_](const ledger::Snapshot& snapshot, auto params, auto results) {
+    if (!may_see(context)) return kj::READY_NOW;
+    if (const std::string_view asked = view(context.getParams().getExperiment()); !asked.empty()) {
+      if (base::Status status = authority_->require(Action::kSeeRun, {name_, std::string(asked)}); !status.is_ok()) {
+        write_refusal(status, context.getResults().initRefusal());
+        return kj::READY_NOW;
+      }
+    }
+    return from_.answer(context, [name = name_, sight = authority_->sight()](const ledger::Snapshot& snapshot, auto params, auto results) {
       auto instrument = ledger::find_instrument(snapshot, name);
       if (!instrument) return write_refusal(gone(name), results.initRefusal());
       std::string experiment(view(params.getExperiment()));
       if (experiment.empty()) {
-        if (auto run = ledger::find_run(snapshot, name, params.getRunNumber())) experiment = view(run->get().getExperiment());
+        auto run = ledger::find_run(snapshot, name, params.getRunNumber());
+        if (run && sees(*sight, run->get())) experiment = view(run->get().getExperiment());
       }
       if (std::string trouble = ledger::variables_trouble(instrument->get()); !trouble.empty()) {
         return write_refusal({base::Code::kConflict, trouble}, results.initRefusal());
@@ -78,7 +99,7 @@ class InstrumentServer final : public schema::Instrument::Server {
     CommandMessage command(view(params.getCommandId()));
     command.get().getBody().setSetVariables(params.getChange());
     command.get().getBody().getSetVariables().setInstrument(name_);
-    return answer(command, context);
+    return answer(command, Action::kSetVariables, context);
   }
 
   kj::Promise<void> clearVariables(ClearVariablesContext context) override {
@@ -86,21 +107,27 @@ class InstrumentServer final : public schema::Instrument::Server {
     CommandMessage command(view(params.getCommandId()));
     command.get().getBody().setClearVariables(params.getChange());
     command.get().getBody().getClearVariables().setInstrument(name_);
-    return answer(command, context);
+    return answer(command, Action::kSetVariables, context);
   }
 
   kj::Promise<void> scripts(ScriptsContext context) override {
-    return from_.answer(context, [name = name_](const ledger::Snapshot& snapshot, auto, auto results) {
-      auto rows = ledger::scripts(snapshot, name);
-      auto scripts = results.initScripts(rows.size());
-      for (size_t i = 0; i < rows.size(); ++i) scripts.setWithCaveats(i, rows[i].get());
-    });
+    if (!may_see(context)) return kj::READY_NOW;
+    return from_.answer(
+        context,
+        [name = name_](const ledger::Snapshot& snapshot, auto, auto results) {
+          auto rows = ledger::scripts(snapshot, name);
+          auto scripts = results.initScripts(rows.size());
+          for (size_t i = 0; i < rows.size(); ++i) scripts.setWithCaveats(i, rows[i].get());
+        },
+        [authority = authority_](auto results) { authority->hand_out(results); });
   }
 
   kj::Promise<void> blame(BlameContext context) override {
-    return from_.answer_on_pool(context, [name = name_](const ledger::Snapshot& snapshot, auto params, auto results) {
+    if (!may_see(context)) return kj::READY_NOW;
+    return from_.answer_on_pool(context, [name = name_, sight = authority_->sight()](const ledger::Snapshot& snapshot, auto params, auto results) {
       auto found = ledger::blame(snapshot, name, view(params.getName()), kVersionsAValue);
       if (!found.is_ok()) return write_refusal(found.status(), results.initRefusal());
+      if (!sight->sees_all_of(name)) keep_seen(snapshot, *sight, name, *found);
       auto values = results.initValues(found->size());
       for (size_t i = 0; i < found->size(); ++i) {
         const ledger::ValueHistory& value = (*found)[i];
@@ -120,6 +147,10 @@ class InstrumentServer final : public schema::Instrument::Server {
   }
 
   kj::Promise<void> preview(PreviewContext context) override {
+    if (base::Status status = authority_->require(Action::kSetVariables, {name_}); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
     return from_.answer_on_pool(context, [name = name_](const ledger::Snapshot& snapshot, auto params, auto results) {
       capnp::MallocMessageBuilder message;
       message.setRoot(params.getChange());
@@ -147,23 +178,49 @@ class InstrumentServer final : public schema::Instrument::Server {
     return {base::Code::kNotFound, name + ": there is no such instrument; `runledger status` lists those there are"};
   }
 
+  /// False: refused, and the answer says so.
+  template <typename Context>
+  bool may_see(Context& context) {
+    const base::Status status = authority_->require(Action::kSeeInstrument, {name_});
+    if (!status.is_ok()) write_refusal(status, context.getResults().initRefusal());
+    return status.is_ok();
+  }
+
+  static bool sees_scope(const Sight& sight, std::string_view instrument, schema::Scope::Reader scope) {
+    return !scope.isExperiment() || sight.sees(instrument, view(scope.getExperiment()));
+  }
+
+  /// Values of experiments that are not seen go, and so do the versions of such runs.
+  static void keep_seen(const ledger::Snapshot& snapshot, const Sight& sight, const std::string& instrument, std::vector<ledger::ValueHistory>& values) {
+    std::erase_if(values, [&](const ledger::ValueHistory& value) { return !sees_scope(sight, instrument, value.rule.get().getScope()); });
+    for (ledger::ValueHistory& value : values) {
+      std::erase_if(value.versions, [&](const auto& version) {
+        const auto run = ledger::find_run(snapshot, instrument, version.run_number);
+        return !run || !sees(sight, run->get());
+      });
+      value.version_count = value.versions.size();
+    }
+  }
+
   static void write_texts(const std::vector<std::string>& texts, capnp::List<capnp::Text>::Builder list) {
     for (size_t i = 0; i < texts.size(); ++i) list.set(i, texts[i]);
   }
 
   template <typename Context>
-  kj::Promise<void> answer(CommandMessage& command, Context context) {
-    if (base::Status status = from_.may("change " + name_); !status.is_ok()) {
-      write_refusal(status, context.getResults().initAnswer().initRefusal());
+  kj::Promise<void> answer(CommandMessage& command, Action action, Context context) {
+    const base::Status now = from_.may("change " + name_);
+    auto identity = now.is_ok() ? authority_->may(action, {name_}) : base::Result<ledger::Identity>(now);
+    if (!identity.is_ok()) {
+      write_refusal(identity.status(), context.getResults().initAnswer().initRefusal());
       return kj::READY_NOW;
     }
-    return from_.service().submit(command.reader(), identity_).then([context](ledger::Answer decided) mutable {
+    return from_.service().submit(command.reader(), *identity).then([context](ledger::Answer decided) mutable {
       write_answer(decided, context.getResults().initAnswer());
     });
   }
 
   const Viewpoint from_;
-  ledger::Identity identity_;
+  const std::shared_ptr<Authority> authority_;
   std::string name_;
 };
 

@@ -1,16 +1,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/text.h"
 #include "ledger/erasure.h"
+#include "ledger/event_bytes.h"
+#include "ledger/recorded_subjects.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/allowance.h"
+#include "rpc/service/access_desk.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/authority.h"
 #include "rpc/service/event_filter.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
+#include "rpc/service/seen_rows.h"
 #include "rpc/service/service.h"
 #include "rpc/service/viewpoint.h"
 
@@ -39,16 +44,42 @@ std::string folding_words(const std::vector<ledger::ViewProgress>& views) {
   return words;
 }
 
+/// Events about a subject as far as they are seen, and why there are none.
+struct History {
+  std::vector<kj::Array<capnp::word>> events;
+  uint64_t next = 0;
+  base::Status status;
+};
+
+History read_history(const ledger::Snapshot& snapshot, const EventSight& sight, std::vector<uint64_t> seqs) {
+  History history;
+  ledger::RecordedSubjects subjects;
+  for (const uint64_t seq : seqs) {
+    auto event = snapshot.event(seq);
+    if (!event.is_ok()) return {{}, 0, event.status()};
+    if (!sight.is_everything()) {
+      const auto about = subjects.of(snapshot, ledger::StoredEvent(*event).get());
+      if (!about.is_ok()) return {{}, 0, about.status()};
+      if (!sight.sees(*about)) continue;
+    }
+    history.events.push_back(std::move(*event));
+  }
+  return history;
+}
+
+/// What was asked for and is not shown; noted while reading, put on record on the loop.
+using Hidden = std::shared_ptr<std::optional<Resource>>;
+
 class RunsServer final : public schema::Runs::Server {
  public:
   RunsServer(const Viewpoint& from, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances)
-      : from_(from), identity_(identity_of(authority->caller(), {})), allowances_(std::move(allowances)) {}
+      : from_(from), authority_(std::move(authority)), allowances_(std::move(allowances)) {}
 
   kj::Promise<void> list(ListContext context) override {
-    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
+    return from_.answer(context, [sight = authority_->sight()](const ledger::Snapshot& snapshot, auto params, auto results) {
       auto filter = params.getFilter();
       ledger::RunSelection selection{std::string(view(filter.getInstrument())), std::string(view(filter.getExperiment())),
-                                     filter.getFirstRun(), filter.getLastRun(), {}};
+                                     filter.getFirstRun(), filter.getLastRun(), {}, areas_of(*sight)};
       for (auto state : filter.getStates()) selection.states.push_back(state);
       auto page = ledger::list_runs(snapshot, selection, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
       auto runs = results.initRuns(page.rows.size());
@@ -58,39 +89,71 @@ class RunsServer final : public schema::Runs::Server {
   }
 
   kj::Promise<void> show(ShowContext context) override {
-    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
-      auto key = params.getRun();
-      auto run = ledger::find_run(snapshot, view(key.getInstrument()), key.getRunNumber());
-      if (!run) return write_refusal(unknown_run(key), results.initRefusal());
-      results.setRun(run->get());
-      auto ids = run->get().getJobs();
-      auto versions = results.initVersions(ids.size());
-      for (uint i = 0; i < ids.size(); ++i) {
-        if (auto job = ledger::find_job(snapshot, ids[i])) versions.setWithCaveats(i, job->get());
-      }
-    });
+    auto hidden = std::make_shared<std::optional<Resource>>();
+    return from_.answer(
+        context,
+        [sight = authority_->sight(), hidden](const ledger::Snapshot& snapshot, auto params, auto results) {
+          auto key = params.getRun();
+          auto run = ledger::find_run(snapshot, view(key.getInstrument()), key.getRunNumber());
+          if (run && !sees(*sight, run->get())) *hidden = resource_of(run->get());
+          if (!run || *hidden) return write_refusal(unknown_run(key), results.initRefusal());
+          results.setRun(run->get());
+          auto ids = run->get().getJobs();
+          auto versions = results.initVersions(ids.size());
+          for (uint i = 0; i < ids.size(); ++i) {
+            if (auto job = ledger::find_job(snapshot, ids[i])) versions.setWithCaveats(i, job->get());
+          }
+        },
+        [authority = authority_, hidden](auto results) {
+          if (*hidden) authority->hide(Action::kSeeRun, **hidden);
+          authority->hand_out(results);
+        });
   }
 
   kj::Promise<void> history(HistoryContext context) override {
-    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
-      const size_t limit = page_size(params.getLimit(), 500, 5000);
-      std::vector<uint64_t> seqs;
-      if (params.getSubject().isSeq()) {
-        seqs.push_back(params.getSubject().getSeq());
-      } else {
-        seqs = snapshot.subject(subject_key(params.getSubject()), params.getAfter() + 1, limit);
-      }
-      auto events = results.initEvents(seqs.size());
-      for (size_t i = 0; i < seqs.size(); ++i) {
-        auto event = snapshot.event(seqs[i]);
-        if (!event.is_ok()) return write_refusal(event.status(), results.initRefusal());
-        events.set(i, event->asBytes());
-      }
-      if (seqs.size() == limit) results.setNext(seqs.back());
-    });
+    auto subject = context.getParams().getSubject();
+    if (base::Status status = may_ask_about(subject); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    auto hidden = std::make_shared<std::optional<Resource>>();
+    return from_.answer(
+        context,
+        [sight = authority_->event_sight(), hidden](const ledger::Snapshot& snapshot, auto params, auto results) {
+          const size_t limit = page_size(params.getLimit(), 500, 5000);
+          std::vector<uint64_t> seqs;
+          if (params.getSubject().isSeq()) {
+            seqs.push_back(params.getSubject().getSeq());
+          } else {
+            seqs = snapshot.subject(subject_key(params.getSubject()), params.getAfter() + 1, limit);
+          }
+          History history = read_history(snapshot, *sight, seqs);
+          if (params.getSubject().isSeq() && history.events.empty() && !sight->is_everything()) {
+            if (history.status.is_ok()) *hidden = Resource{};
+            history.status = {base::Code::kNotFound, fmt::format("event {}: there is no such event", params.getSubject().getSeq())};
+          }
+          if (!history.status.is_ok()) return write_refusal(history.status, results.initRefusal());
+          auto events = results.initEvents(history.events.size());
+          for (size_t i = 0; i < history.events.size(); ++i) events.set(i, history.events[i].asBytes());
+          if (seqs.size() == limit) results.setNext(seqs.back());
+        },
+        [authority = authority_, hidden](auto results) {
+          if (*hidden) authority->hide(Action::kSeeRun, **hidden);
+          if (authority->event_sight()->is_everything()) return;
+          for (auto event : results.getEvents()) {
+            ledger::Row<schema::Event> row(view(event));
+            authority->hand_out(row.get());
+          }
+        });
   }
 
   kj::Promise<void> blob(BlobContext context) override {
+    if (!authority_->may_read_blob(view(context.getParams().getSha256()))) {
+      const auto snapshot = from_.snapshot();
+      if (snapshot->has_blob(view(context.getParams().getSha256()))) authority_->hide(Action::kSeeRun, {});
+      write_refusal(ledger::blob_unknown(view(context.getParams().getSha256())), context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
     return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
       auto bytes = snapshot.blob(view(params.getSha256()));
       if (!bytes) {
@@ -129,7 +192,7 @@ class RunsServer final : public schema::Runs::Server {
       write_refusal(use.status(), results.initRefusal());
       return kj::READY_NOW;
     }
-    results.setSubscription(make_subscription(from_.service(), from, std::move(*filter), params.getSink(), std::move(*use)));
+    results.setSubscription(make_subscription(from_.service(), authority_, from, std::move(*filter), params.getSink(), std::move(*use)));
     results.setHead(head);
     return kj::READY_NOW;
   }
@@ -140,69 +203,135 @@ class RunsServer final : public schema::Runs::Server {
       return kj::READY_NOW;
     }
     auto params = context.getParams();
+    auto identity = may_rerun(params.getRequest());
+    if (!identity.is_ok()) {
+      write_refusal(identity.status(), context.getResults().initAnswer().initRefusal());
+      return kj::READY_NOW;
+    }
     CommandMessage command(view(params.getCommandId()));
     command.get().getBody().setRequestReduction(params.getRequest());
-    return from_.service().submit(command.reader(), identity_).then([context](ledger::Answer answer) mutable {
+    return from_.service().submit(command.reader(), *identity).then([context](ledger::Answer answer) mutable {
       write_answer(answer, context.getResults().initAnswer());
     });
   }
 
   kj::Promise<void> status(StatusContext context) override {
     const std::string facility = from_.service().facility();
+    const auto sight = authority_->sight();
     if (from_.is_past()) {
-      return from_.answer(context, [facility](const ledger::Snapshot& snapshot, auto, auto results) {
+      return from_.answer(context, [facility, sight](const ledger::Snapshot& snapshot, auto, auto results) {
         auto status = results.initStatus();
         status.setFacility(facility);
         status.setHead(snapshot.head());
         status.setNow(time_of(snapshot, snapshot.head()));
-        write_counts(snapshot, status);
+        write_counts(snapshot, *sight, status);
       });
     }
-    LedgerService& service = from_.service();
+    if (sight->is_everything()) {
+      const auto snapshot = from_.snapshot();
+      const base::Status read = write_status(*snapshot, context.getResults().initStatus());
+      if (!read.is_ok() && read.code() != base::Code::kUnavailable) require_read(*snapshot);
+      return kj::READY_NOW;
+    }
+    // Counting what one sees may mean reading it.
+    return from_.answer_on_pool(context, [sight](const ledger::Snapshot& snapshot, auto, auto results) {
+      write_counts(snapshot, *sight, results.initStatus());
+    }).then([this, context]() mutable {
+      write_ledger(context.getResults().getStatus());
+    });
+  }
+
+  kj::Promise<void> instruments(InstrumentsContext context) override {
+    const Caller& caller = authority_->caller();
+    return from_.answer(context, [caller](const ledger::Snapshot& snapshot, auto, auto results) {
+      auto rows = ledger::list_instruments(snapshot);
+      auto instruments = results.initInstruments(rows.size());
+      for (size_t i = 0; i < rows.size(); ++i) {
+        auto config = rows[i].get().getConfig();
+        if (decide(caller, Action::kSeeInstrument, {std::string(view(config.getInstrument()))}).allowed) {
+          instruments.setWithCaveats(i, rows[i].get());
+        } else {
+          instruments[i].initConfig().setInstrument(config.getInstrument());
+        }
+      }
+    }, [authority = authority_](auto results) { authority->hand_out(results); });
+  }
+
+  kj::Promise<void> experiments(ExperimentsContext context) override {
+    const auto sight = authority_->sight();
+    const auto read = [sight](const ledger::Snapshot& snapshot, auto params, auto results) {
+      auto page = seen_experiments(snapshot, *sight, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+      auto experiments = results.initExperiments(page.rows.size());
+      for (size_t i = 0; i < page.rows.size(); ++i) experiments.setWithCaveats(i, page.rows[i].get());
+      results.setNext(ledger::data(page.next));
+    };
+    return sight->is_everything() ? from_.answer(context, read) : from_.answer_on_pool(context, read);
+  }
+
+ private:
+  /// kOk where the subject may be asked about; what of it is seen is another question.
+  base::Status may_ask_about(schema::Subject::Reader subject) {
+    switch (subject.which()) {
+      case schema::Subject::ACTOR: return authority_->require(Action::kSeeAccount, {.account = std::string(view(subject.getActor()))});
+      case schema::Subject::WORKER: return authority_->require(Action::kSeeWorkers);
+      case schema::Subject::DENIALS: return authority_->require(Action::kAudit);
+      default: return base::Status::ok();
+    }
+  }
+
+  base::Result<ledger::Identity> may_rerun(schema::ReductionRequested::Reader request) {
     const auto snapshot = from_.snapshot();
-    auto status = context.getResults().initStatus();
+    const auto key = request.getRun();
+    const auto run = ledger::find_run(*snapshot, view(key.getInstrument()), key.getRunNumber());
+    require_read(*snapshot);
+    if (!run) {
+      if (authority_->event_sight()->is_everything()) return authority_->may(Action::kRerun, {std::string(view(key.getInstrument()))});
+      return unknown_run(key);
+    }
+    const Resource resource = resource_of(run->get());
+    if (!authority_->sight()->sees(resource.instrument, resource.experiment)) {
+      authority_->hide(Action::kRerun, resource);
+      return unknown_run(key);
+    }
+    auto identity = authority_->may(Action::kRerun, resource);
+    if (!identity.is_ok() || authority_->is_allowed(Action::kSetVariables, resource)) return identity;
+    const size_t most = from_.service().access().settings().member_reruns;
+    if (open_jobs_of(*snapshot, resource.experiment, authority_->caller().name) < most) return identity;
+    return base::Status(base::Code::kUnavailable, fmt::format("{} of your reductions of experiment {} wait or run, the most for a member; ask again when some are done", most,
+                                                              base::printable(resource.experiment)));
+  }
+
+  /// What is the same for everybody; `status` has the counts already, if there are any.
+  void write_ledger(schema::Status::Builder status) {
+    LedgerService& service = from_.service();
     const ledger::Health health = service.ledger().health();
     status.setHead(service.head());
     status.setLedger(health_word(health.state));
     status.setLedgerDetail(detail_words(health));
-    status.setFacility(facility);
+    status.setFacility(service.facility());
     status.setNow(service.clock().now_ns());
     status.setStartedAt(service.started_at());
     if (const Following* following = service.following()) {
       write_following(*following, status);
       if (following->state == schema::FollowState::STOPPED && health.state == ledger::Health::State::kOk) status.setLedger("stopped-following");
     }
-    write_counts(*snapshot, status);
-    write_daemons(*snapshot, status);
-    if (snapshot->status().code() == base::Code::kUnavailable) {  // a view it reads is being folded; all the rest of it says so
-      if (health.state == ledger::Health::State::kOk) status.setLedger("rebuilding");
+    if (service.access().settings().enforced) service.access().write_status(status.initAccess());
+  }
+
+  /// All of it. Answers what reading it came to: kUnavailable, views are being folded, is said in the status itself.
+  base::Status write_status(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
+    write_ledger(status);
+    write_counts(snapshot, *authority_->sight(), status);
+    write_daemons(snapshot, status);
+    if (snapshot.status().code() == base::Code::kUnavailable) {  // a view it reads is being folded; all the rest of it says so
+      if (from_.service().ledger().health().state == ledger::Health::State::kOk) status.setLedger("rebuilding");
       status.disownCounts();
       status.disownInstruments();
       status.disownDaemons();
-    } else {
-      require_read(*snapshot);
     }
-    return kj::READY_NOW;
+    return snapshot.status();
   }
 
-  kj::Promise<void> instruments(InstrumentsContext context) override {
-    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto, auto results) {
-      auto rows = ledger::list_instruments(snapshot);
-      auto instruments = results.initInstruments(rows.size());
-      for (size_t i = 0; i < rows.size(); ++i) instruments.setWithCaveats(i, rows[i].get());
-    });
-  }
-
-  kj::Promise<void> experiments(ExperimentsContext context) override {
-    return from_.answer(context, [](const ledger::Snapshot& snapshot, auto params, auto results) {
-      auto page = ledger::list_experiments(snapshot, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
-      auto experiments = results.initExperiments(page.rows.size());
-      for (size_t i = 0; i < page.rows.size(); ++i) experiments.setWithCaveats(i, page.rows[i].get());
-      results.setNext(ledger::data(page.next));
-    });
-  }
-
- private:
   /// Why the ledger is not as it should be: its storage, views being folded, a clock that went back, checkpoints that cannot be signed.
   std::string detail_words(const ledger::Health& health) const {
     std::vector<std::string> parts;
@@ -232,8 +361,8 @@ class RunsServer final : public schema::Runs::Server {
     follow.setCheckpointAt(following.checkpoint_at_ns);
   }
 
-  static void write_counts(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
-    auto totals = ledger::run_counts(snapshot);
+  static void write_counts(const ledger::Snapshot& snapshot, const Sight& sight, schema::Status::Builder status) {
+    auto totals = seen_counts(snapshot, sight);
     auto counts = status.initCounts(totals.size());
     uint next = 0;
     for (uint64_t runs : totals) {
@@ -248,10 +377,15 @@ class RunsServer final : public schema::Runs::Server {
       std::string name(view(row.getConfig().getInstrument()));
       instruments[i].setInstrument(name);
       instruments[i].setPaused(row.getPaused());
-      instruments[i].setPauseReason(row.getPauseReason().getText());
-      instruments[i].setLastRun(ledger::last_run(snapshot, name));
-      instruments[i].setRuns(ledger::total_runs(snapshot, name));
-      instruments[i].setWaiting(ledger::waiting_jobs(snapshot, name));
+      if (sight.sees_all_of(name)) {
+        instruments[i].setPauseReason(row.getPauseReason().getText());
+        instruments[i].setLastRun(ledger::last_run(snapshot, name));
+        instruments[i].setRuns(ledger::total_runs(snapshot, name));
+        instruments[i].setWaiting(ledger::waiting_jobs(snapshot, name));
+      } else {
+        const ledger::StateCounts seen = seen_counts(snapshot, sight, name);
+        instruments[i].setRuns(std::accumulate(seen.begin(), seen.end(), uint64_t{0}));
+      }
     }
   }
 
@@ -274,7 +408,7 @@ class RunsServer final : public schema::Runs::Server {
   }
 
   const Viewpoint from_;
-  ledger::Identity identity_;
+  const std::shared_ptr<Authority> authority_;
   const std::shared_ptr<Allowances> allowances_;
 };
 

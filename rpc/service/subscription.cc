@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "ledger/event_bytes.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/authority.h"
 #include "rpc/service/catch_up.h"
 #include "rpc/service/event_feed.h"
 #include "rpc/service/gateway.h"
@@ -15,8 +17,10 @@ namespace {
 /// noted, and read again from the log when the sink has answered. So a stalled sink costs one push.
 class SubscriptionServer final : public schema::Subscription::Server, private EventFeed::Watcher {
  public:
-  SubscriptionServer(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink, std::shared_ptr<void> use)
+  SubscriptionServer(LedgerService& service, std::shared_ptr<Authority> authority, uint64_t from, EventFilter filter, schema::EventSink::Client sink,
+                     std::shared_ptr<void> use)
       : use_(std::move(use)),
+        authority_(std::move(authority)),
         service_(service),
         feed_(service.feed()),
         next_(from),
@@ -38,7 +42,9 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
 
   kj::Promise<void> catch_up() {
     std::shared_ptr<const ledger::Snapshot> snapshot = service_.snapshot();
-    auto read = [snapshot, filter = filter_, from = next_, to = feed_->next() - 1] { return read_round(*snapshot, *filter, from, to); };
+    auto read = [snapshot, filter = filter_, sight = authority_->event_sight(), from = next_, to = feed_->next() - 1] {
+      return read_round(*snapshot, *filter, *sight, from, to);
+    };
     return service_.loop().on_pool(std::move(read)).then([this](Round round) -> kj::Promise<void> {
       if (!round.status.is_ok()) return fault(round.status);
       next_ = round.next;
@@ -55,6 +61,7 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
     feed_->join(*this, *filter_, next_);
     return kj::mv(paf.promise);
   }
+  const EventSight& sight() const override { return *authority_->event_sight(); }
   void wanted(uint64_t first, const EventFeed::Events& events, uint64_t to) override {
     if (pushing_) {
       missed_ = std::min(missed_, first);
@@ -83,12 +90,16 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
   kj::Promise<void> push(const EventFeed::Events& events, uint64_t to) {
     auto request = sink_.pushRequest();
     auto list = request.initEvents(events.size());
-    for (size_t i = 0; i < events.size(); ++i) list.set(i, events[i].asBytes());
+    for (size_t i = 0; i < events.size(); ++i) {
+      list.set(i, events[i].asBytes());
+      authority_->hand_out(ledger::StoredEvent(events[i]).get());
+    }
     request.setHead(to);
     return request.send().ignoreResult();
   }
 
   const std::shared_ptr<void> use_;
+  const std::shared_ptr<Authority> authority_;
   LedgerService& service_;
   const std::shared_ptr<EventFeed> feed_;
   uint64_t next_;
@@ -103,9 +114,9 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
 
 }  // namespace
 
-schema::Subscription::Client make_subscription(LedgerService& service, uint64_t from, EventFilter filter, schema::EventSink::Client sink,
-                                               std::shared_ptr<void> use) {
-  return kj::heap<SubscriptionServer>(service, from, std::move(filter), kj::mv(sink), std::move(use));
+schema::Subscription::Client make_subscription(LedgerService& service, std::shared_ptr<Authority> authority, uint64_t from, EventFilter filter,
+                                               schema::EventSink::Client sink, std::shared_ptr<void> use) {
+  return kj::heap<SubscriptionServer>(service, std::move(authority), from, std::move(filter), kj::mv(sink), std::move(use));
 }
 
 }  // namespace rpc

@@ -29,26 +29,38 @@ class Viewpoint {
   base::Status may(std::string_view what) const;
 
   /// Answers a call by `read(snapshot, params, results)`: now at once, of the past on the pool. `read` borrows nothing.
-  template <typename Params, typename Results, typename Read>
-  kj::Promise<void> answer(capnp::CallContext<Params, Results> context, Read read) const {
-    if (is_past()) return answer_on_pool(context, std::move(read));
+  /// `told(results)` is called on the loop before the answer goes out.
+  template <typename Params, typename Results, typename Read, typename Told>
+  kj::Promise<void> answer(capnp::CallContext<Params, Results> context, Read read, Told told) const {
+    if (is_past()) return answer_on_pool(context, std::move(read), std::move(told));
     const auto now = snapshot();
     read(*now, context.getParams(), context.getResults());
     require_read(*now);
+    told(context.getResults().asReader());
     return kj::READY_NOW;
+  }
+  template <typename Params, typename Results, typename Read>
+  kj::Promise<void> answer(capnp::CallContext<Params, Results> context, Read read) const {
+    return answer(context, std::move(read), [](typename Results::Reader) {});
   }
 
   /// The same, always on the pool.
   template <typename Params, typename Results, typename Read>
   kj::Promise<void> answer_on_pool(capnp::CallContext<Params, Results> context, Read read) const {
+    return answer_on_pool(context, std::move(read), [](typename Results::Reader) {});
+  }
+  template <typename Params, typename Results, typename Read, typename Told>
+  kj::Promise<void> answer_on_pool(capnp::CallContext<Params, Results> context, Read read, Told told) const {
     auto work = [from = snapshot(), params = capnp::clone(context.getParams()), read = std::move(read)]() mutable {
       auto message = kj::heap<capnp::MallocMessageBuilder>();
       read(*from, *params, message->template initRoot<Results>());
       require_read(*from);
       return message;
     };
-    return service_.loop().on_pool(std::move(work)).then([context](kj::Own<capnp::MallocMessageBuilder>&& message) mutable {
-      context.setResults(message->template getRoot<Results>().asReader());
+    return service_.loop().on_pool(std::move(work)).then([context, told = std::move(told)](kj::Own<capnp::MallocMessageBuilder>&& message) mutable {
+      typename Results::Reader results = message->template getRoot<Results>().asReader();
+      told(results);
+      context.setResults(results);
     });
   }
 

@@ -1,6 +1,8 @@
 #include "rpc/transport.h"
 
 #include <capnp/rpc-twoparty.h>
+#include <capnp/rpc.capnp.h>
+#include <capnp/serialize.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -250,6 +252,21 @@ TEST_F(TransportTest, ANumberOfSegmentsBeyondReasonEndsItsConnection) {
   const std::array<kj::byte, 8> prefix{0xfe, 0xff, 0xff, 0xff, 1, 0, 0, 0};
   loop_.wait(bad->write(prefix.data(), prefix.size()));
   failure(bad->readAllBytes(1 << 20));
+  wait_until([&] { return listener_->connections() == 0; });
+}
+
+TEST_F(TransportTest, APromiseThatBecomesItselfEndsItsConnection) {
+  // Symptom: each such connection left its state behind when it ended, and the ledger grew.
+  listen();
+  auto bad = raw();
+  capnp::MallocMessageBuilder message;
+  auto resolve = message.initRoot<capnp::rpc::Message>().initResolve();
+  resolve.setPromiseId(0);
+  resolve.initCap().setSenderPromise(0);
+  auto words = capnp::messageToFlatArray(message);
+  loop_.wait(bad->write(words.begin(), words.asBytes().size()));
+  auto answer = loop_.wait(bad->readAllBytes(1 << 20));
+  EXPECT_THAT(std::string(answer.asChars().begin(), answer.size()), HasSubstr("a promise may become an object of its sender"));
   wait_until([&] { return listener_->connections() == 0; });
 }
 

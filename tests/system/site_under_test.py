@@ -28,6 +28,7 @@ class SiteUnderTest:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="runledger-system."))
         self.tables = []
+        self.facility = ""  # more of the [facility] table
         self.settings = '[monitor]\nsettle = "100ms"\ngive_up_after = "1s"\nsweep = "1s"\n[worker]\nslots = 2\nlease = "5s"\n'
         self.processes = []
 
@@ -61,7 +62,7 @@ class SiteUnderTest:
     def write_site(self):
         # Whole at once: a daemon started before may just be reading it.
         whole = self.folder / ".site.toml.new"
-        whole.write_text('[facility]\nname = "Test"\n' + self.settings + "\n".join(self.tables) + "\n")
+        whole.write_text('[facility]\nname = "Test"\n' + self.facility + self.settings + "\n".join(self.tables) + "\n")
         whole.rename(self.folder / "site.toml")
 
     # ---- processes ----

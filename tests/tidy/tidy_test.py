@@ -18,8 +18,9 @@ MAY_INCLUDE = {
     "ldap": {"base"},
     "site": {"base"},
     "rpc": {"base", "schema"},
-    "rpc/service": {"base", "schema", "ledger", "ledger/proof", "rpc"},
-    "daemons": {"base", "schema", "ledger", "ledger/proof", "ledger/transfer", "ldap", "rpc", "rpc/service", "site"},
+    "rpc/access": {"base", "schema"},
+    "rpc/service": {"base", "schema", "ledger", "ledger/proof", "rpc", "rpc/access"},
+    "daemons": {"base", "schema", "ledger", "ledger/proof", "ledger/transfer", "ldap", "rpc", "rpc/access", "rpc/service", "site"},
     "tools": {"base", "schema", "ledger/proof", "rpc", "site"},
     "tools/verify": {"base", "schema", "ledger/proof", "ledger/transfer", "tools"},
 }

@@ -60,6 +60,11 @@ TEST(RunNamesTest, UnknownInstrumentIsSplitAtTheLastDigits) {
   expect_run(parse_run(std::vector<std::string>{"HB2C_1234"}, {}), "HB2C", 1234);
 }
 
+TEST(RunNamesTest, ANameThatEndsWithADashIsNone) {
+  // Symptom: "I15-1-/5" was taken and shown as "I15-1- 5", which names run 5 of another instrument.
+  EXPECT_THAT(refusal({"I15-1-/5"}), HasSubstr("does not begin with an instrument"));
+}
+
 TEST(RunNamesTest, RangesAndListsAreSortedAndMerged) {
   base::Result<RunSelection> result = selection({"MARI", "28020,", "28001", "-", "28010,28005-28012"});
   ASSERT_TRUE(result.is_ok()) << result.status().message();

@@ -70,6 +70,14 @@ TEST(TableTest, SizesAndDurationsAreRounded) {
   EXPECT_EQ(human_duration(7'500'000'000'000), "2 h 05 min");
 }
 
+TEST(TableTest, ExactTimeHasNineDigitsFromTheFirstToTheLast) {
+  // Symptom: the earliest time there can be, which a damaged event may have, was shown as one in the year 2262.
+  EXPECT_EQ(exact_time(INT64_MIN), "1677-09-21T00:12:43.145224192Z");
+  EXPECT_EQ(exact_time(INT64_MAX, false), "2262-04-11T23:47:16.854775807");
+  EXPECT_EQ(exact_time(-500'000'000), "1969-12-31T23:59:59.500000000Z");
+  EXPECT_EQ(exact_time(0), "1970-01-01T00:00:00.000000000Z");
+}
+
 TEST(TableTest, TimeIsLocal) {
   setenv("TZ", "UTC", 1);
   tzset();

@@ -1,0 +1,182 @@
+#include "rpc/service/seen_rows.h"
+
+#include <algorithm>
+
+#include "ledger/canonical.h"
+
+namespace rpc {
+namespace {
+
+using ledger::view;
+
+constexpr size_t kRowsAPage = 1000;
+
+void visit_runs(const ledger::RowReader& rows, const ledger::RunSelection& selection, const std::function<void(schema::RunRow::Reader)>& visit) {
+  std::string after;
+  do {
+    const auto page = ledger::list_runs(rows, selection, kRowsAPage, after);
+    for (const auto& row : page.rows) visit(row.get());
+    after = page.next;
+  } while (!after.empty());
+}
+
+
+}  // namespace
+
+std::optional<std::vector<ledger::RunArea>> areas_of(const Sight& sight) {
+  if (sight.is_everything()) return std::nullopt;
+  std::vector<ledger::RunArea> areas;
+  for (const std::string& instrument : sight.everything() ? sight.scope() : sight.instruments()) {
+    if (sight.is_within_scope(instrument)) areas.push_back({instrument, {}});
+  }
+  for (const std::string& experiment : sight.experiments()) {
+    if (sight.scope().empty()) areas.push_back({{}, experiment});
+    for (const std::string& instrument : sight.scope()) {
+      if (!sight.sees_all_of(instrument)) areas.push_back({instrument, experiment});
+    }
+  }
+  return areas;
+}
+
+Resource resource_of(schema::RunRow::Reader run) { return {std::string(view(run.getRun().getInstrument())), std::string(view(run.getExperiment()))}; }
+
+Resource resource_of(const ledger::RowReader& rows, schema::JobRow::Reader job) {
+  Resource resource;
+  const auto runs = job.getQueued().getRuns();
+  if (runs.size() > 0) {
+    resource.instrument = view(runs[0].getInstrument());
+    resource.experiment = view(job.getQueued().getExperiment());
+    if (const auto run = ledger::find_run(rows, resource.instrument, runs[0].getRunNumber())) resource.experiment = view(run->get().getExperiment());
+  }
+  resource.account = view(job.getRequestedBy().getName());
+  return resource;
+}
+
+bool sees(const Sight& sight, schema::RunRow::Reader run) { return sight.sees(view(run.getRun().getInstrument()), view(run.getExperiment())); }
+
+bool sees(const ledger::RowReader& rows, const Sight& sight, schema::JobRow::Reader job) {
+  if (sight.is_everything()) return true;
+  for (auto key : job.getQueued().getRuns()) {
+    const auto run = ledger::find_run(rows, view(key.getInstrument()), key.getRunNumber());
+    if (run && sees(sight, run->get())) return true;
+  }
+  return false;
+}
+
+ledger::StateCounts seen_counts(const ledger::RowReader& rows, const Sight& sight, std::string_view instrument) {
+  if (sight.is_everything() || (!instrument.empty() && sight.sees_all_of(instrument))) return ledger::run_counts(rows, instrument);
+  ledger::StateCounts counts{};
+  ledger::RunSelection rest;  // what is not counted by the view
+  rest.instrument = instrument;
+  rest.within.emplace();
+  for (auto& area : *areas_of(sight)) {
+    if (!area.experiment.empty()) {
+      rest.within->push_back(std::move(area));
+    } else if (instrument.empty()) {
+      const ledger::StateCounts all = ledger::run_counts(rows, area.instrument);
+      for (size_t i = 0; i < counts.size(); ++i) counts[i] += all[i];
+    }
+  }
+  visit_runs(rows, rest, [&](schema::RunRow::Reader run) {
+    if (sight.sees_all_of(view(run.getRun().getInstrument()))) return;  // counted already
+    if (const auto state = static_cast<size_t>(run.getState()); state < counts.size()) ++counts[state];
+  });
+  return counts;
+}
+
+std::optional<ledger::Row<schema::ExperimentRow>> seen_experiment(const ledger::RowReader& rows, const Sight& sight, schema::ExperimentRow::Reader row) {
+  const std::string_view experiment = view(row.getExperiment());
+  std::vector<std::string> instruments;
+  for (auto instrument : row.getInstruments()) {
+    if (sight.sees(view(instrument), experiment)) instruments.emplace_back(view(instrument));
+  }
+  if (instruments.empty()) return std::nullopt;
+  capnp::MallocMessageBuilder message;
+  message.setRoot(row);
+  auto seen = message.getRoot<schema::ExperimentRow>();
+  if (instruments.size() < row.getInstruments().size()) {
+    seen.setRuns(0);
+    seen.setFirstSeenAt(0);
+    seen.setLastSeenAt(0);
+    auto list = seen.initInstruments(static_cast<uint32_t>(instruments.size()));
+    ledger::RunSelection selection;
+    selection.within.emplace();
+    for (uint32_t i = 0; i < list.size(); ++i) {
+      list.set(i, instruments[i]);
+      selection.within->push_back({instruments[i], std::string(experiment)});
+    }
+    visit_runs(rows, selection, [&](schema::RunRow::Reader run) {
+      seen.setRuns(seen.getRuns() + 1);
+      if (seen.getFirstSeenAt() == 0 || run.getDetectedAt() < seen.getFirstSeenAt()) seen.setFirstSeenAt(run.getDetectedAt());
+      seen.setLastSeenAt(std::max(seen.getLastSeenAt(), run.getDetectedAt()));
+    });
+  }
+  return ledger::Row<schema::ExperimentRow>(ledger::built_bytes(message));
+}
+
+ledger::Page<schema::ExperimentRow> seen_experiments(const ledger::RowReader& rows, const Sight& sight, size_t limit, std::string_view after) {
+  if (sight.is_everything()) return ledger::list_experiments(rows, limit, after);
+  ledger::Page<schema::ExperimentRow> seen;
+  const auto take = [&](schema::ExperimentRow::Reader row) {
+    auto shown = seen_experiment(rows, sight, row);
+    if (shown && seen.rows.size() == limit) seen.next = ledger::experiment_key(view(row.getExperiment()));
+    if (shown && seen.rows.size() < limit) seen.rows.push_back(std::move(*shown));
+    return seen.next.empty();
+  };
+  if (!sight.everything() && sight.instruments().empty()) {  // a member: no other experiment is looked at
+    for (const std::string& experiment : sight.experiments()) {
+      if (ledger::experiment_key(experiment) < after) continue;
+      const auto row = ledger::find_experiment(rows, experiment);
+      if (row && !take(row->get())) break;
+    }
+    return seen;
+  }
+  for (std::string from(after);;) {
+    const auto page = ledger::list_experiments(rows, kRowsAPage, from);
+    for (const auto& row : page.rows) {
+      if (!take(row.get())) return seen;
+    }
+    if (page.next.empty()) return seen;
+    from = page.next;
+  }
+}
+
+ledger::Page<schema::QueueRow> seen_queue(const ledger::RowReader& rows, const Sight& sight, size_t limit, std::string_view after) {
+  if (sight.is_everything()) return ledger::list_queue(rows, limit, after);
+  ledger::Page<schema::QueueRow> seen;
+  std::string from(after);
+  do {
+    auto page = ledger::list_queue(rows, 1, from);
+    for (auto& row : page.rows) {
+      const auto waiting = row.get();
+      if (!sight.sees(view(waiting.getRun().getInstrument()), view(waiting.getExperiment()))) continue;
+      if (seen.rows.size() == limit) {
+        seen.next = from;
+        return seen;
+      }
+      seen.rows.push_back(std::move(row));
+    }
+    from = page.next;
+  } while (!from.empty());
+  return seen;
+}
+
+size_t open_jobs_of(const ledger::RowReader& rows, std::string_view experiment, std::string_view account) {
+  size_t count = 0;
+  const auto visit = [&](uint64_t id) {
+    const auto job = ledger::find_job(rows, id);
+    count += job && view(job->get().getQueued().getExperiment()) == experiment && view(job->get().getRequestedBy().getName()) == account;
+  };
+  const auto visit_waiting = [&](schema::QueueRow::Reader row) {
+    if (view(row.getExperiment()) == experiment) visit(row.getJob());
+    return true;
+  };
+  ledger::list_waiting(rows, visit_waiting);
+  ledger::list_held(rows, visit_waiting);
+  for (const auto& worker : ledger::list_workers(rows)) {
+    for (const uint64_t job : worker.get().getJobs()) visit(job);
+  }
+  return count;
+}
+
+}  // namespace rpc

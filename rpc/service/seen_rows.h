@@ -1,0 +1,30 @@
+// What a caller sees of the views' rows.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "ledger/view_rows.h"
+#include "rpc/access/policy.h"
+
+namespace rpc {
+
+/// For ledger::list_runs; nullopt = everything.
+std::optional<std::vector<ledger::RunArea>> areas_of(const Sight& sight);
+Resource resource_of(schema::RunRow::Reader run);
+/// The first of the job's runs, and who asked for it.
+Resource resource_of(const ledger::RowReader& rows, schema::JobRow::Reader job);
+bool sees(const Sight& sight, schema::RunRow::Reader run);
+/// Any of the job's runs.
+bool sees(const ledger::RowReader& rows, const Sight& sight, schema::JobRow::Reader job);
+
+/// Runs seen, by state; of an instrument, or of all.
+ledger::StateCounts seen_counts(const ledger::RowReader& rows, const Sight& sight, std::string_view instrument = {});
+/// The experiment's row as far as its runs are seen; nullopt = none is.
+std::optional<ledger::Row<schema::ExperimentRow>> seen_experiment(const ledger::RowReader& rows, const Sight& sight, schema::ExperimentRow::Reader row);
+ledger::Page<schema::ExperimentRow> seen_experiments(const ledger::RowReader& rows, const Sight& sight, size_t limit, std::string_view after);
+ledger::Page<schema::QueueRow> seen_queue(const ledger::RowReader& rows, const Sight& sight, size_t limit, std::string_view after);
+/// Jobs of the experiment that wait, are held or run, and that the account asked for.
+size_t open_jobs_of(const ledger::RowReader& rows, std::string_view experiment, std::string_view account);
+
+}  // namespace rpc
