@@ -51,9 +51,9 @@ Status read_directory(const toml::table& source, const std::filesystem::path& fo
   directory.page_size = table.count("page_size", directory.page_size, 10'000);
   if (directory.page_size == 0) table.fail(source.get("page_size"), "page_size", "a number from 1 to 10000");
   const char* bounds = "from \"100ms\" to \"10m\"";
-  directory.connect_limit_ms = limited(table, source, "connect_limit", directory.connect_limit_ms, 100, 600'000, bounds);
-  directory.answer_limit_ms = limited(table, source, "answer_limit", directory.answer_limit_ms, 100, 600'000, bounds);
-  directory.whole_limit_ms = limited(table, source, "whole_limit", directory.whole_limit_ms, 100, 600'000, bounds);
+  directory.connect_time_limit_ms = limited(table, source, "connect_time_limit", directory.connect_time_limit_ms, 100, 600'000, bounds);
+  directory.answer_time_limit_ms = limited(table, source, "answer_time_limit", directory.answer_time_limit_ms, 100, 600'000, bounds);
+  directory.whole_time_limit_ms = limited(table, source, "whole_time_limit", directory.whole_time_limit_ms, 100, 600'000, bounds);
   return table.finish();
 }
 

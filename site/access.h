@@ -20,9 +20,9 @@ struct Directory {
   bool member_of = false;
   uint64_t nested_levels = 5;
   uint64_t page_size = 500;
-  uint64_t connect_limit_ms = 3'000;
-  uint64_t answer_limit_ms = 5'000;
-  uint64_t whole_limit_ms = 20'000;
+  uint64_t connect_time_limit_ms = 3'000;
+  uint64_t answer_time_limit_ms = 5'000;
+  uint64_t whole_time_limit_ms = 20'000;
 };
 
 /// One [[access.role]] table: accounts, or the groups of the directory, that have a role.

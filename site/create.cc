@@ -50,9 +50,9 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # member_of = false                      # true: the server keeps memberOf
 # nested_levels = 5                      # groups in groups
 # page_size = 500
-# connect_limit = "3s"                   # to one server
-# answer_limit = "5s"                    # for one answer of it
-# whole_limit = "20s"                    # over all servers
+# connect_time_limit = "3s"              # to one server
+# answer_time_limit = "5s"               # for one answer of it
+# whole_time_limit = "20s"               # over all servers
 # plaintext = false                      # true: ldap:// without TLS; passwords can then be read on the way
 
 # [[access.role]]                        # one table for each kind of group, or for accounts

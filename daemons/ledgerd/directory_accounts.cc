@@ -198,9 +198,9 @@ ldap::Settings settings_of(const site::Directory& directory) {
   settings.member_of = directory.member_of;
   settings.nested_levels = static_cast<int>(directory.nested_levels);
   settings.page_size = static_cast<int>(directory.page_size);
-  settings.connect_ms = static_cast<int>(directory.connect_limit_ms);
-  settings.answer_ms = static_cast<int>(directory.answer_limit_ms);
-  settings.whole_ms = static_cast<int>(directory.whole_limit_ms);
+  settings.connect_ms = static_cast<int>(directory.connect_time_limit_ms);
+  settings.answer_ms = static_cast<int>(directory.answer_time_limit_ms);
+  settings.whole_ms = static_cast<int>(directory.whole_time_limit_ms);
   return settings;
 }
 

@@ -188,7 +188,7 @@ user_filter = "(&(uid={user})(objectClass=person))"
 group_base = "ou=groups,dc=example,dc=org"
 member_of = true
 nested_levels = 3
-answer_limit = "2s"
+answer_time_limit = "2s"
 [[access.role]]
 role = "scientist"
 groups = ["sns_{instrument}_team", "{instrument}_scientists"]
@@ -213,7 +213,7 @@ instrument = "mari"
   EXPECT_TRUE(access.directory->member_of);
   EXPECT_FALSE(access.directory->plaintext);
   EXPECT_EQ(access.directory->nested_levels, 3u);
-  EXPECT_EQ(access.directory->answer_limit_ms, 2'000u);
+  EXPECT_EQ(access.directory->answer_time_limit_ms, 2'000u);
   ASSERT_EQ(access.roles.size(), 3u);
   EXPECT_THAT(access.roles[0].groups, ElementsAre("sns_{instrument}_team", "{instrument}_scientists"));
   EXPECT_EQ(access.roles[1].experiment, "IPTS-{experiment}");
