@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/secret_file.h"
 #include "base/version.h"
+#include "rpc/answers.h"
 #include "rpc/transport.h"
 
 namespace daemons {
@@ -25,24 +28,22 @@ std::string host_name() {
   return name;
 }
 
-kj::Promise<void> once(std::function<kj::Promise<schema::Gateway::Client>()> connect,
-                       std::function<kj::Promise<void>(schema::Session::Client)> work) {
-  return connect().then([](schema::Gateway::Client gateway) { return gateway.loginRequest().send(); }).then([work](auto&& response) {
-    return work(response.getSession());
-  });
+kj::Exception failure(const base::Status& status) {
+  return kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::heapString(status.message().data(), status.message().size()));
 }
 
 struct Keeper {
   rpc::Loop& loop;
   std::string name;
-  std::function<kj::Promise<schema::Gateway::Client>()> connect;
+  std::function<kj::Promise<schema::Session::Client>()> enter;
   std::function<kj::Promise<void>(schema::Session::Client)> work;
   bool ending = false;
 };
 
 kj::Promise<void> again(Keeper& keeper, kj::Duration pause) {
   kj::TimePoint began = keeper.loop.timer().now();
-  return once(keeper.connect, keeper.work)
+  return keeper.enter()
+      .then([&keeper](schema::Session::Client session) { return keeper.work(kj::mv(session)); })
       .then([] { return kj::String(kj::str("its work came to an end")); }, [](kj::Exception&& problem) { return kj::str(problem.getDescription()); })
       .then([&keeper, began, pause](kj::String why) -> kj::Promise<void> {
         if (keeper.ending) return kj::READY_NOW;
@@ -70,6 +71,7 @@ HostOptions parse_host_options(int argc, char** argv, const char* program, const
   app.add_option("--site", folder, "site folder; default: RUNLEDGER_SITE, or the one this folder is in");
   app.add_option("--connect", options.connect, "address of the ledger, unix:PATH; default: the site's first");
   app.add_option("--name", options.name, "name of this worker; default: the host's");
+  app.add_option("--token-file", options.token_file, "file with this daemon's token (mode 0600), which it logs in with; default: what the connection proves");
   app.add_option("--log-level", level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.set_version_flag("--version", std::string(base::version()));
   try {
@@ -93,9 +95,23 @@ HostOptions parse_host_options(int argc, char** argv, const char* program, const
   return options;
 }
 
-kj::Promise<void> keep_running(rpc::Loop& loop, std::string name, std::function<kj::Promise<schema::Gateway::Client>()> connect,
+kj::Promise<schema::Session::Client> log_in(schema::Gateway::Client gateway, const std::string& token_file) {
+  auto request = gateway.loginRequest();
+  if (!token_file.empty()) {
+    auto token = base::read_secret_file(token_file);
+    if (!token.is_ok()) return failure(token.status());
+    request.initCredentials().setToken(*token);
+    explicit_bzero(token->data(), token->size());
+  }
+  return request.send().then([](auto&& response) -> schema::Session::Client {
+    if (base::Status status = rpc::status_of(response.getRefusal()); !status.is_ok()) kj::throwFatalException(failure(status));
+    return response.getSession();
+  });
+}
+
+kj::Promise<void> keep_running(rpc::Loop& loop, std::string name, std::function<kj::Promise<schema::Session::Client>()> enter,
                                std::function<kj::Promise<void>(schema::Session::Client)> work) {
-  auto keeper = kj::heap<Keeper>(Keeper{loop, std::move(name), std::move(connect), std::move(work)});
+  auto keeper = kj::heap<Keeper>(Keeper{loop, std::move(name), std::move(enter), std::move(work)});
   auto told = loop.termination().then([&keeper = *keeper](int) { keeper.ending = true; }).eagerlyEvaluate(nullptr);
   auto running = again(*keeper, kFirstPause);
   return running.attach(kj::mv(told)).attach(kj::mv(keeper));
@@ -103,14 +119,14 @@ kj::Promise<void> keep_running(rpc::Loop& loop, std::string name, std::function<
 
 int run_daemon(rpc::Loop& loop, const HostOptions& options, std::function<kj::Promise<void>(schema::Session::Client)> work) {
   std::optional<rpc::Connection> connection;
-  auto connect = [&loop, &options, &connection]() -> kj::Promise<schema::Gateway::Client> {
+  auto enter = [&loop, &options, &connection]() -> kj::Promise<schema::Session::Client> {
     connection.reset();
-    return rpc::connect(loop, options.connect).then([&connection](rpc::Connection opened) {
+    return rpc::connect(loop, options.connect).then([&options, &connection](rpc::Connection opened) {
       connection.emplace(kj::mv(opened));
-      return connection->bootstrap().castAs<schema::Gateway>();
+      return log_in(connection->bootstrap().castAs<schema::Gateway>(), options.token_file);
     });
   };
-  loop.wait(keep_running(loop, spdlog::default_logger()->name(), connect, std::move(work)));
+  loop.wait(keep_running(loop, spdlog::default_logger()->name(), enter, std::move(work)));
   return 0;
 }
 

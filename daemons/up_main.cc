@@ -29,11 +29,9 @@ int main(int argc, char** argv) {
   base::Status started = loop.wait(ledger->start());
   if (!started.is_ok()) return fail(started);
 
-  auto connect = [&]() -> kj::Promise<schema::Gateway::Client> {
-    return ledger->gateway({schema::Actor::Kind::DAEMON, "up", fmt::format("in process {}", getpid())});
-  };
+  auto enter = [&] { return daemons::log_in(ledger->gateway({schema::Actor::Kind::DAEMON, "up", fmt::format("in process {}", getpid())})); };
   auto keep = [&](const char* name, std::function<kj::Promise<void>(schema::Session::Client)> work) {
-    return daemons::keep_running(loop, name, connect, std::move(work)).eagerlyEvaluate(nullptr);
+    return daemons::keep_running(loop, name, enter, std::move(work)).eagerlyEvaluate(nullptr);
   };
   if (site.follow) {  // everything is decided, and done, where the source is
     fmt::print("{} follows {}, {}. End it with Ctrl-C.\n", site.facility, site.follow->address, site.listen.front());

@@ -12,7 +12,7 @@ constexpr const char* kExample = R"toml(# A RunLedger site. Relative paths are r
 [facility]
 name = "My facility"
 ledger = "ledger"                        # the record: back this folder up
-listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger, and root, may connect
+listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger, and root, may connect, unless there is [access]
 
 # [witness]
 # file = "witness/checkpoints"           # signed checkpoints of the record: keep copies of it on another machine
@@ -25,6 +25,46 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # [follow]                               # this ledger is a read-only copy of another one; it has no [[instrument]] tables of its own
 # address = "unix:/srv/source/run/ledger.sock"
 # public_key_file = "source.pub"         # the source's key line: runledger prove --key --output source.pub, asked of the source
+
+# [access]                               # others may connect and log in: docs/operations/access.md
+# login = "12h"                          # how long a login lasts
+# machine_token = "1y"                   # the longest that a program's token may last
+# refresh = "5m"                         # how often the directory is read; group changes reach everybody within it
+# member_reruns = 20                     # reductions of one experiment that a member may have waiting
+# certificate = "tls/ledger.pem"         # for addresses such as listen = ["unix:run/ledger.sock", "tls:ledger.example.org:4433"]
+# key = "tls/ledger.key"
+# client_ca = "tls/daemons-ca.pem"       # who signs the daemons' own certificates
+
+# [access.ldap]                          # without it, accounts are those of this machine
+# servers = ["ldaps://ldap1.example.org", "ldaps://ldap2.example.org"]
+# ca = "tls/ldap-ca.pem"                 # default: the system's
+# bind_name = "cn=runledger,ou=services,dc=example,dc=org"
+# bind_password_file = "secrets/ldap"
+# user_base = "ou=people,dc=example,dc=org"
+# user_filter = "(uid={{user}})"
+# user_attribute = "uid"
+# full_name_attribute = "cn"
+# group_base = "ou=groups,dc=example,dc=org"
+# group_filter = "(|(objectClass=posixGroup)(objectClass=groupOfNames))"
+# group_attribute = "cn"
+# member_of = false                      # true: the server keeps memberOf
+# nested_levels = 5                      # groups in groups
+# page_size = 500
+# connect_time_limit = "3s"              # to one server
+# answer_time_limit = "5s"               # for one answer of it
+# whole_time_limit = "20s"               # over all servers
+# plaintext = false                      # true: ldap:// without TLS; passwords can then be read on the way
+
+# [[access.role]]                        # one table for each kind of group, or for accounts
+# role = "scientist"                     # member | scientist | operator | auditor | administrator
+# groups = ["sns_{{instrument}}_team"]
+# [[access.role]]
+# role = "member"
+# groups = ["IPTS-{{experiment}}"]
+# experiment = "IPTS-{{experiment}}"       # as the runs' metadata say it; default: what the group's name has in that place
+# [[access.role]]
+# role = "administrator"
+# accounts = ["alice"]                   # scientists given so need instrument = "MARI", members experiment = "2010001"
 
 # [monitor]
 # settle = "2s"                          # a file that no close or rename announced must stand still this long

@@ -7,129 +7,12 @@
 #include <cstdlib>
 #include <regex>
 #include <set>
-#include <toml++/toml.h>
 
 #include "base/text.h"
+#include "site/table.h"
 
 namespace site {
 namespace {
-
-using base::Code;
-using base::Status;
-
-constexpr uint64_t kMaxWaitMs = 100 * 365 * uint64_t{86'400'000};  // a timer counts nanoseconds
-
-/// One table of the file, read key by key; remembers the first mistake and which keys were asked for.
-class Table {
- public:
-  Table(const toml::table& table, std::string name, std::filesystem::path folder)
-      : table_(table), name_(std::move(name)), folder_(std::move(folder)) {}
-
-  std::string text(std::string_view key, std::optional<std::string> otherwise) {
-    const toml::node* node = find(key);
-    if (!node) return take_default(key, std::move(otherwise));
-    if (auto value = node->value_exact<std::string>(); value && !value->empty()) return *value;
-    fail(node, key, "a text in quotes that is not empty");
-    return {};
-  }
-
-  std::vector<std::string> texts(std::string_view key, std::optional<std::vector<std::string>> otherwise) {
-    const toml::node* node = find(key);
-    if (!node) return take_default(key, std::move(otherwise));
-    std::vector<std::string> values;
-    if (const toml::array* array = node->as_array(); array && !array->empty()) {
-      for (const toml::node& item : *array) {
-        auto value = item.value_exact<std::string>();
-        if (!value || value->empty()) break;
-        values.push_back(*value);
-      }
-      if (values.size() == array->size()) return values;
-    }
-    fail(node, key, "a list of texts, [\"...\"]");
-    return {};
-  }
-
-  uint64_t duration_ms(std::string_view key, uint64_t otherwise) {
-    const uint64_t ms = with_unit(key, otherwise, parse_duration_ms, "a duration such as \"60m\" or \"250ms\"");
-    if (ms > kMaxWaitMs) fail(table_.get(key), key, "a duration of at most 100y");
-    return ms;
-  }
-  /// How old something has to be: may be longer than anybody can wait.
-  uint64_t age_ms(std::string_view key) { return with_unit(key, 0, parse_duration_ms, "an age such as \"90d\" or \"2y\""); }
-  uint64_t size_bytes(std::string_view key, uint64_t otherwise) {
-    return with_unit(key, otherwise, parse_size_bytes, "a size such as \"8GiB\"");
-  }
-
-  uint64_t count(std::string_view key, uint64_t otherwise, uint64_t most) {
-    const toml::node* node = find(key);
-    if (!node) return otherwise;
-    if (auto value = node->value_exact<int64_t>(); value && *value >= 0 && static_cast<uint64_t>(*value) <= most) return static_cast<uint64_t>(*value);
-    fail(node, key, fmt::format("a number from 0 to {}", most));
-    return 0;
-  }
-
-  std::string one_of(std::string_view key, std::optional<std::string> otherwise, const std::vector<std::string>& words) {
-    std::string value = text(key, std::move(otherwise));
-    if (problem_.is_ok() && std::find(words.begin(), words.end(), value) == words.end()) {
-      fail(find(key), key, fmt::format("one of {} (it says \"{}\")", fmt::join(words, ", "), value));
-    }
-    return value;
-  }
-
-  /// "unix:PATH" with an absolute path.
-  std::string address(std::string_view key, const std::string& text) {
-    if (text.starts_with("unix:") && text.size() > 5) return "unix:" + absolute(text.substr(5));
-    fail(table_.get(key), key, fmt::format("\"unix:PATH\" (it has \"{}\")", text));
-    return {};
-  }
-
-  std::string absolute(const std::string& path) const { return (folder_ / path).lexically_normal().string(); }
-
-  void fail(const toml::node* node, std::string_view key, std::string_view wanted) {
-    if (!problem_.is_ok()) return;
-    std::string line = node ? fmt::format("line {}: ", node->source().begin.line) : "";
-    problem_ = Status(Code::kInvalidArgument, fmt::format("{}{}: {} must be {}", line, name_, key, wanted));
-  }
-
-  /// kOk, or the first mistake; a key nobody asked for is one.
-  Status finish() {
-    for (const auto& [key, node] : table_) {
-      if (!problem_.is_ok()) break;
-      if (!asked_.contains(std::string(key.str()))) {
-        problem_ = Status(Code::kInvalidArgument, fmt::format("line {}: {} has no setting \"{}\"; it knows {}", node.source().begin.line,
-                                                              name_, key.str(), fmt::join(asked_, ", ")));
-      }
-    }
-    return problem_;
-  }
-
- private:
-  const toml::node* find(std::string_view key) {
-    asked_.insert(std::string(key));
-    return table_.get(key);
-  }
-  template <typename T>
-  T take_default(std::string_view key, std::optional<T> otherwise) {
-    if (otherwise) return *std::move(otherwise);
-    if (problem_.is_ok()) problem_ = Status(Code::kInvalidArgument, fmt::format("{}: {} is missing", name_, key));
-    return {};
-  }
-  uint64_t with_unit(std::string_view key, uint64_t otherwise, std::optional<uint64_t> (*parse)(std::string_view), std::string_view wanted) {
-    const toml::node* node = find(key);
-    if (!node) return otherwise;
-    if (auto value = node->value_exact<std::string>()) {
-      if (auto number = parse(*value)) return *number;
-    }
-    fail(node, key, wanted);
-    return 0;
-  }
-
-  const toml::table& table_;
-  std::string name_;
-  std::filesystem::path folder_;
-  std::set<std::string> asked_;
-  Status problem_;
-};
 
 /// Empty when `pattern` is a sound output pattern, else what is wrong with it.
 std::string output_pattern_problem(const std::string& pattern) {
@@ -205,7 +88,7 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   Site site;
   site.folder = folder;
   for (const auto& [key, node] : root) {
-    static const std::set<std::string> kTables = {"facility", "follow", "instrument", "monitor", "retention", "witness", "worker"};
+    static const std::set<std::string> kTables = {"access", "facility", "follow", "instrument", "monitor", "retention", "witness", "worker"};
     if (!kTables.contains(std::string(key.str()))) {
       return Status(Code::kInvalidArgument, fmt::format("line {}: there is no table \"{}\"; known are {}", node.source().begin.line, key.str(),
                                                         fmt::join(kTables, ", ")));
@@ -226,7 +109,7 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   site.facility = facility.text("name", std::nullopt);
   site.ledger = facility.absolute(facility.text("ledger", "ledger"));
   for (const std::string& address : facility.texts("listen", std::vector<std::string>{"unix:run/ledger.sock"})) {
-    site.listen.push_back(facility.address("listen", address));
+    site.listen.push_back(facility.any_address("listen", address));
   }
   if (Status status = facility.finish(); !status.is_ok()) return status;
 
@@ -276,6 +159,15 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
       }
       site.instruments.push_back(std::move(instrument));
     }
+  }
+  if (root.contains("access")) {
+    if (Status status = read_access(table_of("access"), folder, site); !status.is_ok()) return status;
+  }
+  for (const std::string& address : site.listen) {
+    if (!address.starts_with("tls:") || (site.access && !site.access->certificate.empty())) continue;
+    facility.fail(table_of("facility").get("listen"), "listen",
+                  fmt::format("\"unix:PATH\" alone, unless [access] says who may connect and has certificate and key (it has \"{}\")", address));
+    return facility.finish();
   }
   return site;
 }

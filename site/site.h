@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "site/access.h"
 
 namespace site {
 
@@ -64,13 +65,14 @@ struct Site {
   std::filesystem::path folder;
   std::string facility;
   std::filesystem::path ledger;
-  std::vector<std::string> listen;  // "unix:/absolute/path"
+  std::vector<std::string> listen;  // "unix:/absolute/path", "tls:HOST:PORT"
   std::vector<Instrument> instruments;
   Monitor monitor;
   Worker worker;
   Witness witness;
   Retention retention;
   std::optional<Follow> follow;  // then there are no instruments
+  std::optional<Access> access;  // without it only the account that runs the ledger connects
 };
 
 /// Reads FOLDER/site.toml. An unknown key is an error: a misspelt setting is never passed over.

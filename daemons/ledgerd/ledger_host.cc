@@ -7,13 +7,18 @@
 #include <fstream>
 
 #include "base/sha256.h"
+#include "daemons/ledgerd/directory_accounts.h"
+#include "daemons/ledgerd/peer.h"
 #include "ledger/canonical.h"
 #include "ledger/checkpoint_key.h"
 #include "ledger/proof/witness_file.h"
 #include "ledger/view_rows.h"
+#include "rpc/service/access_desk.h"
 
 namespace daemons {
 namespace {
+
+constexpr mode_t kSocketForAll = 0666;  // whoever reaches its folder may knock; what he may then is the policy's
 
 template <typename Builder>
 void write_texts(const std::vector<std::string>& texts, Builder list) {
@@ -76,6 +81,9 @@ base::Result<std::unique_ptr<LedgerHost>> LedgerHost::open(rpc::Loop& loop, cons
   if (!ledger.is_ok()) return ledger.status();
   auto host = std::unique_ptr<LedgerHost>(new LedgerHost(loop, site, clock, std::move(*ledger)));
   if (source) host->follow(*source);
+  if (site.access) {
+    if (base::Status status = host->use_access(*site.access); !status.is_ok()) return status;
+  }
   return host;
 }
 
@@ -97,7 +105,21 @@ void LedgerHost::follow(const ledger::NoteKey& source) {
   service_->follow(follower_->state());
 }
 
+base::Status LedgerHost::use_access(const site::Access& access) {
+  auto accounts = open_accounts(loop_, access);
+  if (!accounts.is_ok()) return accounts.status();
+  rpc::AccessSettings settings;
+  settings.enforced = true;
+  settings.login_ms = access.login_ms;
+  settings.machine_token_ms = access.machine_token_ms;
+  settings.refresh_ms = access.refresh_ms;
+  settings.member_reruns = access.member_reruns;
+  service_->use_access(settings, std::move(*accounts));
+  return {};
+}
+
 LedgerHost::~LedgerHost() {
+  keeping_roles_ = nullptr;
   watching_clock_ = nullptr;
   retaining_ = nullptr;
   following_ = nullptr;
@@ -139,12 +161,17 @@ kj::Promise<base::Status> LedgerHost::start() {
 
 base::Status LedgerHost::listen() {
   for (const std::string& address : site_.listen) {
-    auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
-      return service_->gateway({schema::Actor::Kind::PERSON, peer.account_name, fmt::format("peer uid {}", peer.uid)});
-    });
+    rpc::ListenOptions options;
+    if (site_.access) options.socket_mode = kSocketForAll;
+    auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) { return bootstrap(peer); }, options);
     if (!listener.is_ok()) return listener.status();
     listeners_.push_back(std::move(*listener));
     spdlog::info("{}: listening at {}", site_.facility, address);
+  }
+  if (site_.access) {
+    keeping_roles_ = service_->when_folded().then([this] { return service_->access().keep_refreshed(); }).eagerlyEvaluate([](kj::Exception&& problem) {
+      spdlog::critical("roles are not kept as the directory has them any more: {}", problem.getDescription().cStr());
+    });
   }
   signing_ = sign_checkpoints().eagerlyEvaluate(nullptr);
   watching_clock_ = clock_watch_.run(loop_.timer()).eagerlyEvaluate(nullptr);
@@ -154,6 +181,11 @@ base::Status LedgerHost::listen() {
     });
   }
   return base::Status::ok();
+}
+
+capnp::Capability::Client LedgerHost::bootstrap(const rpc::PeerIdentity& peer) {
+  if (site_.access) return service_->gateway(peer_on_machine(peer.uid, peer.account_name));
+  return service_->gateway({schema::Actor::Kind::PERSON, peer.account_name, fmt::format("peer uid {}", peer.uid)});
 }
 
 /// The site's tables; after them those the ledger has and the site no longer: these are retired.
@@ -210,8 +242,9 @@ kj::Promise<void> LedgerHost::close() {
     retaining_ = nullptr;
     following_ = nullptr;
     signing_ = nullptr;
-    return sign_checkpoint();
-  });
+    keeping_roles_ = nullptr;
+    return service_->access().close();
+  }).then([this] { return sign_checkpoint(); });
 }
 
 }  // namespace daemons

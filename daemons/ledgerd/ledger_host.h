@@ -21,8 +21,8 @@
 
 namespace daemons {
 
-/// Opens the site's ledger, puts the site file's instruments on record, serves, has checkpoints witnessed, and forgets what [retention]
-/// says. A site with [follow] has the copy of another ledger: that one is followed instead.
+/// Opens the site's ledger, puts the site file's instruments on record, serves whom [access] lets in, has checkpoints witnessed, and forgets what
+/// [retention] says. A site with [follow] has the copy of another ledger: that one is followed instead.
 ///
 /// Owns:    ledger, service, listeners; ends them in order. Borrows loop and clock.
 /// Threads: loop thread.
@@ -44,6 +44,9 @@ class LedgerHost {
  private:
   LedgerHost(rpc::Loop& loop, const site::Site& site, const base::Clock& clock, std::unique_ptr<ledger::Ledger> ledger);
   void follow(const ledger::NoteKey& source);
+  /// kInvalidArgument: what is wrong with [access].
+  base::Status use_access(const site::Access& access);
+  capnp::Capability::Client bootstrap(const rpc::PeerIdentity& peer);
   using Tables = std::vector<std::string>;  // canonical InstrumentConfigured
   Tables instrument_tables() const;
   kj::Promise<base::Status> configure(Tables tables, size_t index);
@@ -67,6 +70,7 @@ class LedgerHost {
   kj::Promise<void> signing_ = nullptr;
   kj::Promise<void> retaining_ = nullptr;
   kj::Promise<void> watching_clock_ = nullptr;
+  kj::Promise<void> keeping_roles_ = nullptr;
   kj::Promise<void> configuring_ = nullptr;  // once the views are folded
 };
 

@@ -9,6 +9,7 @@ using Index = std::map<std::string, std::set<Authority*>>;
 
 void take_out(Index& index, const std::string& key, Authority& session) {
   auto found = index.find(key);
+  if (found == index.end()) return;
   found->second.erase(&session);
   if (found->second.empty()) index.erase(found);
 }
@@ -33,9 +34,8 @@ void Sessions::enter(Authority& session) {
 }
 
 void Sessions::leave(Authority& session) {
-  const Caller& caller = session.caller();
-  if (caller.kind == Caller::Kind::kPerson) take_out(by_account_, caller.name, session);
-  if (!caller.token.empty()) take_out(by_token_, caller.token, session);
+  take_out(by_account_, session.caller().name, session);
+  take_out(by_token_, session.caller().token, session);
 }
 
 std::vector<std::string> Sessions::accounts() const { return keys_of(by_account_); }

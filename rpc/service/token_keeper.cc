@@ -230,8 +230,9 @@ kj::Promise<ledger::Answer> TokenKeeper::revoke(std::shared_ptr<Authority> who, 
   auto revoked = command.get().getBody().initRevokeToken();
   revoked.setToken(*id);
   auto why = revoked.initReason();
-  why.setCode("asked_for");
-  why.setText(reason.empty() ? std::string("no reason was given") : std::string(reason));
+  const bool is_logout = *id == caller.token;
+  why.setCode(is_logout ? "logout" : "asked_for");
+  why.setText(!reason.empty() ? std::string(reason) : is_logout ? std::string("its bearer logged out") : std::string("no reason was given"));
   return service_.submit(command.reader(), *identity).then([this, who, id = *id](ledger::Answer answer) {
     if (answer.status.is_ok()) end_sessions(id, fmt::format("token {} was revoked: this session has ended; log in again", id), who);
     return answer;

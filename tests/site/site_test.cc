@@ -110,6 +110,21 @@ TEST_F(SiteTest, NewSiteLoadsAndIsNotMadeTwice) {
   EXPECT_EQ(site::create(folder_ / "new").code(), base::Code::kAlreadyExists);
 }
 
+TEST_F(SiteTest, ExampleOfANewSiteKnowsEverySettingOfAccess) {
+  ASSERT_TRUE(site::create(folder_ / "new").is_ok());
+  std::ifstream in(folder_ / "new/site.toml");
+  std::string text = "[facility]\nname = \"X\"\n", line;
+  bool of_access = false;
+  while (std::getline(in, line)) {
+    if (line.starts_with("# [")) of_access = line.starts_with("# [access") || line.starts_with("# [[access");
+    if (of_access && line.starts_with("# ")) text += line.substr(2) + "\n";
+  }
+  auto site = load(text);
+  ASSERT_TRUE(site.is_ok()) << site.status().message() << text;
+  ASSERT_TRUE(site->access && site->access->directory);
+  EXPECT_EQ(site->access->roles.size(), 3u);
+}
+
 TEST_F(SiteTest, SiteIsFoundFromAFolderBelow) {
   std::ofstream(folder_ / "site.toml") << kMari;
   std::filesystem::create_directories(folder_ / "archive/deep");
@@ -137,6 +152,107 @@ TEST_F(SiteTest, AgeMayBeLongerThanATimerCanWait) {
   EXPECT_EQ(kept->retention.logs_ms, 1'000'000'000 * 86'400'000ull);
   EXPECT_THAT(problem(std::string(kMari) + "[witness]\nevery = \"300y\"\n"), HasSubstr("at most 100y"));
   EXPECT_TRUE(load(std::string(kMari) + "[witness]\nevery = \"100y\"\n").is_ok());
+}
+
+TEST_F(SiteTest, WithoutAccessOnlyTheOwnerConnects) { EXPECT_FALSE(load(kMari)->access); }
+
+TEST_F(SiteTest, AccessHasItsDefaults) {
+  auto site = load(std::string(kMari) + "[access]\n");
+  ASSERT_TRUE(site.is_ok()) << site.status().message();
+  ASSERT_TRUE(site->access);
+  EXPECT_EQ(site->access->login_ms, 12 * 3600'000u);
+  EXPECT_EQ(site->access->machine_token_ms, 365ull * 86'400'000);
+  EXPECT_EQ(site->access->refresh_ms, 300'000u);
+  EXPECT_EQ(site->access->member_reruns, 20u);
+  EXPECT_FALSE(site->access->directory);
+  EXPECT_THAT(site->access->roles, testing::IsEmpty());
+}
+
+TEST_F(SiteTest, AccessIsReadWhole) {
+  auto site = load(std::string(kMari) + R"toml(
+[access]
+login = "8h"
+machine_token = "90d"
+refresh = "1m"
+member_reruns = 5
+certificate = "tls/ledger.pem"
+key = "tls/ledger.key"
+client_ca = "/etc/daemons.pem"
+[access.ldap]
+servers = ["ldaps://ldap1.example.org", "ldap://ldap2:1389"]
+ca = "tls/ca.pem"
+bind_name = "cn=reader,dc=example,dc=org"
+bind_password_file = "secrets/ldap"
+user_base = "ou=people,dc=example,dc=org"
+user_filter = "(&(uid={user})(objectClass=person))"
+group_base = "ou=groups,dc=example,dc=org"
+member_of = true
+nested_levels = 3
+answer_time_limit = "2s"
+[[access.role]]
+role = "scientist"
+groups = ["sns_{instrument}_team", "{instrument}_scientists"]
+[[access.role]]
+role = "member"
+groups = ["IPTS-{experiment}"]
+experiment = "IPTS-{experiment}"
+[[access.role]]
+role = "scientist"
+accounts = ["alice"]
+instrument = "mari"
+)toml");
+  ASSERT_TRUE(site.is_ok()) << site.status().message();
+  const site::Access& access = *site->access;
+  EXPECT_EQ(access.login_ms, 8 * 3600'000u);
+  EXPECT_EQ(access.certificate, (folder_ / "tls/ledger.pem").string());
+  EXPECT_EQ(access.client_ca, "/etc/daemons.pem");
+  ASSERT_TRUE(access.directory);
+  EXPECT_THAT(access.directory->servers, ElementsAre("ldaps://ldap1.example.org", "ldap://ldap2:1389"));
+  EXPECT_EQ(access.directory->bind_password_file, (folder_ / "secrets/ldap").string());
+  EXPECT_EQ(access.directory->user_filter, "(&(uid={user})(objectClass=person))");
+  EXPECT_TRUE(access.directory->member_of);
+  EXPECT_FALSE(access.directory->plaintext);
+  EXPECT_EQ(access.directory->nested_levels, 3u);
+  EXPECT_EQ(access.directory->answer_time_limit_ms, 2'000u);
+  ASSERT_EQ(access.roles.size(), 3u);
+  EXPECT_THAT(access.roles[0].groups, ElementsAre("sns_{instrument}_team", "{instrument}_scientists"));
+  EXPECT_EQ(access.roles[1].experiment, "IPTS-{experiment}");
+  EXPECT_EQ(access.roles[2].instrument, "MARI");
+  EXPECT_THAT(access.roles[2].where, HasSubstr("[[access.role]] scientist"));
+}
+
+TEST_F(SiteTest, MistakesOfAccessNameTheirLineAndKey) {
+  const std::string access = std::string(kMari) + "[access]\n";  // its line is 8
+  const std::string ldap = "[access.ldap]\nservers = [\"ldaps://l\"]\nuser_base = \"dc=x\"\ngroup_base = \"dc=x\"\n";
+  EXPECT_THAT(problem(access + "logins = \"8h\"\n"), HasSubstr("line 9: [access] has no setting \"logins\""));
+  EXPECT_THAT(problem(access + "login = \"1s\"\n"), HasSubstr("line 9: [access]: login must be from \"1m\" to \"90d\""));
+  EXPECT_THAT(problem(access + "refresh = \"0s\"\n"), HasSubstr("from \"1s\" to \"24h\""));
+  EXPECT_THAT(problem(access + "certificate = \"a.pem\"\n"), HasSubstr("together with key"));
+  EXPECT_THAT(problem(access + "client_ca = \"a.pem\"\n"), HasSubstr("no certificate"));
+  EXPECT_THAT(problem(access + "ldap = \"ldaps://l\"\n"), HasSubstr("ldap must be a table of its own"));
+  EXPECT_THAT(problem(access + "[access.ldap]\nservers = [\"http://l\"]\n"), HasSubstr("line 10: [access.ldap]: servers must be \"ldaps://HOST\""));
+  EXPECT_THAT(problem(access + "[access.ldap]\nservers = [\"ldaps://l\"]\n"), HasSubstr("user_base is missing"));
+  EXPECT_THAT(problem(access + ldap + "bind_name = \"cn=x\"\n"), HasSubstr("together with bind_password_file"));
+  EXPECT_THAT(problem(access + ldap + "user_filter = \"(uid=alice)\"\n"), HasSubstr("{user}"));
+  EXPECT_THAT(problem(access + ldap + "plaintext = \"yes\"\n"), HasSubstr("true or false"));
+  EXPECT_THAT(problem(access + ldap + "password = \"x\"\n"), HasSubstr("has no setting \"password\""));
+  EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"boss\"\naccounts = [\"alice\"]\n"), HasSubstr("line 10: [[access.role]] boss: role must be one of member"));
+  EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"operator\"\n"), HasSubstr("one of the two"));
+  EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"operator\"\ngroups = [\"ops\"]\n"), HasSubstr("no [access.ldap]"));
+  EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"scientist\"\naccounts = [\"alice\"]\n"), HasSubstr("the instrument they are scientists of"));
+  EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"scientist\"\naccounts = [\"alice\"]\ninstrument = \"LET\"\n"), HasSubstr("it says \"LET\""));
+  EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"member\"\naccounts = [\"alice\"]\n"), HasSubstr("the experiment they are members of"));
+  EXPECT_THAT(problem(access + ldap + "[[access.role]]\nrole = \"member\"\ngroups = [\"IPTS-{experiment}\"]\nexperiment = \"IPTS\"\n"), HasSubstr("{experiment}"));
+  EXPECT_THAT(problem(access + ldap + "[[access.role]]\nrole = \"auditor\"\ngroups = [\"a\"]\nexperiment = \"1\"\n"), HasSubstr("but for members"));
+}
+
+TEST_F(SiteTest, AddressOfTheNetworkNeedsAccessAndACertificate) {
+  const auto listening = [](const std::string& address) { return "[facility]\nname = \"X\"\nlisten = [\"" + address + "\"]\n"; };
+  const std::string access = "[access]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n";
+  EXPECT_THAT(problem(listening("tls:localhost:4433")), HasSubstr("line 3: [facility]: listen must be \"unix:PATH\" alone, unless [access]"));
+  EXPECT_THAT(problem(listening("tls:localhost:4433") + "[access]\n"), HasSubstr("has certificate and key"));
+  for (const char* good : {"tls:localhost:4433", "tls:192.0.2.1:0", "tls:[::1]:4433"}) EXPECT_TRUE(load(listening(good) + access).is_ok()) << good;
+  for (const char* bad : {"tls:localhost", "tls::4433", "tcp:localhost:4433", "tls:[::1:4433", "localhost:4433"}) EXPECT_THAT(problem(listening(bad) + access), HasSubstr("tls:HOST:PORT")) << bad;
 }
 
 TEST(UnitsTest, DurationsAndSizes) {
