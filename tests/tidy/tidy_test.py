@@ -15,15 +15,16 @@ MAY_INCLUDE = {
     "ledger/transfer": {"base", "schema", "ledger/proof", "ledger"},  # of the ledger: headers of its keys, limits and bytes
     "ledger": {"base", "schema", "ledger/proof", "ledger/transfer"},
     "nexus": {"base", "schema"},
+    "ldap": {"base"},
     "site": {"base"},
     "rpc": {"base", "schema"},
     "rpc/service": {"base", "schema", "ledger", "ledger/proof", "rpc"},
-    "daemons": {"base", "schema", "ledger", "ledger/proof", "ledger/transfer", "rpc", "rpc/service", "site"},
+    "daemons": {"base", "schema", "ledger", "ledger/proof", "ledger/transfer", "ldap", "rpc", "rpc/service", "site"},
     "tools": {"base", "schema", "ledger/proof", "rpc", "site"},
     "tools/verify": {"base", "schema", "ledger/proof", "ledger/transfer", "tools"},
 }
 # Headers of these libraries are not included in any header that another folder includes.
-INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/")
+INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/", "ldap.h", "lber.h", "openldap.h")
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')
 
 
