@@ -140,7 +140,8 @@ kj::Promise<base::Status> LedgerHost::start() {
 base::Status LedgerHost::listen() {
   for (const std::string& address : site_.listen) {
     auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
-      return service_->gateway({schema::Actor::Kind::PERSON, peer.account_name, fmt::format("peer uid {}", peer.uid)});
+      const auto& local = std::get<rpc::LocalPeer>(peer);
+      return service_->gateway({schema::Actor::Kind::PERSON, local.account_name, fmt::format("peer uid {}", local.uid)});
     });
     if (!listener.is_ok()) return listener.status();
     listeners_.push_back(std::move(*listener));
