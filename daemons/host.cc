@@ -69,9 +69,13 @@ HostOptions parse_host_options(int argc, char** argv, const char* program, const
   HostOptions options;
   options.name = host_name();
   app.add_option("--site", folder, "site folder; default: RUNLEDGER_SITE, or the one this folder is in");
-  app.add_option("--connect", options.connect, "address of the ledger, unix:PATH; default: the site's first");
+  app.add_option("--connect", options.connect, "address of the ledger, unix:PATH or tls:HOST:PORT; default: the site's first");
   app.add_option("--name", options.name, "name of this worker; default: the host's");
   app.add_option("--token-file", options.token_file, "file with this daemon's token (mode 0600), which it logs in with; default: what the connection proves");
+  app.add_option("--tls-ca", options.tls.ca_file, "certificates that vouch for the ledger, over tls:; default: the system's");
+  app.add_option("--tls-name", options.tls.server_name, "name or address the ledger's certificate must have; default: that of --connect");
+  app.add_option("--tls-certificate", options.tls.certificate, "certificate this daemon shows, its own first");
+  app.add_option("--tls-key", options.tls.key, "key of that certificate");
   app.add_option("--log-level", level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.set_version_flag("--version", std::string(base::version()));
   try {
@@ -121,7 +125,7 @@ int run_daemon(rpc::Loop& loop, const HostOptions& options, std::function<kj::Pr
   std::optional<rpc::Connection> connection;
   auto enter = [&loop, &options, &connection]() -> kj::Promise<schema::Session::Client> {
     connection.reset();
-    return rpc::connect(loop, options.connect).then([&options, &connection](rpc::Connection opened) {
+    return rpc::connect(loop, options.connect, {.tls = options.tls}).then([&options, &connection](rpc::Connection opened) {
       connection.emplace(kj::mv(opened));
       return log_in(connection->bootstrap().castAs<schema::Gateway>(), options.token_file);
     });

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "rpc/loop.h"
+#include "rpc/tls_files.h"
 #include "schema/api.capnp.h"
 #include "site/site.h"
 
@@ -19,9 +20,10 @@ struct HostOptions {
   std::string connect;  // address of the ledger
   std::string name;     // of a worker
   std::string token_file;  // empty = none
+  rpc::TlsClientFiles tls;
 };
 
-/// Reads --site, --connect, --name, --token-file, --log-level; starts logging to stderr. Ends the process with 0 or 2 for --help and mistakes.
+/// Reads --site, --connect, --name, --token-file, --tls-..., --log-level; starts logging to stderr. Ends the process with 0 or 2 for --help and mistakes.
 HostOptions parse_host_options(int argc, char** argv, const char* program, const char* purpose);
 
 /// Keeps `work` going until the process is asked to end: connects, logs in, runs it; when the connection breaks or work fails, tries

@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "rpc/descriptor.h"
 
@@ -23,10 +24,35 @@ namespace {
 using Provider = kj::LowLevelAsyncIoProvider;
 constexpr unsigned kOwnedFlags = Provider::TAKE_OWNERSHIP | Provider::ALREADY_CLOEXEC | Provider::ALREADY_NONBLOCK;
 
+/// Buffers for reading ahead. A stream has one only while it holds bytes that nobody asked for yet, so that a connection that
+/// is idle costs none.
+class SpareBuffers final : public kj::Refcounted {
+ public:
+  kj::Array<kj::byte> take() {
+    if (spare_.empty()) return kj::heapArray<kj::byte>(kReadAheadBytes);
+    auto buffer = kj::mv(spare_.back());
+    spare_.pop_back();
+    return buffer;
+  }
+  void give_back(kj::Array<kj::byte> buffer) {
+    constexpr size_t kKept = 8;
+    if (buffer != nullptr && spare_.size() < kKept) spare_.push_back(kj::mv(buffer));
+  }
+
+ private:
+  std::vector<kj::Array<kj::byte>> spare_;
+};
+
+/// What the streams of one provider share.
+struct Shared {
+  uv_loop_s* loop;
+  SpareBuffers& buffers;
+};
+
 /// What a stream and its pending reads and writes share, so that either may go first.
 class StreamState final : public kj::Refcounted {
  public:
-  StreamState(uv_loop_s* loop, int fd, unsigned flags) : descriptor(loop, fd, flags) {}
+  StreamState(Shared shared, int fd, unsigned flags) : descriptor(shared.loop, fd, flags), buffers_(kj::addRef(shared.buffers)) {}
 
   /// Reads on into `buffer`, which has `got` bytes already.
   kj::Promise<size_t> read(kj::byte* buffer, size_t min, size_t max, size_t got);
@@ -37,7 +63,8 @@ class StreamState final : public kj::Refcounted {
  private:
   size_t take_ahead(kj::byte* to, size_t room);
 
-  kj::Array<kj::byte> ahead_;
+  kj::Own<SpareBuffers> buffers_;
+  kj::Array<kj::byte> ahead_;  // none while it would be empty
   size_t ahead_begin_ = 0, ahead_end_ = 0;
 };
 
@@ -45,6 +72,7 @@ size_t StreamState::take_ahead(kj::byte* to, size_t room) {
   size_t taken = std::min(room, ahead_end_ - ahead_begin_);
   if (taken > 0) memcpy(to, ahead_.begin() + ahead_begin_, taken);
   ahead_begin_ += taken;
+  if (ahead_begin_ == ahead_end_) buffers_->give_back(kj::mv(ahead_));
   return taken;
 }
 
@@ -55,19 +83,24 @@ kj::Promise<size_t> StreamState::read(kj::byte* buffer, size_t min, size_t max, 
   while (got < min && read_now < kReadBytesPerTurn) {
     size_t room = max - got;
     bool read_ahead = room < kReadAheadBytes;
-    if (read_ahead && ahead_ == nullptr) ahead_ = kj::heapArray<kj::byte>(kReadAheadBytes);
-    std::array<iovec, 2> parts{{{buffer + got, room}, {ahead_.begin(), kReadAheadBytes}}};
+    auto ahead = read_ahead ? buffers_->take() : nullptr;
+    std::array<iovec, 2> parts{{{buffer + got, room}, {ahead.begin(), kReadAheadBytes}}};
     ssize_t n = readv(descriptor.fd(), parts.data(), read_ahead ? 2 : 1);
+    int error = errno;
+    if (n > static_cast<ssize_t>(room)) {
+      ahead_begin_ = 0;
+      ahead_end_ = static_cast<size_t>(n) - room;
+      ahead_ = kj::mv(ahead);
+    } else {
+      buffers_->give_back(kj::mv(ahead));
+    }
     if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) break;
-      return system_error("read", errno);
+      if (error == EINTR) continue;
+      if (error == EAGAIN) break;
+      return system_error("read", error);
     }
     if (n == 0) return got;
-    size_t direct = std::min(static_cast<size_t>(n), room);
-    ahead_begin_ = 0;
-    ahead_end_ = static_cast<size_t>(n) - direct;
-    got += direct;
+    got += std::min(static_cast<size_t>(n), room);
     read_now += static_cast<size_t>(n);
   }
   if (got >= min) return got;
@@ -115,7 +148,7 @@ kj::Promise<void> StreamState::write(kj::ArrayPtr<const kj::byte> first, kj::Arr
 
 class Stream final : public kj::AsyncIoStream {
  public:
-  Stream(uv_loop_s* loop, int fd, unsigned flags) : state_(kj::refcounted<StreamState>(loop, fd, flags)) {}
+  Stream(Shared shared, int fd, unsigned flags) : state_(kj::refcounted<StreamState>(shared, fd, flags)) {}
   ~Stream() noexcept(false) { descriptor().close(); }
 
   kj::Promise<size_t> tryRead(void* buffer, size_t min, size_t max) override {
@@ -159,6 +192,17 @@ class Stream final : public kj::AsyncIoStream {
   kj::Own<StreamState> state_;
 };
 
+/// Small messages at once; and a peer that is gone without a word (its machine died, a router forgot it) is noticed within
+/// three minutes, as the kernel asks when nothing else is said. One that takes no byte for as long counts as gone, too.
+void set_tcp_options(int fd) {
+  constexpr int kOn = 1, kIdleS = 60, kBetweenS = 15, kUnacknowledgedMs = 180'000;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof(kOn));
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &kOn, sizeof(kOn));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kIdleS, sizeof(kIdleS));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kBetweenS, sizeof(kBetweenS));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof(kUnacknowledgedMs));
+}
+
 bool out_of_descriptors(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 
 /// Errors of accept() that belong to the one connection that was waiting (accept(2), "Error handling").
@@ -183,8 +227,13 @@ bool only_that_connection(int error) {
 
 class AcceptState final : public kj::Refcounted {
  public:
-  AcceptState(uv_loop_s* loop, kj::Timer& timer, int fd, unsigned flags, Provider::NetworkFilter& filter)
-      : descriptor(loop, fd, flags), loop_(loop), timer_(timer), filter_(filter), spare_(open_spare()) {}
+  AcceptState(Shared shared, kj::Timer& timer, int fd, unsigned flags, Provider::NetworkFilter& filter)
+      : descriptor(shared.loop, fd, flags),
+        loop_(shared.loop),
+        buffers_(kj::addRef(shared.buffers)),
+        timer_(timer),
+        filter_(filter),
+        spare_(open_spare()) {}
   ~AcceptState() noexcept(false) {
     if (spare_ >= 0) ::close(spare_);
   }
@@ -199,6 +248,7 @@ class AcceptState final : public kj::Refcounted {
   kj::AuthenticatedStream greet(int fd, const sockaddr_storage& address);
 
   uv_loop_s* loop_;
+  kj::Own<SpareBuffers> buffers_;
   kj::Timer& timer_;
   Provider::NetworkFilter& filter_;
   int spare_;  // closed to have one descriptor when the process has none
@@ -249,7 +299,7 @@ void AcceptState::turn_away_who_waits() {
 
 kj::AuthenticatedStream AcceptState::greet(int fd, const sockaddr_storage& address) {
   kj::AuthenticatedStream accepted;
-  accepted.stream = kj::heap<Stream>(loop_, fd, kOwnedFlags);
+  accepted.stream = kj::heap<Stream>(Shared{loop_, *buffers_}, fd, kOwnedFlags);
   if (address.ss_family == AF_UNIX) {
     kj::LocalPeerIdentity::Credentials credentials;
     ucred peer{};
@@ -260,8 +310,7 @@ kj::AuthenticatedStream AcceptState::greet(int fd, const sockaddr_storage& addre
     }
     accepted.peerIdentity = kj::LocalPeerIdentity::newInstance(credentials);
   } else {
-    int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    set_tcp_options(fd);
     accepted.peerIdentity = kj::UnknownPeerIdentity::newInstance();
   }
   return accepted;
@@ -269,8 +318,8 @@ kj::AuthenticatedStream AcceptState::greet(int fd, const sockaddr_storage& addre
 
 class Receiver final : public kj::ConnectionReceiver {
  public:
-  Receiver(uv_loop_s* loop, kj::Timer& timer, int fd, unsigned flags, Provider::NetworkFilter& filter)
-      : state_(kj::refcounted<AcceptState>(loop, timer, fd, flags, filter)) {}
+  Receiver(Shared shared, kj::Timer& timer, int fd, unsigned flags, Provider::NetworkFilter& filter)
+      : state_(kj::refcounted<AcceptState>(shared, timer, fd, flags, filter)) {}
   ~Receiver() noexcept(false) { state_->descriptor.close(); }
 
   kj::Promise<kj::Own<kj::AsyncIoStream>> accept() override {
@@ -305,8 +354,8 @@ class Receiver final : public kj::ConnectionReceiver {
 /// One attempt to connect; owns the socket until it is a stream.
 class ConnectState final : public kj::Refcounted {
  public:
-  ConnectState(uv_loop_s* loop, kj::Timer& timer, int fd, unsigned flags, const sockaddr* address, kj::uint length)
-      : timer_(timer), stream_(kj::heap<Stream>(loop, fd, flags)), length_(length) {
+  ConnectState(Shared shared, kj::Timer& timer, int fd, unsigned flags, const sockaddr* address, kj::uint length)
+      : timer_(timer), stream_(kj::heap<Stream>(shared, fd, flags)), length_(length) {
     KJ_REQUIRE(length <= sizeof(address_), "socket address too long", length);
     memcpy(&address_, address, length);
   }
@@ -344,13 +393,11 @@ kj::Promise<kj::Own<kj::AsyncIoStream>> ConnectState::connect(int patience_ms) {
 
 kj::Promise<kj::Own<kj::AsyncIoStream>> ConnectState::finish() {
   int error = 0;
+  int fd = stream_->descriptor().fd();
   kj::uint length = sizeof(error);
   stream_->getsockopt(SOL_SOCKET, SO_ERROR, &error, &length);
   if (error != 0) return system_error("connect", error);
-  if (address_.ss_family != AF_UNIX) {
-    int on = 1;
-    stream_->setsockopt(IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  }
+  if (address_.ss_family != AF_UNIX) set_tcp_options(fd);
   return kj::Own<kj::AsyncIoStream>(kj::mv(stream_));
 }
 
@@ -358,21 +405,24 @@ class UvIoProvider final : public Provider {
  public:
   UvIoProvider(uv_loop_s* loop, kj::Timer& timer) : loop_(loop), timer_(timer) {}
 
-  kj::Own<kj::AsyncInputStream> wrapInputFd(int fd, kj::uint flags) override { return kj::heap<Stream>(loop_, fd, flags); }
-  kj::Own<kj::AsyncOutputStream> wrapOutputFd(int fd, kj::uint flags) override { return kj::heap<Stream>(loop_, fd, flags); }
-  kj::Own<kj::AsyncIoStream> wrapSocketFd(int fd, kj::uint flags) override { return kj::heap<Stream>(loop_, fd, flags); }
+  kj::Own<kj::AsyncInputStream> wrapInputFd(int fd, kj::uint flags) override { return kj::heap<Stream>(shared(), fd, flags); }
+  kj::Own<kj::AsyncOutputStream> wrapOutputFd(int fd, kj::uint flags) override { return kj::heap<Stream>(shared(), fd, flags); }
+  kj::Own<kj::AsyncIoStream> wrapSocketFd(int fd, kj::uint flags) override { return kj::heap<Stream>(shared(), fd, flags); }
   kj::Promise<kj::Own<kj::AsyncIoStream>> wrapConnectingSocketFd(int fd, const sockaddr* address, kj::uint length,
                                                                  kj::uint flags) override {
-    return kj::refcounted<ConnectState>(loop_, timer_, fd, flags, address, length)->connect();
+    return kj::refcounted<ConnectState>(shared(), timer_, fd, flags, address, length)->connect();
   }
   kj::Own<kj::ConnectionReceiver> wrapListenSocketFd(int fd, NetworkFilter& filter, kj::uint flags) override {
-    return kj::heap<Receiver>(loop_, timer_, fd, flags, filter);
+    return kj::heap<Receiver>(shared(), timer_, fd, flags, filter);
   }
   kj::Timer& getTimer() override { return timer_; }
 
  private:
+  Shared shared() { return {loop_, *buffers_}; }
+
   uv_loop_s* loop_;
   kj::Timer& timer_;
+  kj::Own<SpareBuffers> buffers_ = kj::refcounted<SpareBuffers>();
 };
 
 }  // namespace

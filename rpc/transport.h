@@ -1,4 +1,5 @@
-// Connections between processes: listening on an address, connecting to one. An address is text with a scheme: "unix:PATH".
+// Connections between processes: listening on an address, connecting to one. An address is text with a scheme: "unix:PATH" for
+// this machine, "tls:HOST:PORT" for others.
 #pragma once
 
 #include <capnp/capability.h>
@@ -13,6 +14,8 @@
 
 #include "base/status.h"
 #include "rpc/loop.h"
+#include "rpc/peer_identity.h"
+#include "rpc/tls_files.h"
 
 namespace rpc {
 
@@ -27,32 +30,35 @@ constexpr size_t kMaxRefusedConnections = 32;
 /// How long such a connection is kept.
 constexpr int kRefusedConnectionMs = 2'000;
 
-/// Who is at the other end, as the kernel says (SO_PEERCRED): the process that called connect(), and its ids at that time.
-struct PeerIdentity {
-  uid_t uid = 0;
-  gid_t gid = 0;
-  pid_t pid = 0;
-  std::string account_name;  // "uid:1234" when the system has no name for it
-};
-
 /// Makes the object that one new connection starts with.
 using BootstrapFactory = std::function<capnp::Capability::Client(const PeerIdentity&)>;
 
 struct ListenOptions {
-  mode_t socket_mode = 0600;     // who may connect
   size_t max_connections = 256;  // at once
   int stalled_ms = 60'000;       // a client that reads none of its waiting answers for this long is given up
   int last_answers_ms = 2'000;   // how long close() waits for clients to take what they asked for
+
+  // "unix:"
+  mode_t socket_mode = 0600;  // who may connect
+
+  // "tls:"
+  TlsServerFiles tls = {};
+  size_t max_connections_per_source = 64;  // at once, from one IPv4 address or one /64 network of IPv6
+  size_t max_handshakes = 128;             // that go on at once; one more ends the oldest
+  int handshake_ms = 5'000;                // how long one may take
+  int reload_ms = 10'000;                  // between two looks whether the certificate's files have changed
 };
 
 /// Accepts connections on an address and serves each with its own bootstrap object.
 ///
-/// Owns:    the socket, its file and lock file (PATH.lock, held as long as this listens), and every accepted connection.
-/// Threads: loop thread.
+/// Owns:    the sockets, of a Unix socket its file and lock file (PATH.lock, held as long as this listens), and every accepted
+///          connection.
+/// Threads: loop thread. open() may look up a host's name and reads certificates: at start only.
 /// Errors:  open() returns why it cannot listen. A connection that breaks, floods or sends garbage ends only itself.
 class Listener {
  public:
-  /// kAlreadyExists: somebody listens there. kInvalidArgument: not an address. A socket file nobody listens on is replaced.
+  /// kAlreadyExists: somebody listens there. kInvalidArgument: not an address, or a file that is no certificate or key. A socket
+  /// file nobody listens on is replaced. A host's name listens on each of its addresses; port 0 is one that is free.
   static base::Result<std::unique_ptr<Listener>> open(Loop& loop, std::string_view address, BootstrapFactory factory,
                                                       ListenOptions options = {});
   /// Ends whatever close() has not.
@@ -64,13 +70,20 @@ class Listener {
   /// closed. Calls that still run are cancelled then: let them end first.
   kj::Promise<void> close();
 
+  /// With the port there is.
   const std::string& address() const;
+  /// Those that are served; of the network's, those that have shaken hands.
   size_t connections() const;
 
  private:
   struct Impl;
   explicit Listener(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+};
+
+struct ConnectOptions {
+  TlsClientFiles tls = {};
+  int connect_ms = 10'000;  // "tls:": until the connection stands, looking up the name included
 };
 
 /// The client's end of a connection.
@@ -89,13 +102,14 @@ class Connection {
   kj::Promise<void> on_disconnect();
 
  private:
-  friend kj::Promise<Connection> connect(Loop& loop, std::string_view address);
+  friend kj::Promise<Connection> connect(Loop& loop, std::string_view address, ConnectOptions options);
   struct Impl;
   explicit Connection(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
-/// Rejected with a sentence for people when nobody listens there, or one may not connect.
-kj::Promise<Connection> connect(Loop& loop, std::string_view address);
+/// Rejected with a sentence for people: nobody listens there, one may not connect, the server's certificate is not the one to
+/// expect. A server that refuses the certificate shown to it says so a moment later: then calls fail with that sentence.
+kj::Promise<Connection> connect(Loop& loop, std::string_view address, ConnectOptions options = {});
 
 }  // namespace rpc

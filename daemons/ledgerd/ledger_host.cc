@@ -162,11 +162,14 @@ kj::Promise<base::Status> LedgerHost::start() {
 base::Status LedgerHost::listen() {
   for (const std::string& address : site_.listen) {
     rpc::ListenOptions options;
-    if (site_.access) options.socket_mode = kSocketForAll;
+    if (site_.access) {
+      options.socket_mode = kSocketForAll;
+      options.tls = {site_.access->certificate, site_.access->key, site_.access->client_ca};
+    }
     auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) { return bootstrap(peer); }, options);
     if (!listener.is_ok()) return listener.status();
     listeners_.push_back(std::move(*listener));
-    spdlog::info("{}: listening at {}", site_.facility, address);
+    spdlog::info("{}: listening at {}", site_.facility, listeners_.back()->address());
   }
   if (site_.access) {
     keeping_roles_ = service_->when_folded().then([this] { return service_->access().keep_refreshed(); }).eagerlyEvaluate([](kj::Exception&& problem) {
@@ -184,8 +187,10 @@ base::Status LedgerHost::listen() {
 }
 
 capnp::Capability::Client LedgerHost::bootstrap(const rpc::PeerIdentity& peer) {
-  if (site_.access) return service_->gateway(peer_on_machine(peer.uid, peer.account_name));
-  return service_->gateway({schema::Actor::Kind::PERSON, peer.account_name, fmt::format("peer uid {}", peer.uid)});
+  if (const auto* far = std::get_if<rpc::TlsPeer>(&peer)) return service_->gateway(peer_on_network(*far));
+  const auto& local = std::get<rpc::LocalPeer>(peer);
+  if (site_.access) return service_->gateway(peer_on_machine(local));
+  return service_->gateway({schema::Actor::Kind::PERSON, local.account_name, fmt::format("peer uid {}", local.uid)});
 }
 
 /// The site's tables; after them those the ledger has and the site no longer: these are retired.

@@ -7,26 +7,26 @@
 
 namespace daemons {
 
-rpc::Peer peer_on_machine(uid_t uid, const std::string& account) {
+rpc::Peer peer_on_machine(const rpc::LocalPeer& local) {
   rpc::Peer peer;
   peer.source = "unix";
-  peer.proof = fmt::format("peer uid {}", uid);
-  if (uid == geteuid() || uid == 0) {
+  peer.proof = fmt::format("peer uid {}", local.uid);
+  if (local.uid == geteuid() || local.uid == 0) {
     rpc::Caller& owner = peer.caller.emplace();
     owner.kind = rpc::Caller::Kind::kOwner;
-    owner.name = account;
+    owner.name = local.account_name;
     owner.proof = peer.proof;
     owner.source = peer.source;
-  } else if (!account.starts_with("uid:")) {
-    peer.account = account;
+  } else if (!local.account_name.starts_with("uid:")) {
+    peer.account = local.account_name;
   }
   return peer;
 }
 
-rpc::Peer peer_on_network(const std::string& host, const std::string& certificate, const std::string& fingerprint) {
+rpc::Peer peer_on_network(const rpc::TlsPeer& far) {
   rpc::Peer peer;
-  peer.source = host;
-  if (!certificate.empty()) peer.caller = rpc::daemon_caller(certificate, "certificate " + fingerprint, host);
+  peer.source = far.host;
+  if (far.certificate) peer.caller = rpc::daemon_caller(far.certificate->name, "certificate " + far.certificate->fingerprint, far.host);
   return peer;
 }
 

@@ -23,66 +23,17 @@
 #include <thread>
 #include <vector>
 
-#include "tests/rpc/echo.capnp.h"
+#include "tests/rpc/echo_fixture.h"
 
 namespace {
 
 using echo::Echo;
+using echo::EchoServer;
+using echo::GreedyClient;
+using echo::Seen;
 using testing::HasSubstr;
 
-/// What the servers of all connections of a test saw.
-struct Seen {
-  std::vector<rpc::PeerIdentity> peers;
-  int hanging = 0;
-  int made = 0;
-};
-
-class EchoServer final : public Echo::Server {
- public:
-  EchoServer(Seen& seen, rpc::PeerIdentity peer, uint32_t depth = 0) : seen_(seen), peer_(std::move(peer)), depth_(depth) {}
-
-  kj::Promise<void> say(SayContext context) override {
-    context.getResults().setText(context.getParams().getText());
-    context.getResults().setCalls(++calls_);
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> bytes(BytesContext context) override {
-    context.getResults().setData(context.getParams().getData());
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> make(MakeContext context) override {
-    ++seen_.made;
-    context.getResults().initData(context.getParams().getSize());
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> me(MeContext context) override {
-    auto results = context.getResults();
-    results.setUid(peer_.uid);
-    results.setGid(peer_.gid);
-    results.setPid(peer_.pid);
-    results.setName(peer_.account_name);
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> next(NextContext context) override {
-    context.getResults().setEcho(kj::heap<EchoServer>(seen_, peer_, depth_ + 1));
-    context.getResults().setDepth(depth_ + 1);
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> hang(HangContext context) override {
-    ++seen_.hanging;
-    context.allowCancellation();
-    return kj::Promise<void>(kj::NEVER_DONE).attach(kj::defer([this] { --seen_.hanging; }));
-  }
-  kj::Promise<void> fail(FailContext) override { KJ_FAIL_REQUIRE("detector is off"); }
-
- private:
-  Seen& seen_;
-  rpc::PeerIdentity peer_;
-  uint32_t depth_;
-  uint32_t calls_ = 0;
-};
-
-class TransportTest : public testing::Test {
+class TransportTest : public echo::EchoTest {
  protected:
   TransportTest() {
     char name[] = "/tmp/runledger-transport-XXXXXX";
@@ -97,13 +48,6 @@ class TransportTest : public testing::Test {
 
   std::string address() const { return "unix:" + path_.string(); }
 
-  rpc::BootstrapFactory factory() {
-    return [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
-      seen_.peers.push_back(peer);
-      return kj::heap<EchoServer>(seen_, peer);
-    };
-  }
-
   void listen(rpc::ListenOptions options = {}) {
     auto opened = rpc::Listener::open(loop_, address(), factory(), options);
     ASSERT_TRUE(opened.is_ok()) << opened.status().message();
@@ -115,21 +59,7 @@ class TransportTest : public testing::Test {
     return opened.is_ok() ? "" : opened.status().message();
   }
 
-  struct Client {
-    rpc::Connection connection;
-    Echo::Client echo;
-  };
-  Client client() {
-    auto connection = loop_.wait(rpc::connect(loop_, address()));
-    auto echo = connection.bootstrap().castAs<Echo>();
-    return {std::move(connection), std::move(echo)};
-  }
-
-  std::string say(Echo::Client& echo, const std::string& text) {
-    auto request = echo.sayRequest();
-    request.setText(text);
-    return loop_.wait(request.send()).getText().cStr();
-  }
+  Client client() { return EchoTest::client(address()); }
 
   /// A socket that speaks no RPC.
   kj::Own<kj::AsyncIoStream> raw() {
@@ -137,25 +67,7 @@ class TransportTest : public testing::Test {
     return loop_.wait(target->connect());
   }
 
-  template <typename T>
-  std::string failure(kj::Promise<T> promise) {
-    try {
-      loop_.wait(kj::mv(promise));
-    } catch (const kj::Exception& exception) {
-      return exception.getDescription().cStr();
-    }
-    return "";
-  }
-
-  template <typename Condition>
-  void wait_until(Condition condition) {
-    while (!condition()) loop_.wait(loop_.timer().afterDelay(1 * kj::MILLISECONDS));
-  }
-
   std::filesystem::path folder_, path_;
-  rpc::Loop loop_;
-  Seen seen_;
-  std::unique_ptr<rpc::Listener> listener_;
 };
 
 TEST_F(TransportTest, TwoClientsAreServedApart) {
@@ -299,56 +211,6 @@ TEST_F(TransportTest, ACallerThatLosesItsServerIsTold) {
     EXPECT_EQ(exception.getType(), kj::Exception::Type::DISCONNECTED) << exception.getDescription().cStr();
   }
 }
-
-/// A stream that reads nothing until it may.
-class MuteStream final : public kj::AsyncIoStream {
- public:
-  explicit MuteStream(kj::Own<kj::AsyncIoStream> inner) : inner_(kj::mv(inner)) {
-    auto pair = kj::newPromiseAndFulfiller<void>();
-    may_read_ = pair.promise.fork();
-    allow_ = kj::mv(pair.fulfiller);
-  }
-  void allow_reading() { allow_->fulfill(); }
-
-  kj::Promise<size_t> tryRead(void* buffer, size_t min, size_t max) override {
-    return may_read_.addBranch().then([this, buffer, min, max] { return inner_->tryRead(buffer, min, max); });
-  }
-  kj::Promise<void> write(const void* buffer, size_t size) override { return inner_->write(buffer, size); }
-  kj::Promise<void> write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) override { return inner_->write(pieces); }
-  kj::Promise<void> whenWriteDisconnected() override { return inner_->whenWriteDisconnected(); }
-  void shutdownWrite() override { inner_->shutdownWrite(); }
-
- private:
-  kj::Own<kj::AsyncIoStream> inner_;
-  kj::ForkedPromise<void> may_read_ = nullptr;
-  kj::Own<kj::PromiseFulfiller<void>> allow_;
-};
-
-/// A client that asks for many answers of 1 MiB and takes none.
-class GreedyClient {
- public:
-  static constexpr int kAnswers = 200;
-
-  explicit GreedyClient(kj::Own<kj::AsyncIoStream> stream) : stream_(kj::mv(stream)), rpc_(stream_) {
-    auto echo = rpc_.bootstrap().castAs<Echo>();
-    for (int i = 0; i < kAnswers; ++i) {
-      auto request = echo.makeRequest();
-      request.setSize(1 << 20);
-      answers_.add(request.send().then([this](auto&& answer) { got_ += answer.getData().size(); }).eagerlyEvaluate(nullptr));
-    }
-  }
-  kj::Promise<void> take_answers() {
-    stream_.allow_reading();
-    return kj::joinPromises(answers_.releaseAsArray());
-  }
-  size_t got() const { return got_; }
-
- private:
-  MuteStream stream_;
-  capnp::TwoPartyClient rpc_;
-  kj::Vector<kj::Promise<void>> answers_;
-  size_t got_ = 0;
-};
 
 TEST_F(TransportTest, AClientThatReadsNothingIsServedNoFurtherAndDelaysNobody) {
   listen();
@@ -604,9 +466,9 @@ TEST_F(TransportTest, WhoMayNotConnectIsToldSo) {
 }
 
 TEST_F(TransportTest, AnUnknownSchemeNamesTheKnownOnes) {
-  for (const char* text : {"tls:ledger.example.org:4433", "", "unix:", "/run/ledger.sock"}) {
-    EXPECT_THAT(refusal(text), HasSubstr("it knows unix:PATH")) << text;
-    EXPECT_THAT(failure(rpc::connect(loop_, text)), HasSubstr("it knows unix:PATH")) << text;
+  for (const char* text : {"http://ledger.example.org", "", "unix:", "/run/ledger.sock"}) {
+    EXPECT_THAT(refusal(text), HasSubstr("it knows unix:PATH and tls:HOST:PORT")) << text;
+    EXPECT_THAT(failure(rpc::connect(loop_, text)), HasSubstr("it knows unix:PATH and tls:HOST:PORT")) << text;
   }
   EXPECT_THAT(refusal("unix:/tmp/"), HasSubstr("names no socket file"));
 }

@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     "tools/verify": {"base", "schema", "ledger/proof", "ledger/transfer", "tools"},
 }
 # Headers of these libraries are not included in any header that another folder includes.
-INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/", "ldap.h", "lber.h", "openldap.h")
+INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/", "ldap.h", "lber.h", "openldap.h", "openssl/")
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')
 
 
