@@ -183,7 +183,12 @@ Status Connection::Impl::prepare(const Server& server) {
   if (::ber_sockbuf_add_io(buffer, &password_layer, LBER_SBIOD_LEVEL_APPLICATION, &layer) != 0) return {Code::kUnavailable, "the LDAP library takes no layer"};
   if (!server.tls && settings.plaintext) return {};
   const char* certificates = settings.ca_file.empty() ? kSystemCertificates : settings.ca_file.c_str();
-  ok = set_number(LDAP_OPT_X_TLS_REQUIRE_CERT, settings.check_certificates ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_NEVER) &&
+  // Over GnuTLS the library takes no notice of the lowest version, only of a priority string.
+  char* package = nullptr;
+  bool gnutls = ::ldap_get_option(handle, LDAP_OPT_X_TLS_PACKAGE, &package) == LDAP_OPT_SUCCESS && package && std::string_view(package) == "GnuTLS";
+  ::ldap_memfree(package);
+  ok = set(LDAP_OPT_X_TLS_CIPHER_SUITE, gnutls ? "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" : nullptr) &&
+       set_number(LDAP_OPT_X_TLS_REQUIRE_CERT, settings.check_certificates ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_NEVER) &&
        set_number(LDAP_OPT_X_TLS_PROTOCOL_MIN, LDAP_OPT_X_TLS_PROTOCOL_TLS1_2) && set(LDAP_OPT_X_TLS_CACERTDIR, nullptr) &&
        set(LDAP_OPT_X_TLS_CERTFILE, nullptr) && set(LDAP_OPT_X_TLS_KEYFILE, nullptr) &&
        (!settings.check_certificates || set(LDAP_OPT_X_TLS_CACERTFILE, certificates)) && set_number(LDAP_OPT_X_TLS_NEWCTX, 0);

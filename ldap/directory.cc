@@ -66,7 +66,8 @@ class Session {
       timed_out |= answer.status().code() == Code::kTimedOut;
       reasons += fmt::format("{}: {}; ", site_.servers[server].text, answer.status().message());
     }
-    return Status(timed_out ? Code::kTimedOut : Code::kUnavailable, fmt::format("no directory server gave an answer: {}try again later, or mend what they say", reasons));
+    return Status(timed_out ? Code::kTimedOut : Code::kUnavailable,
+                  fmt::format("no directory server gave an answer: {}try again later, or mend what they say", reasons));
   }
 
   /// Bound as the name of the settings.
@@ -307,7 +308,9 @@ Status check(const Settings& settings) {
   if (!settings.bind_name.empty() && settings.bind_password_file.empty()) return wrong("bind_name needs bind_password_file");
   if (!dn_key(settings.user_base)) return wrong("user_base is no distinguished name");
   if (!dn_key(settings.group_base)) return wrong("group_base is no distinguished name");
-  if (!balanced(settings.user_filter) || settings.user_filter.find("{user}") == std::string::npos) return wrong("user_filter must be a filter in brackets with {user} in it");
+  if (!balanced(settings.user_filter) || settings.user_filter.find("{user}") == std::string::npos) {
+    return wrong("user_filter must be a filter in brackets with {user} in it");
+  }
   if (!balanced(settings.group_filter)) return wrong("group_filter must be a filter in brackets");
   if (!is_attribute(settings.user_attribute) || !is_attribute(settings.full_name_attribute) || !is_attribute(settings.group_attribute)) {
     return wrong("an attribute's name has letters, digits, - and . only");

@@ -69,7 +69,8 @@ ledger::StateCounts seen_counts(const ledger::RowReader& rows, const Sight& sigh
   ledger::RunSelection rest;  // what is not counted by the view
   rest.instrument = instrument;
   rest.within.emplace();
-  for (auto& area : *areas_of(sight)) {
+  std::vector<ledger::RunArea> areas = *areas_of(sight);
+  for (ledger::RunArea& area : areas) {
     if (!area.experiment.empty()) {
       rest.within->push_back(std::move(area));
     } else if (instrument.empty()) {

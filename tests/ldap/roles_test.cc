@@ -13,6 +13,7 @@ using ldap::RolePattern;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using std::string_literals::operator""s;
 
 namespace facility {
 
@@ -40,7 +41,7 @@ TEST(RolesTest, TheExperimentReadsAsInTheMetadataOfRuns) {
 }
 
 TEST(RolesTest, AGroupOfNoInstrumentGivesNothing) {
-  for (std::string instrument : {"", "ma ri", "..", "mari/../let", "märi", "*", "a.b", std::string(33, 'a').c_str()}) {
+  for (const std::string& instrument : {""s, "ma ri"s, ".."s, "mari/../let"s, "märi"s, "*"s, "a.b"s, std::string(33, 'a')}) {
     EXPECT_THAT(grants_of(facility::sns(), {"sns_" + instrument + "_team"}), IsEmpty()) << instrument;
   }
   EXPECT_EQ(grants_of(facility::sns(), {"sns_let-2_b_team"}).at(0).instrument, "LET-2_B");
@@ -48,7 +49,7 @@ TEST(RolesTest, AGroupOfNoInstrumentGivesNothing) {
 
 TEST(RolesTest, AGroupOfNoExperimentGivesNothing) {
   // A run without a proposal is written 0 or -1 in its file: a group of that name must not open it.
-  for (std::string experiment : {"", "0", "000", "-1", "..", "1/2", "1 2", "ü", std::string(65, '1').c_str()}) {
+  for (const std::string& experiment : {""s, "0"s, "000"s, "-1"s, ".."s, "1/2"s, "1 2"s, "ü"s, std::string(65, '1')}) {
     EXPECT_THAT(grants_of(facility::sns(), {"IPTS-" + experiment}), IsEmpty()) << experiment;
   }
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -209,6 +210,19 @@ TEST_F(TroubleTest, ACertificateForAnotherHostIsRefused) {
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_THAT(status.message(), HasSubstr(first_->nameless_tls_url() + ": its certificate is not valid"));
   EXPECT_TRUE(login(*open(first_->settings(), [&](Settings& settings) { wrong(settings), settings.check_certificates = false; })).is_ok());
+}
+
+TEST_F(TroubleTest, ATlsThatIsTooOldIsRefused) {
+  // Symptom: the library was told the lowest version, took no notice over GnuTLS, and spoke TLS 1.1.
+  std::FILE* server = ::popen(fmt::format("exec openssl s_server -accept 127.0.0.1:0 -naccept 1 -rev -tls1_1 -cipher ALL:@SECLEVEL=0 -cert '{}' -key '{}' 2>/dev/null",
+                                          first_->file("server.pem"), first_->file("server.key")).c_str(), "r");
+  std::array<char, 200> line;
+  int port = 0;
+  while (port == 0 && std::fgets(line.data(), line.size(), server)) std::sscanf(line.data(), "ACCEPT 127.0.0.1:%d", &port);
+  base::Status status = login(*open(first_->settings(), [&](Settings& settings) { settings.servers = {fmt::format("ldaps://127.0.0.1:{}", port)}; })).status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_THAT(status.message(), HasSubstr("TLS: "));
+  ::pclose(server);
 }
 
 TEST_F(TroubleTest, AFileWithoutCertificatesIsNamed) {

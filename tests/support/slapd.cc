@@ -86,7 +86,8 @@ void Slapd::start() {
   auto give_up = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     if (!again) port_ = free_port(), tls_port_ = free_port();
-    std::string program = file("slapd"), configuration = file("slapd.conf"), listen = fmt::format("{}/ {}/ {}/", url(), tls_url(), nameless_tls_url()), log = file("slapd.log");
+    std::string program = file("slapd"), configuration = file("slapd.conf"), log = file("slapd.log");
+    std::string listen = fmt::format("{}/ {}/ {}/", url(), tls_url(), nameless_tls_url());
     pid_t parent = ::getpid();
     process_ = ::fork();
     if (process_ == 0) {
@@ -126,12 +127,15 @@ void Slapd::resume() { ::kill(process_, SIGCONT); }
 
 void Slapd::change(std::string_view ldif) {
   folder_.write("change.ldif", ldif);
-  if (as_root(fmt::format("ldapmodify -e relax -f '{}'", file("change.ldif"))) != 0) throw std::runtime_error("slapd does not take the change: " + contents(file("client.log")));
+  if (as_root(fmt::format("ldapmodify -e relax -f '{}'", file("change.ldif"))) == 0) return;
+  throw std::runtime_error("slapd does not take the change: " + contents(file("client.log")));
 }
 
 int Slapd::binds() {
   std::string answer;
-  if (as_root("ldapsearch -LLL -b cn=Bind,cn=Operations,cn=Monitor -s base monitorOpCompleted", &answer) != 0) throw std::runtime_error("slapd does not count binds");
+  if (as_root("ldapsearch -LLL -b cn=Bind,cn=Operations,cn=Monitor -s base monitorOpCompleted", &answer) != 0) {
+    throw std::runtime_error("slapd does not count binds");
+  }
   constexpr std::string_view kName = "monitorOpCompleted: ";
   return std::stoi(answer.substr(answer.find(kName) + kName.size()));
 }
