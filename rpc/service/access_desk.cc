@@ -187,6 +187,9 @@ kj::Promise<AccessDesk::Entered> AccessDesk::known(Caller caller, KnownAccount a
 }
 
 kj::Promise<AccessDesk::Entered> AccessDesk::open(Caller caller, int64_t expires_at_ns, Recorded recorded) {
+  if (sessions_->of_account(caller.name) >= kMaxSessionsOfAnAccount) {
+    return Entered(base::Status(Code::kUnavailable, fmt::format("{} has {} sessions, and no account may have more at a time; end one first", base::printable(caller.name), kMaxSessionsOfAnAccount)));
+  }
   auto authority = std::make_shared<Authority>(*this, std::move(caller), expires_at_ns);
   const Caller& who = authority->caller();
   if (expires_at_ns != 0) {
@@ -223,21 +226,29 @@ bool AccessDesk::is_on_record(const std::string& name) const {
 void AccessDesk::refused(const std::string& name, const std::string& source, std::string_view code, std::string reason) {
   Denial denial{{schema::Actor::Kind::UNKNOWN, "", "not proven"}, kLogIn, {}, std::string(code), std::move(reason), source};
   if (is_on_record(name)) denial.who.name = name;
-  denials_.add(std::move(denial));
+  add(std::move(denial));
 }
 
 void AccessDesk::denied(const Caller& caller, std::string_view action, std::string subject, std::string_view code, std::string_view reason) {
-  denials_.add({identity_of(caller, "none"), std::string(action), std::move(subject), std::string(code), std::string(reason), caller.source});
+  add({identity_of(caller, "none"), std::string(action), std::move(subject), std::string(code), std::string(reason), caller.source});
+}
+
+/// What callers made up is as long as they like.
+void AccessDesk::add(Denial denial) {
+  denial.subject = base::to_utf8(denial.subject, kMaxSubjectBytes);
+  denial.reason = base::to_utf8(denial.reason, kMaxReasonBytes);
+  denial.source = base::to_utf8(denial.source, kMaxSourceBytes);
+  denials_.add(std::move(denial));
 }
 
 void AccessDesk::write(const Denial& denial, uint64_t count, int64_t first_at_ns) {
   CommandMessage command("denied/" + random_hex(16));
   auto body = command.get().getBody().initDenyAccess();
   body.setAction(denial.action);
-  body.setSubject(base::to_utf8(denial.subject, kMaxSubjectBytes));
+  body.setSubject(denial.subject);
   body.getReason().setCode(denial.code);
-  body.getReason().setText(base::to_utf8(denial.reason, kMaxReasonBytes));
-  body.setSource(base::to_utf8(denial.source, kMaxSourceBytes));
+  body.getReason().setText(denial.reason);
+  body.setSource(denial.source);
   body.setCount(count);
   if (count > 1) body.setFirstAt(first_at_ns);
   writing_.add(service_.submit(command.reader(), denial.who).then([action = denial.action](ledger::Answer answer) {

@@ -40,6 +40,8 @@ struct Peer {
 /// Errors:  kPermissionDenied, kUnavailable (directory, too many logins), as sentences.
 class AccessDesk final : private kj::TaskSet::ErrorHandler {
  public:
+  static constexpr size_t kMaxSessionsOfAnAccount = 2000;
+
   /// Without accounts nobody has any but the site's owner.
   AccessDesk(LedgerService& service, AccessSettings settings, std::shared_ptr<Accounts> accounts);
   ~AccessDesk() noexcept(false);
@@ -76,6 +78,7 @@ class AccessDesk final : private kj::TaskSet::ErrorHandler {
   /// A login in vain. The name is written only where it is on record as an account's.
   void refused(const std::string& name, const std::string& source, std::string_view code, std::string reason);
   bool is_on_record(const std::string& name) const;
+  void add(Denial denial);
   void write(const Denial& denial, uint64_t count, int64_t first_at_ns);
   void taskFailed(kj::Exception&& exception) override;
 

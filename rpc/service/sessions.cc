@@ -41,6 +41,11 @@ void Sessions::leave(Authority& session) {
 std::vector<std::string> Sessions::accounts() const { return keys_of(by_account_); }
 std::vector<std::string> Sessions::tokens() const { return keys_of(by_token_); }
 
+size_t Sessions::of_account(const std::string& account) const {
+  const auto found = by_account_.find(account);
+  return found == by_account_.end() ? 0 : found->second.size();
+}
+
 void Sessions::become(const std::string& account, const std::vector<Grant>& grants) {
   for (Authority* session : those_of(by_account_, account)) session->become(grants);
 }

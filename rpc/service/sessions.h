@@ -20,6 +20,7 @@ class Sessions {
 
   /// Of persons.
   std::vector<std::string> accounts() const;
+  size_t of_account(const std::string& account) const;
   /// By which some of them came.
   std::vector<std::string> tokens() const;
   /// The roles of an account are these now.

@@ -327,6 +327,22 @@ TEST_F(SessionLimitTest, ConnectionHasSoManySessionsAndNoMore) {
   session(by_connection(gateway));
 }
 
+TEST_F(SessionLimitTest, AccountHasSoManySessionsWhateverTheirConnections) {
+  std::vector<schema::Session::Client> held;
+  auto gateway = at(socket_of("alice"));
+  for (size_t i = 0; i < rpc::AccessDesk::kMaxSessionsOfAnAccount; ++i) {
+    if (i % 256 == 0) gateway = at(socket_of("alice"));
+    held.push_back(session(by_connection(gateway)));
+  }
+  EXPECT_THAT(by_connection(at(socket_of("alice"))).getRefusal().getText().cStr(), HasSubstr("alice has 2000 sessions"));
+  session(by_connection(at(socket_of("bob"))));
+}
+
+TEST_F(SessionLimitTest, WhatIsRecordedOfADenialHasBounds) {
+  desk().denied({.name = "alice", .proof = "test", .source = "unix"}, "see_run", std::string(1 << 20, 'x'), "no_role", std::string(1 << 20, 'y'));
+  EXPECT_THAT(denials(), ElementsAre("alice see_run no_role"));
+}
+
 TEST_F(SessionLimitTest, CapabilitiesThatAreKeptAreBounded) {
   auto opened = session(by_connection(at(socket_of("alice"))));
   std::vector<schema::Operator::Client> held;
