@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/secret_file.h"
 #include "base/time.h"
 #include "tools/command_id.h"
 #include "tools/document.h"
-#include "tools/private_file.h"
 #include "tools/table.h"
 
 namespace tools {
@@ -93,14 +93,12 @@ std::optional<std::string> token_file(const std::optional<std::string>& given) {
 }
 
 base::Result<std::string> read_token(const std::string& file) {
-  base::Result<std::string> text = read_private_file(file, Readers::kGroup);
+  base::Result<std::string> text = base::read_secret_file(file);
   // Not to find the token is an error, unlike not to find a run.
   if (!text.is_ok() && text.status().code() == Code::kNotFound) return base::Status(Code::kInvalidArgument, text.status().message());
   if (!text.is_ok()) return text;
-  const size_t end = text->find_last_not_of(" \t\r\n");
-  text->resize(end == std::string::npos ? 0 : end + 1);
-  if (text->starts_with(kTokenMark) && text->find_first_of(" \t\r\n") == std::string::npos) return text;
-  return base::Status(Code::kInvalidArgument, fmt::format("{}: holds no token; it should be one line, as runledger token create prints it", file));
+  if (text->starts_with(kTokenMark)) return text;
+  return base::Status(Code::kInvalidArgument, fmt::format("{}: holds no token; its first line should be one, as runledger token create prints it", file));
 }
 
 base::Result<std::string> log_in(Client& client, const std::optional<std::string>& file, const TokenStore& logins, const std::function<void(std::string_view)>& say) {

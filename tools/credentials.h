@@ -17,7 +17,7 @@ namespace tools {
 std::optional<std::string> token_id_in(std::string_view text);
 /// The file a token is to be read from: --token-file, else RUNLEDGER_TOKEN_FILE; nullopt: none is named.
 std::optional<std::string> token_file(const std::optional<std::string>& given);
-/// The token in a file that only its owner (and its group) may read.
+/// The token in a file that only its owner may read.
 base::Result<std::string> read_token(const std::string& file);
 
 /// Enters a session: with the token of `file` if one is named, else with the login kept for this ledger, else with what the connection

@@ -31,27 +31,25 @@ struct Descriptor {
   const int value;
 };
 
-base::Status check(const std::filesystem::path& path, const struct stat& file, Readers readers) {
-  const bool for_group = readers == Readers::kGroup;
-  if (file.st_uid != geteuid() && !(for_group && file.st_uid == 0)) {
+base::Status check(const std::filesystem::path& path, const struct stat& file) {
+  if (file.st_uid != geteuid()) {
     return {Code::kPermissionDenied, fmt::format("{}: it belongs to another account (uid {}), so what it holds is not used", path.string(), file.st_uid)};
   }
-  const mode_t too_much = for_group ? 0027 : 0077;
-  if ((file.st_mode & too_much) == 0) return {};
+  if ((file.st_mode & 0077) == 0) return {};
   return {Code::kPermissionDenied,
-          fmt::format("{}: others may read or write it (mode {:04o}), so what it holds is not used; revoke the token in it, or run 'chmod {} {}' if nobody has read it",
-                      path.string(), file.st_mode & 07777, for_group ? "0640" : "0600", path.string())};
+          fmt::format("{}: others may read or write it (mode {:04o}), so what it holds is not used; revoke the token in it, or run 'chmod 0600 {}' if nobody has read it",
+                      path.string(), file.st_mode & 07777, path.string())};
 }
 
 }  // namespace
 
-base::Result<std::string> read_private_file(const std::filesystem::path& path, Readers readers) {
+base::Result<std::string> read_private_file(const std::filesystem::path& path) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (file.value < 0) return failed(path, "cannot be opened");
   struct stat about {};
   if (fstat(file.value, &about) != 0) return failed(path, "cannot be looked at");
   if (S_ISDIR(about.st_mode)) return base::Status(Code::kInvalidArgument, fmt::format("{}: is a folder", path.string()));
-  if (base::Status status = check(path, about, readers); !status.is_ok()) return status;
+  if (base::Status status = check(path, about); !status.is_ok()) return status;
   std::string bytes;
   char piece[4096];
   while (true) {

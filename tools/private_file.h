@@ -9,14 +9,9 @@
 
 namespace tools {
 
-enum class Readers {
-  kOwner,  // mode 0600 or less, and the owner is who reads it
-  kGroup,  // also of root, and readable for its group: what an administrator gives to a service
-};
-
 /// All of it. kNotFound: it is not there. kPermissionDenied: it may be read or written by others, or is another's; the message says what
 /// to do. kInvalidArgument: it is no file, or too large for what it should be (1 MiB).
-base::Result<std::string> read_private_file(const std::filesystem::path& path, Readers readers);
+base::Result<std::string> read_private_file(const std::filesystem::path& path);
 
 /// A file of mode 0600 that was not there before; gone again unless it is kept.
 ///

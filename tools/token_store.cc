@@ -58,7 +58,7 @@ TokenStore TokenStore::of_environment() { return TokenStore(folder_of_environmen
 
 base::Result<std::vector<StoredLogin>> TokenStore::all() const {
   if (folder_.empty()) return std::vector<StoredLogin>();
-  base::Result<std::string> text = read_private_file(file(), Readers::kOwner);
+  base::Result<std::string> text = read_private_file(file());
   if (!text.is_ok() && text.status().code() == Code::kNotFound) return std::vector<StoredLogin>();
   if (!text.is_ok()) return text.status();
   if (base::Status status = check_folder(folder_); !status.is_ok()) return status;

@@ -224,10 +224,8 @@ TEST_F(AuditTest, WhoCouldSeeListsRolesAsTheyWere) {
             "ACCOUNT  AS                 BY                    SINCE                EVENT\n"
             "bob      scientist of MARI  group isis_mari_team  2026-11-01 12:00:00     17\n");
   const json seen = json_of({"audit", "who-could-see", "2010001", "--at", "12"});
-  EXPECT_EQ(seen, json({{"experiment", "2010001"},
-                        {"grants", {{{"account", "bob"}, {"role", "scientist"}, {"instrument", "MARI"}, {"experiment", nullptr}, {"group", "isis_mari_team"},
-                                     {"since", kNoonText}, {"event", 17}}}},
-                        {"at", {{"event", 12}, {"time", kNoonText}}}}));
+  EXPECT_EQ(seen, json::array({{{"account", "bob"}, {"role", "scientist"}, {"instrument", "MARI"}, {"experiment", nullptr}, {"group", "isis_mari_team"},
+                                {"since", kNoonText}, {"event", 17}}}));
   EXPECT_THAT(ledger.access.asked, AllOf(Contains("who could see 2010001 at time 1793491200000000000"), Contains("who could see 2010001 at event 12")));
 }
 
@@ -235,7 +233,7 @@ TEST_F(AuditTest, NobodyCouldSeeItIsExitCodeOne) {
   const Ran ran = command({"audit", "who-could-see", "9"});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.err, HasSubstr("let anybody but the ledger's own account see experiment 9"));
-  EXPECT_EQ(json_of({"audit", "who-could-see", "9"}, 1)["grants"], json::array());
+  EXPECT_EQ(json_of({"audit", "who-could-see", "9"}, 1), json::array());
   EXPECT_THAT(ledger.access.asked, Contains("who could see 9 at now"));
 }
 

@@ -5,7 +5,6 @@
 #include <deque>
 #include <memory>
 
-#include "base/text.h"
 #include "tools/access_json.h"
 #include "tools/access_text.h"
 #include "tools/commands/commands.h"
@@ -30,21 +29,14 @@ base::Result<int> who_could_see(Context& context, const std::string& experiment)
   }
   auto answer = ask(**client, std::move(request));
   if (!answer.is_ok()) return answer.status();
-  Json grants = Json::array();
+  Json json = Json::array();
   Table table({{"ACCOUNT"}, {"AS"}, {"BY", Table::Align::kLeft, true}, {"SINCE"}, {"EVENT", Table::Align::kRight}});
   for (auto row : answer->getAccounts()) {
-    grants.push_back(grant_json(row, true));
+    json.push_back(grant_json(row, true));
     table.add({std::string(text_of(row.getAccount())), role_text(row.getGrant()), giver_text(row.getGrant()), human_time(row.getSince()), std::to_string(row.getSeq())});
   }
   context.is_of(answer->getSeq(), answer->getTime());
-  if (context.options.json) {
-    context.print(Json{{"experiment", base::to_utf8(experiment)}, {"grants", grants}});
-  } else if (!grants.empty()) {
-    context.print(table);
-  }
-  if (!grants.empty()) return kDone;
-  context.say(fmt::format("no role let anybody but the ledger's own account see experiment {}", experiment));
-  return kNothingFound;
+  return context.print_listing(json, table, fmt::format("no role let anybody but the ledger's own account see experiment {}", experiment));
 }
 
 /// Which part of a history.
