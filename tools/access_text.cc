@@ -18,6 +18,8 @@ std::string because(std::string text, schema::Reason::Reader reason) {
   return reason.getText().size() == 0 ? text : fmt::format("{}: {}", text, words(reason.getText()));
 }
 
+std::string second(int64_t time_ns) { return base::iso_time(time_ns - time_ns % 1'000'000'000); }
+
 std::string session_text(schema::SessionOpened::Reader session) {
   if (session.getToken().size() > 0) return fmt::format("came from {} with token {}", words(session.getSource()), words(session.getToken()));
   return fmt::format("logged in from {}", words(session.getSource()));
@@ -29,7 +31,7 @@ std::string denial_text(schema::AccessDenied::Reader denied) {
   text = because(text + fmt::format(" was refused, from {}", words(denied.getSource())), denied.getReason());
   if (denied.getCount() < 2) return text;
   text += fmt::format("; {} times", denied.getCount());
-  if (denied.getFirstAt() != 0) text += fmt::format(" since {}", base::iso_time(denied.getFirstAt()));
+  if (denied.getFirstAt() != 0) text += fmt::format(" since {}", second(denied.getFirstAt()));
   return text;
 }
 
@@ -40,7 +42,7 @@ std::string grant_text(std::string_view verb, capnp::Text::Reader account, schem
 std::string issued_text(schema::TokenIssued::Reader issued) {
   std::string text = fmt::format("{} token {} of {} is issued", enum_word(issued.getKind()), words(issued.getToken()), words(issued.getAccount()));
   if (issued.getLabel().size() > 0) text += fmt::format(" for '{}'", words(issued.getLabel()));
-  text += fmt::format(", {}, until {}", scope_text(issued.getScope()), base::iso_time(issued.getExpiresAt()));
+  text += fmt::format(", {}, until {}", scope_text(issued.getScope()), second(issued.getExpiresAt()));
   if (issued.getReplaces().size() > 0) text += fmt::format(", in place of {}", words(issued.getReplaces()));
   return text;
 }

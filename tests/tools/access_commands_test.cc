@@ -70,7 +70,7 @@ class RightsTest : public AccessTest {
     issued.setAccount("alice");
     issued.setKind(schema::TokenIssued::Kind::MACHINE);
     issued.setLabel("nightly plots");
-    issued.setExpiresAt(kNoon);
+    issued.setExpiresAt(kNoon + 7);
     issued.getScope().setReadOnly(true);
     issued.getScope().initInstruments(1).set(0, "MARI");
     auto ended = ledger.add_event("alice").getBody().initTokenRevoked();
@@ -102,7 +102,7 @@ TEST_F(RightsTest, WhoamiSaysWhatATokenMayAtMost) {
   token.row.get().getIssued().getScope().initInstruments(1).set(0, "MARI");
   const std::string file = folder.write("token", token.text);
   chmod(file.c_str(), 0600);
-  EXPECT_THAT(command({"whoami", "--token-file", file}).out, HasSubstr(token.id() + ", for read-only, MARI only"));
+  EXPECT_THAT(command({"whoami", "--token-file", file}).out, HasSubstr(token.id() + ": read-only, MARI only"));
   EXPECT_EQ(json_of({"whoami", "--token-file", file})["token"], json({{"id", token.id()}, {"read_only", true}, {"instruments", {"MARI"}}, {"daemon", nullptr}}));
 }
 

@@ -174,7 +174,7 @@ base::Result<int> who_am_i(Context& context) {
   Labelled lines = {{"name", std::string(text_of(answer->getActor().getName()))},
                     {"known by", std::string(text_of(answer->getActor().getProof()))},
                     {"roles", roles_text(rights)}};
-  if (rights.getToken().size() > 0) lines.emplace_back("token", fmt::format("{}, for {}", text_of(rights.getToken()), scope_text(rights.getScope())));
+  if (rights.getToken().size() > 0) lines.emplace_back("token", fmt::format("{}: {}", text_of(rights.getToken()), scope_text(rights.getScope())));
   lines.emplace_back("session", rights.getExpiresAt() == 0 ? "until the connection ends" : fmt::format("until {}", human_time(rights.getExpiresAt())));
   if (rights.hasDirectory()) lines.emplace_back("directory", directory_text(rights.getDirectory()));
   if (!rights.getEnforced()) lines.emplace_back("access", "not enforced: the site has no [access]; only the account that runs the ledger connects");

@@ -79,7 +79,7 @@ base::Result<int> create(Context& context, const CreateOptions& options) {
     if (status.is_ok()) status = file->keep();
     if (!status.is_ok()) return base::Status(status.code(), fmt::format("{}; revoke what is lost: runledger token revoke {}", status.message(), text_of(issued.getToken())));
   }
-  const std::string what = fmt::format("token {} of {}, for {}, until {}", text_of(issued.getToken()), text_of(issued.getAccount()), scope_text(issued.getScope()),
+  const std::string what = fmt::format("token {} of {}: {}, until {}", text_of(issued.getToken()), text_of(issued.getAccount()), scope_text(issued.getScope()),
                                        human_time(issued.getExpiresAt()));
   if (context.options.json) {
     Json json = token_json(answer->getRecord());
