@@ -12,9 +12,9 @@ class RemoteClient final : public Client {
  public:
   using Client::Client;
   ~RemoteClient() override { leave(); }
-  base::Status open() {
+  base::Status open(const rpc::TlsClientFiles& tls) {
     kj::Maybe<kj::Exception> failure =
-        kj::runCatchingExceptions([&] { connection_.emplace(loop_.wait(rpc::connect(loop_, address()))); });
+        kj::runCatchingExceptions([&] { connection_.emplace(loop_.wait(rpc::connect(loop_, address(), {.tls = tls}))); });
     KJ_IF_MAYBE (exception, failure) return {base::Code::kUnavailable, exception->getDescription().cStr()};
     return {};
   }
@@ -31,9 +31,9 @@ class RemoteClient final : public Client {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Client>> connect(const std::string& address) {
+base::Result<std::unique_ptr<Client>> connect(const std::string& address, const rpc::TlsClientFiles& tls) {
   auto client = std::make_unique<RemoteClient>(address);
-  if (base::Status status = client->open(); !status.is_ok()) return status;
+  if (base::Status status = client->open(tls); !status.is_ok()) return status;
   return std::unique_ptr<Client>(std::move(client));
 }
 

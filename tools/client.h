@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "rpc/answers.h"
+#include "rpc/tls_files.h"
 #include "schema/api.capnp.h"
 
 namespace tools {
@@ -46,8 +47,8 @@ class Client {
   std::optional<schema::Session::Client> session_;
 };
 
-/// Connects; who asks is said by logging in (tools/credentials.h). kUnavailable: nothing answers there; the message says how to start it.
-base::Result<std::unique_ptr<Client>> connect(const std::string& address);
+/// Connects; who asks is said by logging in (tools/credentials.h). `tls` is for a tls address. kUnavailable: nothing answers there; the message says how to start it.
+base::Result<std::unique_ptr<Client>> connect(const std::string& address, const rpc::TlsClientFiles& tls = {});
 
 base::Status status_of(const kj::Exception& exception);
 using rpc::status_of;

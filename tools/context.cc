@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/json_text.h"
 #include "base/text.h"
@@ -19,7 +20,20 @@ base::Status check_known(const std::string& instrument, const std::vector<std::s
                                              base::printable(instrument), did_you_mean(instrument, known))};
 }
 
+/// The option that does nothing at this address; nullptr: there is none.
+const char* unused_tls_option(const rpc::TlsClientFiles& tls, const std::string& address) {
+  if (address.starts_with("tls:")) return nullptr;
+  return !tls.ca_file.empty() ? "--tls-ca" : !tls.server_name.empty() ? "--tls-name" : !tls.certificate.empty() ? "--tls-certificate" : !tls.key.empty() ? "--tls-key" : nullptr;
+}
+
 }  // namespace
+
+rpc::TlsClientFiles tls_files(const GlobalOptions& options) {
+  rpc::TlsClientFiles files = options.tls;
+  const char* authorities = getenv("RUNLEDGER_TLS_CA");
+  if (files.ca_file.empty() && authorities) files.ca_file = authorities;
+  return files;
+}
 
 base::Result<Client*> Context::client() {
   base::Result<Client*> present = present_client();
@@ -49,6 +63,9 @@ base::Result<Client*> Context::connection() {
   if (!client_) {
     base::Result<std::string> where = address();
     if (!where.is_ok()) return where.status();
+    if (const char* unused = unused_tls_option(options.tls, *where)) {
+      return base::Status(base::Code::kInvalidArgument, fmt::format("{} does nothing with {}, which is no tls address; leave it out", unused, *where));
+    }
     base::Result<std::unique_ptr<Client>> made = connect_to(*where);
     if (!made.is_ok()) return made.status();
     client_ = std::move(*made);

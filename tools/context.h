@@ -28,8 +28,12 @@ struct GlobalOptions {
   std::optional<std::string> address;  // --connect
   std::optional<std::string> at;       // --at
   std::optional<std::string> token_file;  // --token-file
+  rpc::TlsClientFiles tls;  // --tls-ca, --tls-name, --tls-certificate, --tls-key
   bool json = false;
 };
+
+/// What to trust and show at a tls address: as given, the authorities else of RUNLEDGER_TLS_CA.
+rpc::TlsClientFiles tls_files(const GlobalOptions& options);
 
 /// How a ledger is found, and reached there.
 struct Reach {

@@ -19,6 +19,10 @@ base::Status become_ledger_program(Context& context, std::vector<std::string> wo
   std::vector<std::string> before = {program.string()};
   if (context.options.site) before.insert(before.end(), {"--site", *context.options.site});
   if (context.options.address) before.insert(before.end(), {"--connect", *context.options.address});
+  const rpc::TlsClientFiles tls = tls_files(context.options);
+  for (const auto& [option, value] : {std::pair("--tls-ca", tls.ca_file), {"--tls-name", tls.server_name}, {"--tls-certificate", tls.certificate}, {"--tls-key", tls.key}}) {
+    if (!value.empty()) before.insert(before.end(), {option, value});
+  }
   if (context.options.json) before.emplace_back("--json");
   words.insert(words.begin(), before.begin(), before.end());
   std::vector<char*> arguments;

@@ -30,7 +30,9 @@ base::Result<std::string> find_address(const tools::GlobalOptions& options) {
   return site->listen.front();
 }
 
-base::Result<std::unique_ptr<tools::Client>> open_client(const std::string& address, const tools::GlobalOptions&) { return tools::connect(address); }
+base::Result<std::unique_ptr<tools::Client>> open_client(const std::string& address, const tools::GlobalOptions& options) {
+  return tools::connect(address, tools::tls_files(options));
+}
 
 tools::Terminal terminal_of(int descriptor) {
   winsize size{};

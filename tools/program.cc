@@ -80,7 +80,7 @@ void check_look_back(const CLI::App& app, const Context& context) {
 /// Where the options are explained that go with every command.
 void finish_help(CLI::App& command) {
   std::string footer = command.get_footer();
-  command.footer((footer.empty() ? "" : footer + "\n") + "Options of every command (--site, --connect, --token-file, --json, --at): runledger --help");
+  command.footer((footer.empty() ? "" : footer + "\n") + "Options of every command (--site, --connect, --token-file, --tls-ca, --json, --at): runledger --help");
   for (CLI::App* below : command.get_subcommands([](const CLI::App*) { return true; })) finish_help(*below);
 }
 
@@ -92,9 +92,14 @@ int run_program(std::vector<std::string> arguments, Context& context, std::span<
   app.fallthrough();
   app.add_option("--site", context.options.site, "Site folder; else RUNLEDGER_SITE, else the nearest one at or above this folder")
       ->type_name("DIR");
-  app.add_option("--connect", context.options.address, "Address of ledgerd, instead of the site's own")->type_name("ADDRESS");
+  app.add_option("--connect", context.options.address, "Address of ledgerd, unix:PATH or tls:HOST:PORT, instead of the site's own")->type_name("ADDRESS");
   app.add_option("--token-file", context.options.token_file, "File with the token to log in by; else RUNLEDGER_TOKEN_FILE, else what runledger login got")
       ->type_name("FILE");
+  app.add_option("--tls-ca", context.options.tls.ca_file, "Authorities to trust at a tls address; else RUNLEDGER_TLS_CA, else those of the system")
+      ->type_name("FILE");
+  app.add_option("--tls-name", context.options.tls.server_name, "Name its certificate must have, where that is not the address's host")->type_name("NAME");
+  app.add_option("--tls-certificate", context.options.tls.certificate, "Certificate to show there, for a program that has one")->type_name("FILE");
+  app.add_option("--tls-key", context.options.tls.key, "The key of that certificate")->type_name("FILE");
   app.add_flag("--json", context.options.json, "Print JSON for programs; its fields are stable");
   app.add_option("--at", context.options.at, "Answer as of then: an ISO 8601 time (UTC unless it names a zone), -2h, or an event's number")
       ->type_name("TIME|SEQ");

@@ -26,6 +26,7 @@ struct Options {
   std::string site, connect, folder, file, backup, salvage, restore, reason;
   uint64_t from = 1;
   int token_fd = -1;
+  rpc::TlsClientFiles tls;
   bool json = false, accept_loss = false, even_unsigned = false;
 };
 
@@ -93,7 +94,7 @@ int export_file(const Options& options) {
   const std::string token = options.token_fd < 0 ? "" : read_all(options.token_fd);
   rpc::Loop loop;
   auto say = progress();
-  auto work = rpc::connect(loop, address).then([&](rpc::Connection connection) {
+  auto work = rpc::connect(loop, address, {.tls = options.tls}).then([&](rpc::Connection connection) {
     auto held = kj::heap<rpc::Connection>(kj::mv(connection));
     auto gateway = held->bootstrap().castAs<schema::Gateway>();
     auto broken = held->on_disconnect().then([]() -> base::Result<daemons::Exported> {
@@ -220,6 +221,10 @@ int main(int argc, char** argv) {
   app.fallthrough();
   app.add_option("--site", options.site);
   app.add_option("--connect", options.connect);
+  app.add_option("--tls-ca", options.tls.ca_file);
+  app.add_option("--tls-name", options.tls.server_name);
+  app.add_option("--tls-certificate", options.tls.certificate);
+  app.add_option("--tls-key", options.tls.key);
   app.add_flag("--json", options.json);
   auto* exports = app.add_subcommand("export");
   exports->add_option("--from", options.from);

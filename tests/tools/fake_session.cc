@@ -370,10 +370,13 @@ schema::InstrumentRow::Builder Ledger::add_instrument(const char* name) {
   return row;
 }
 
-Client::Client(Ledger& ledger, std::string address)
-    : tools::Client(std::move(address)), gateway_(make_gateway(ledger.access, [&ledger](std::string account, std::string token) -> schema::Session::Client {
-        return kj::heap<Session>(ledger, std::move(account), std::move(token));
-      })) {}
+schema::Gateway::Client gateway_of(Ledger& ledger) {
+  return make_gateway(ledger.access, [&ledger](std::string account, std::string token) -> schema::Session::Client {
+    return kj::heap<Session>(ledger, std::move(account), std::move(token));
+  });
+}
+
+Client::Client(Ledger& ledger, std::string address) : tools::Client(std::move(address)), gateway_(gateway_of(ledger)) {}
 Client::~Client() noexcept { leave(); }
 
 tools::Reach reach_of(Ledger& ledger) {

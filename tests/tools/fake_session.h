@@ -76,6 +76,8 @@ class Client final : public tools::Client {
 /// Where the fake ledger is unless --connect names another address; "unix:/nowhere" is where none answers.
 constexpr const char* kAddress = "unix:/fake.sock";
 tools::Reach reach_of(Ledger& ledger);
+/// Borrows `ledger`.
+schema::Gateway::Client gateway_of(Ledger& ledger);
 
 /// One command line, run against a Ledger.
 struct Ran {
