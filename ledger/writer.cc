@@ -41,7 +41,7 @@ struct Writer::Submission {
     builder.setKind(identity.kind);
     builder.setName(identity.name);
     builder.setProof(identity.proof);
-    builder.setRight(identity.right);
+    if (!identity.right.empty()) builder.setRight(identity.right);
     actor = builder;
   }
 

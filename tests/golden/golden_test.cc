@@ -123,7 +123,7 @@ class UnknownEventTest : public testing::Test {
     rows.append(edge, ledger::leaf_hash(event_), *live, batch);
     rows.emit(*live, batch);
     batch.put(*live, ledger::Table::kMeta, std::string("kind/\x00\xC8", 7), ledger::u64_key(1) + ledger::u64_key(2));
-    batch.put(*live, ledger::Table::kMeta, "writer", ledger::u64_key(2) + "9.9");
+    batch.put(*live, ledger::Table::kMeta, "writer", ledger::u64_key(3) + "9.9");
     ASSERT_TRUE(store->write(batch, true).is_ok());
   }
   std::unique_ptr<ledger::Ledger> open() { return ledger::Ledger::open(folder_ / "ledger", {}, clock_).value(); }
@@ -147,7 +147,7 @@ TEST_F(UnknownEventTest, DecidingRefusesAndNamesBothReleases) {
   const auto ledger = open();
   const auto answer = ledger->apply(support::pause_instrument("two", "MARI").reader(), support::person());
   EXPECT_EQ(answer.status.code(), base::Code::kUnsupportedVersion);
-  EXPECT_THAT(answer.status.message(), HasSubstr("(schema 1) does not know, the first is event 2; release 9.9 (schema 2) wrote it"));
+  EXPECT_THAT(answer.status.message(), HasSubstr("(schema 2) does not know, the first is event 2; release 9.9 (schema 3) wrote it"));
   EXPECT_EQ(ledger->head(), 2u);
 }
 
