@@ -94,6 +94,7 @@ struct Loop::Impl final : kj::TaskSet::ErrorHandler {
   std::vector<std::function<void()>> posts;  // guarded by posts_mutex
   uv_async_t posted;
 
+  bool ending = false;
   bool signals_watched = false;
   uv_signal_t interrupt, terminate;
   int last_signal = 0;
@@ -116,11 +117,8 @@ Loop::Impl::~Impl() noexcept(false) {
   LogRoute route;
   tasks = nullptr;
   scope.cancelAllDetached();
+  ending = true;  // whatever a post is about may be gone
   while (pool_jobs > 0) uv_run(&uv.loop, UV_RUN_ONCE);
-  {
-    std::lock_guard lock(posts_mutex);
-    posts.clear();
-  }
   awaiting_signal.clear();
   provider = nullptr;
   low_level = nullptr;
@@ -167,6 +165,7 @@ void Loop::Impl::run_posts() {
     std::lock_guard lock(posts_mutex);
     batch.swap(posts);
   }
+  if (ending) return;
   for (auto& work : batch) guarded("posted work", work);
 }
 

@@ -10,19 +10,16 @@ namespace {
 
 class RemoteClient final : public Client {
  public:
-  base::Status open(const std::string& address) {
+  using Client::Client;
+  ~RemoteClient() override { leave(); }
+  base::Status open(const rpc::TlsClientFiles& tls) {
     kj::Maybe<kj::Exception> failure =
-        kj::runCatchingExceptions([&] { connection_.emplace(loop_.wait(rpc::connect(loop_, address))); });
+        kj::runCatchingExceptions([&] { connection_.emplace(loop_.wait(rpc::connect(loop_, address(), {.tls = tls}))); });
     KJ_IF_MAYBE (exception, failure) return {base::Code::kUnavailable, exception->getDescription().cStr()};
-    base::Result<capnp::Response<schema::Gateway::LoginResults>> login =
-        ask(*this, connection_->bootstrap().castAs<schema::Gateway>().loginRequest());
-    if (!login.is_ok()) return login.status();
-    session_.emplace(login->getSession());
-    return base::Status::ok();
+    return {};
   }
 
-  schema::Session::Client session() override { return *session_; }
-  void look_back(schema::Session::Client past) override { session_.emplace(kj::mv(past)); }
+  schema::Gateway::Client gateway() override { return connection_->bootstrap().castAs<schema::Gateway>(); }
 
  protected:
   void run(kj::Promise<void> promise) override { loop_.wait(kj::mv(promise)); }
@@ -30,14 +27,13 @@ class RemoteClient final : public Client {
  private:
   rpc::Loop loop_;
   std::optional<rpc::Connection> connection_;
-  std::optional<schema::Session::Client> session_;
 };
 
 }  // namespace
 
-base::Result<std::unique_ptr<Client>> connect(const std::string& address) {
-  auto client = std::make_unique<RemoteClient>();
-  if (base::Status status = client->open(address); !status.is_ok()) return status;
+base::Result<std::unique_ptr<Client>> connect(const std::string& address, const rpc::TlsClientFiles& tls) {
+  auto client = std::make_unique<RemoteClient>(address);
+  if (base::Status status = client->open(tls); !status.is_ok()) return status;
   return std::unique_ptr<Client>(std::move(client));
 }
 

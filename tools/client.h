@@ -11,21 +11,26 @@
 
 #include "base/status.h"
 #include "rpc/answers.h"
+#include "rpc/tls_files.h"
 #include "schema/api.capnp.h"
 
 namespace tools {
 
-/// A session and the loop that moves it.
+/// A connection to a ledger, the session entered over it, and the loop that moves both.
 ///
 /// Owns:    the connection and its loop.
 /// Threads: the one that made it; wait() is for the command line, never called inside a callback.
 /// Errors:  Status. A lost connection is kUnavailable: what was asked may or may not have been done.
 class Client {
  public:
+  explicit Client(std::string address) : address_(std::move(address)) {}
   virtual ~Client() = default;
-  virtual schema::Session::Client session() = 0;
-  /// From here on `past` is the session: one that looks back.
-  virtual void look_back(schema::Session::Client past) = 0;
+  /// As it was named: what a login is kept under.
+  const std::string& address() const { return address_; }
+  virtual schema::Gateway::Client gateway() = 0;
+  /// The session entered last, of which there must be one: of who logged in, or one that looks back.
+  schema::Session::Client session() { return *session_; }
+  void enter(schema::Session::Client session) { session_.emplace(kj::mv(session)); }
 
   /// Moves the loop until `promise` is done.
   template <typename T>
@@ -34,10 +39,16 @@ class Client {
 
  protected:
   virtual void run(kj::Promise<void> promise) = 0;
+  /// For who owns the connection, which has to outlive it.
+  void leave() { session_.reset(); }
+
+ private:
+  const std::string address_;
+  std::optional<schema::Session::Client> session_;
 };
 
-/// Connects and logs in. kUnavailable: nothing answers there; the message says how to start it.
-base::Result<std::unique_ptr<Client>> connect(const std::string& address);
+/// Connects; who asks is said by logging in (tools/credentials.h). `tls` is for a tls address. kUnavailable: nothing answers there; the message says how to start it.
+base::Result<std::unique_ptr<Client>> connect(const std::string& address, const rpc::TlsClientFiles& tls = {});
 
 base::Status status_of(const kj::Exception& exception);
 using rpc::status_of;

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/json_text.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "tools/moment.h"
+#include "tools/credentials.h"
 #include "tools/near_words.h"
 
 namespace tools {
@@ -19,39 +20,89 @@ base::Status check_known(const std::string& instrument, const std::vector<std::s
                                              base::printable(instrument), did_you_mean(instrument, known))};
 }
 
+/// The option that does nothing at this address; nullptr: there is none.
+const char* unused_tls_option(const rpc::TlsClientFiles& tls, const std::string& address) {
+  if (address.starts_with("tls:")) return nullptr;
+  return !tls.ca_file.empty() ? "--tls-ca" : !tls.server_name.empty() ? "--tls-name" : !tls.certificate.empty() ? "--tls-certificate" : !tls.key.empty() ? "--tls-key" : nullptr;
+}
+
 }  // namespace
 
+rpc::TlsClientFiles tls_files(const GlobalOptions& options) {
+  rpc::TlsClientFiles files = options.tls;
+  const char* authorities = getenv("RUNLEDGER_TLS_CA");
+  if (files.ca_file.empty() && authorities) files.ca_file = authorities;
+  return files;
+}
+
 base::Result<Client*> Context::client() {
+  base::Result<Client*> present = present_client();
+  if (!present.is_ok() || !options.at || as_of_) return present;
+  if (base::Status status = look_back(*options.at); !status.is_ok()) return status;
+  return present;
+}
+
+base::Result<Client*> Context::present_client() {
+  base::Result<Client*> connected = connection();
+  if (!connected.is_ok() || is_logged_in_) return connected;
+  const auto tell = [this](std::string_view text) { say(text); };
+  base::Result<std::string> token = log_in(**connected, token_file(options.token_file), logins, tell);
+  if (!token.is_ok()) return token.status();
+  token_ = std::move(*token);
+  is_logged_in_ = true;
+  return connected;
+}
+
+base::Result<std::string> Context::token() {
+  base::Result<Client*> present = present_client();
+  if (!present.is_ok()) return present.status();
+  return token_;
+}
+
+base::Result<Client*> Context::connection() {
   if (!client_) {
-    base::Result<std::unique_ptr<Client>> made = connect_(options);
-    if (!made.is_ok()) {
-      // Not to find the ledger is an error, unlike not to find a run in it.
-      bool absent = made.status().code() == base::Code::kNotFound;
-      return absent ? base::Status(base::Code::kUnavailable, made.status().message()) : made.status();
+    base::Result<std::string> where = address();
+    if (!where.is_ok()) return where.status();
+    if (const char* unused = unused_tls_option(options.tls, *where)) {
+      return base::Status(base::Code::kInvalidArgument, fmt::format("{} does nothing with {}, which is no tls address; leave it out", unused, *where));
     }
+    base::Result<std::unique_ptr<Client>> made = connect_to(*where);
+    if (!made.is_ok()) return made.status();
     client_ = std::move(*made);
-    if (options.at) {
-      if (base::Status status = look_back(*options.at); !status.is_ok()) return status;
-    }
   }
   return client_.get();
 }
 
-base::Status Context::look_back(const std::string& moment) {
-  const base::Result<MomentName> named = parse_moment(moment, base::system_clock().now_ns());
-  if (!named.is_ok()) return named.status().in("--at");
-  if (!named->zoned) say(fmt::format("--at {}: no zone is named; taken as UTC", moment));
+base::Result<std::unique_ptr<Client>> Context::connect_to(const std::string& address) { return reach_.connect(address, options); }
+
+base::Result<std::string> Context::address() {
+  base::Result<std::string> found = reach_.address(options);
+  // Not to find the ledger is an error, unlike not to find a run in it.
+  const bool absent = !found.is_ok() && found.status().code() == base::Code::kNotFound;
+  return absent ? base::Status(base::Code::kUnavailable, found.status().message()) : found;
+}
+
+base::Result<MomentName> Context::moment(std::string_view option, const std::string& text) {
+  base::Result<MomentName> named = parse_moment(text, base::system_clock().now_ns());
+  if (!named.is_ok()) return named.status().in(option);
+  if (!named->zoned) say(fmt::format("{} {}: no zone is named; taken as UTC", option, text));
+  return named;
+}
+
+void Context::is_of(uint64_t event, int64_t time_ns) {
+  as_of_ = AsOf{event, time_ns};
+  if (!options.json) out << fmt::format("as of event {}, {}\n\n", event, base::iso_time(time_ns));
+}
+
+base::Status Context::look_back(const std::string& text) {
+  const base::Result<MomentName> named = moment("--at", text);
+  if (!named.is_ok()) return named.status();
   auto request = client_->session().atRequest();
-  if (named->seq != 0) {
-    request.getMoment().setSeq(named->seq);
-  } else {
-    request.getMoment().setTime(named->time_ns);
-  }
+  write_moment(*named, request.initMoment());
   auto answer = ask(*client_, std::move(request));
   if (!answer.is_ok()) return answer.status();
-  client_->look_back(answer->getSession());
-  as_of_ = AsOf{answer->getSeq(), answer->getTime()};
-  if (!options.json) out << fmt::format("as of event {}, {}\n\n", as_of_->event, base::iso_time(as_of_->time_ns));
+  client_->enter(answer->getSession());
+  is_of(answer->getSeq(), answer->getTime());
   return base::Status::ok();
 }
 

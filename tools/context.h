@@ -13,8 +13,10 @@
 
 #include "base/status.h"
 #include "tools/client.h"
+#include "tools/moment.h"
 #include "tools/run_names.h"
 #include "tools/table.h"
+#include "tools/token_store.h"
 
 namespace tools {
 
@@ -25,7 +27,18 @@ struct GlobalOptions {
   std::optional<std::string> site;     // --site
   std::optional<std::string> address;  // --connect
   std::optional<std::string> at;       // --at
+  std::optional<std::string> token_file;  // --token-file
+  rpc::TlsClientFiles tls;  // --tls-ca, --tls-name, --tls-certificate, --tls-key
   bool json = false;
+};
+
+/// What to trust and show at a tls address: as given, the authorities else of RUNLEDGER_TLS_CA.
+rpc::TlsClientFiles tls_files(const GlobalOptions& options);
+
+/// How a ledger is found, and reached there.
+struct Reach {
+  std::function<base::Result<std::string>(const GlobalOptions&)> address;
+  std::function<base::Result<std::unique_ptr<Client>>(const std::string& address, const GlobalOptions&)> connect;
 };
 
 /// What is looked back to.
@@ -40,18 +53,32 @@ struct AsOf {
 /// Threads: one. Errors: Status; finish() turns what a command returns into messages and the exit code.
 class Context {
  public:
-  using Connect = std::function<base::Result<std::unique_ptr<Client>>(const GlobalOptions&)>;
-  Context(std::ostream& results, std::ostream& messages, Terminal results_go_to, Connect connect)
-      : out(results), err(messages), terminal(results_go_to), connect_(std::move(connect)) {}
+  Context(std::ostream& results, std::ostream& messages, Terminal results_go_to, Reach reach, TokenStore logins_kept)
+      : out(results), err(messages), terminal(results_go_to), logins(std::move(logins_kept)), reach_(std::move(reach)) {}
 
   GlobalOptions options;
   std::ostream& out;  // results
   std::ostream& err;  // messages
   const Terminal terminal;
+  const TokenStore logins;
   int exit_code = kDone;
 
-  /// The connection; the same one each time. With --at it looks back, and people are told to what.
+  /// The connection, logged in; the same one each time. With --at it looks back, and people are told to what.
   base::Result<Client*> client();
+  /// The same, but of now: for who deals with --at otherwise.
+  base::Result<Client*> present_client();
+  /// What it is logged in by, for a program that goes on in its place; empty: the connection.
+  base::Result<std::string> token();
+  /// Before anybody is logged in.
+  base::Result<Client*> connection();
+  /// One more connection, to `address`; the caller's.
+  base::Result<std::unique_ptr<Client>> connect_to(const std::string& address);
+  /// Of the ledger that is asked.
+  base::Result<std::string> address();
+  /// A moment as people write it; that no zone is named is said. `option` is where it was given.
+  base::Result<MomentName> moment(std::string_view option, const std::string& text);
+  /// What is printed from here on is of then; people are told.
+  void is_of(uint64_t event, int64_t time_ns);
   /// Parses what names runs, asking the ledger which instruments there are.
   base::Result<RunSelection> selection(std::span<const std::string> words);
   base::Result<RunName> run(std::span<const std::string> words);
@@ -74,8 +101,10 @@ class Context {
   base::Result<std::vector<std::string>> known_instruments();
   base::Status look_back(const std::string& moment);
 
-  Connect connect_;
+  Reach reach_;
   std::unique_ptr<Client> client_;
+  bool is_logged_in_ = false;
+  std::string token_;
   std::optional<AsOf> as_of_;
 };
 

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "base/counted.h"
+#include "tools/access_text.h"
 #include "tools/document.h"
 #include "tools/run_names.h"
 #include "tools/table.h"
@@ -156,6 +157,10 @@ schema::Reason::Reader reason_of(Body::Reader body) {
     case Body::LOSS_ACCEPTED: return body.getLossAccepted().getReason();
     case Body::BLOBS_ERASED: return body.getBlobsErased().getReason();
     case Body::COMMANDS_FORGOTTEN: return body.getCommandsForgotten().getReason();
+    case Body::ACCESS_DENIED: return body.getAccessDenied().getReason();
+    case Body::ROLE_GRANTED: return body.getRoleGranted().getReason();
+    case Body::ROLE_REVOKED: return body.getRoleRevoked().getReason();
+    case Body::TOKEN_REVOKED: return body.getTokenRevoked().getReason();
     default: return {};
   }
 }
@@ -197,6 +202,8 @@ EventSubject subject_of(schema::Event::Reader event, const JobNames& jobs) {
     case Body::RUN_ANNOTATED: return of_run(body.getRunAnnotated().getRun());
     case Body::RUN_SKIPPED: return of_run(body.getRunSkipped().getRun());
     case Body::REDUCTION_REQUESTED: return of_run(body.getReductionRequested().getRun());
+    case Body::ROLE_GRANTED: return named(body.getRoleGranted().getGrant().getInstrument());
+    case Body::ROLE_REVOKED: return named(body.getRoleRevoked().getGrant().getInstrument());
     case Body::RAW_FILE_REFUSED: {
       EventSubject subject = named(body.getRawFileRefused().getInstrument());
       subject.run_number = body.getRawFileRefused().getRunNumber();
@@ -248,12 +255,14 @@ EventLine event_line(schema::Event::Reader event, const JobNames& jobs) {
   line.time_ns = event.getTime();
   line.kind = kind_of(event);
   line.actor = words(event.getActor().getName());
+  line.proof = words(event.getActor().getProof());
+  line.right = words(event.getActor().getRight());
   line.cause = event.getCause();
   line.subject = subject_of(event, jobs);
   schema::Reason::Reader reason = reason_of(event.getBody());
   line.code = words(reason.getCode());
   if (line.code.empty()) line.code = code_without_reason(event.getBody());
-  line.text = words(reason.getText());
+  line.text = access_text(event.getBody()).value_or(words(reason.getText()));  // a reason does not say which role or token it was
   if (line.text.empty()) line.text = plain_text(event.getBody());
   // A reason names its run by itself; a bare "succeeded" needs the name in front.
   std::string bare = line.subject.run_number == 0 ? subject_text(line.subject) : run_text(line.subject.instrument, line.subject.run_number);
@@ -291,6 +300,8 @@ std::string kind_words(const std::string& kind) {
   }
   return text;
 }
+
+std::string actor_text(const EventLine& line) { return line.right.empty() ? line.actor : fmt::format("{} ({})", line.actor, line.right); }
 
 std::string subject_text(const EventSubject& subject) {
   if (subject.run_number != 0) return run_text(subject.instrument, subject.run_number, subject.version);

@@ -37,6 +37,8 @@ struct EventLine {
   int64_t time_ns = 0;
   std::string kind;  // the schema's name: "jobQueued"; "unknown" for one of a later release
   std::string actor;
+  std::string proof;  // how the actor was known
+  std::string right;  // the role that allowed it, and what gave it; empty = the event is from before there were roles
   uint64_t cause = 0;
   EventSubject subject;
   std::string code;  // reason code; empty = none
@@ -55,6 +57,8 @@ EventLine event_line(schema::Event::Reader event, const JobNames& jobs);
 std::string kind_words(const std::string& kind);
 /// "MARI 28001 v2", "MARI", "job 17" or "".
 std::string subject_text(const EventSubject& subject);
+/// "alice (scientist of MARI by group isis_mari_team)"; only the name where no right is on record.
+std::string actor_text(const EventLine& line);
 /// "default", "runs from 28000", "runs 28000 to 28010", "experiment 2010001".
 std::string scope_text(schema::Scope::Reader scope);
 

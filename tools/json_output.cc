@@ -165,6 +165,7 @@ Json version_json(const VersionDetail& detail) {
   Json json = {{"version", queued.getVersion()}, {"job", job.getJob()}, {"state", enum_word(job.getState())}};
   add_reason(json, job.getReason());
   json["requested_by"] = text_or_null(job.getRequestedBy().getName());
+  json["requested_by_right"] = text_or_null(job.getRequestedBy().getRight());
   json["queued_at"] = time_or_null(job.getQueuedAt());
   json["queued_because"] = text_or_null(queued.getReason().getText());
   json["started_at"] = time_or_null(job.getStartedAt());
@@ -246,6 +247,10 @@ Json script_json(schema::ScriptRow::Reader row) {
           {"problem", text_or_null(script.getProblem())}};
 }
 
+Json directory_json(schema::AccessStatus::Reader status) {
+  return {{"configured", status.getConfigured()}, {"refreshed_at", time_or_null(status.getRefreshedAt())}, {"problem", text_or_null(status.getProblem())}};
+}
+
 Json status_json(schema::Status::Reader status) {
   Json counts = Json::object();
   for (auto enumerant : capnp::Schema::from<schema::RunState>().getEnumerants()) counts[enumerant.getProto().getName().cStr()] = 0;
@@ -274,6 +279,7 @@ Json status_json(schema::Status::Reader status) {
           {"instruments", instruments},
           {"daemons", daemons},
           {"follow", follow_json(status)},
+          {"directory", status.hasAccess() ? directory_json(status.getAccess()) : Json()},
           {"now", time_or_null(status.getNow())},
           {"started_at", time_or_null(status.getStartedAt())}};
 }
@@ -298,7 +304,8 @@ Json event_json(const EventLine& line) {
           {"actor", tools::text_or_null(line.actor)},
           {"code", tools::text_or_null(line.code)},
           {"text", base::to_utf8(line.text)},
-          {"cause", number_or_null(line.cause)}};
+          {"cause", number_or_null(line.cause)},
+          {"right", tools::text_or_null(line.right)}};
 }
 
 Json watch_json(const EventLine& line) {

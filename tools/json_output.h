@@ -24,8 +24,10 @@ Json variables_json(schema::VariableSet::Reader set);
 Json rule_json(schema::VariableRule::Reader rule);
 Json script_json(schema::ScriptRow::Reader script);
 Json status_json(schema::Status::Reader status);
+/// {configured, refreshed_at, problem}
+Json directory_json(schema::AccessStatus::Reader status);
 Json queue_json(schema::QueueRow::Reader row);
-/// {seq, time, kind, actor, code, text, cause}
+/// {seq, time, kind, actor, code, text, cause, right}
 Json event_json(const EventLine& line);
 /// The same with instrument, run_number, version and job: a line of `watch`.
 Json watch_json(const EventLine& line);

@@ -1,6 +1,7 @@
 #include "tools/ledger_commands.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,6 +19,10 @@ base::Status become_ledger_program(Context& context, std::vector<std::string> wo
   std::vector<std::string> before = {program.string()};
   if (context.options.site) before.insert(before.end(), {"--site", *context.options.site});
   if (context.options.address) before.insert(before.end(), {"--connect", *context.options.address});
+  const rpc::TlsClientFiles tls = tls_files(context.options);
+  for (const auto& [option, value] : {std::pair("--tls-ca", tls.ca_file), {"--tls-name", tls.server_name}, {"--tls-certificate", tls.certificate}, {"--tls-key", tls.key}}) {
+    if (!value.empty()) before.insert(before.end(), {option, value});
+  }
   if (context.options.json) before.emplace_back("--json");
   words.insert(words.begin(), before.begin(), before.end());
   std::vector<char*> arguments;
@@ -30,9 +35,28 @@ base::Status become_ledger_program(Context& context, std::vector<std::string> wo
 
 /// Options of every other command that would do nothing here.
 base::Status refuse_unused(const Context& context, std::string_view command, bool site) {
-  const char* unused = context.options.address ? "--connect" : context.options.site && !site ? "--site" : nullptr;
+  const char* unused = context.options.address ? "--connect" : context.options.token_file ? "--token-file" : context.options.site && !site ? "--site" : nullptr;
   if (unused == nullptr) return {};
   return {base::Code::kInvalidArgument, fmt::format("{} does nothing with {}; leave it out", unused, command)};
+}
+
+/// Where the next program reads the token from: an argument could be read by everybody.
+base::Result<int> descriptor_with(const std::string& token) {
+  const int file = memfd_create("token", 0);
+  const bool whole = file >= 0 && write(file, token.data(), token.size()) == static_cast<ssize_t>(token.size()) && lseek(file, 0, SEEK_SET) == 0;
+  if (whole) return file;
+  return base::Status(base::Code::kInternal, fmt::format("the token cannot be handed on: {}", strerror(errno)));
+}
+
+base::Status become_export(Context& context, std::vector<std::string> words) {
+  const base::Result<std::string> token = context.token();
+  if (!token.is_ok()) return token.status();
+  if (!token->empty()) {
+    const base::Result<int> descriptor = descriptor_with(*token);
+    if (!descriptor.is_ok()) return descriptor.status();
+    words.insert(words.end(), {"--token-fd", std::to_string(*descriptor)});
+  }
+  return become_ledger_program(context, std::move(words));
 }
 
 struct DoctorOptions {
@@ -67,7 +91,7 @@ void add_export(CLI::App& app, Context& context) {
   command->callback([&context, file, from, even_unsigned] {
     std::vector<std::string> words = {"export", "--output", *file, "--from", std::to_string(*from)};
     if (*even_unsigned) words.emplace_back("--unsigned");
-    context.finish(become_ledger_program(context, std::move(words)));
+    context.finish(become_export(context, std::move(words)));
   });
 }
 

@@ -17,8 +17,8 @@
 
 namespace {
 
-base::Result<std::unique_ptr<tools::Client>> open_client(const tools::GlobalOptions& options) {
-  if (options.address) return tools::connect(*options.address);
+base::Result<std::string> find_address(const tools::GlobalOptions& options) {
+  if (options.address) return *options.address;
   std::error_code unused;
   base::Result<std::filesystem::path> folder = site::find(options.site, std::filesystem::current_path(unused));
   if (!folder.is_ok()) return folder.status();
@@ -27,7 +27,11 @@ base::Result<std::unique_ptr<tools::Client>> open_client(const tools::GlobalOpti
   if (site->listen.empty()) {
     return base::Status(base::Code::kInvalidArgument, fmt::format("{}/site.toml: [facility] listen is empty; ledgerd cannot be reached", folder->string()));
   }
-  return tools::connect(site->listen.front());
+  return site->listen.front();
+}
+
+base::Result<std::unique_ptr<tools::Client>> open_client(const std::string& address, const tools::GlobalOptions& options) {
+  return tools::connect(address, tools::tls_files(options));
 }
 
 tools::Terminal terminal_of(int descriptor) {
@@ -42,7 +46,7 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, [](int) {});  // a reader that goes away is seen by write(); not ignored, which a program started by exec would inherit
   tools::FileBuffer buffer(STDOUT_FILENO);
   std::ostream out(&buffer);
-  tools::Context context(out, std::cerr, terminal_of(STDOUT_FILENO), open_client);
+  tools::Context context(out, std::cerr, terminal_of(STDOUT_FILENO), {find_address, open_client}, tools::TokenStore::of_environment());
   constexpr tools::AddCommand kSiteCommands[] = {tools::add_verify, tools::add_init,   tools::add_up,     tools::add_export,
                                                  tools::add_import, tools::add_restore, tools::add_doctor};
   int exit_code = tools::run_program({argv + std::min(argc, 1), argv + argc}, context, kSiteCommands);

@@ -134,4 +134,12 @@ base::Result<MomentName> parse_moment(std::string_view text, int64_t now_ns) {
                                   base::printable(text)));
 }
 
+void write_moment(const MomentName& named, schema::Moment::Builder moment) {
+  if (named.seq != 0) {
+    moment.setSeq(named.seq);
+  } else {
+    moment.setTime(named.time_ns);
+  }
+}
+
 }  // namespace tools

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "schema/api.capnp.h"
 
 namespace tools {
 
@@ -18,5 +19,7 @@ struct MomentName {
 /// "812" (an event), "2026-11-01T12:00:05.5Z", "2026-11-01 12:00+01:00", "2026-11-01" (its first moment), "-90s", "-30m", "-2h",
 /// "-3d", "-1w". kInvalidArgument: the message shows how it is written.
 base::Result<MomentName> parse_moment(std::string_view text, int64_t now_ns);
+
+void write_moment(const MomentName& named, schema::Moment::Builder moment);
 
 }  // namespace tools

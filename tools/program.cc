@@ -12,7 +12,8 @@ namespace tools {
 namespace {
 
 constexpr AddCommand kCommands[] = {add_status, add_runs,   add_show, add_trace, add_diff, add_explain, add_log,    add_watch,  add_rerun,
-                                    add_cancel, add_queue, add_vars, add_script, add_pause,   add_resume, add_prove, add_admin, add_version};
+                                    add_cancel, add_queue, add_vars, add_script, add_pause,   add_resume, add_prove, add_login,
+                                    add_logout, add_whoami, add_token,  add_audit,  add_admin,  add_version};
 
 constexpr const char* kHowRunsAreWritten =
     "A run is written MARI 28001, MARI/28001 or MARI28001, a version MARI/28001/v2, several MARI 28001-28010,28020.\n"
@@ -66,7 +67,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
 
 /// The commands that --at goes with; the others change something, print bytes, or follow what happens now.
 constexpr std::string_view kLookBack[] = {"status", "runs", "show", "trace", "explain", "queue", "diff",
-                                          "vars show", "vars history", "vars blame", "script list"};
+                                          "vars show", "vars history", "vars blame", "script list", "audit who-could-see"};
 
 void check_look_back(const CLI::App& app, const Context& context) {
   if (!context.options.at) return;
@@ -79,7 +80,7 @@ void check_look_back(const CLI::App& app, const Context& context) {
 /// Where the options are explained that go with every command.
 void finish_help(CLI::App& command) {
   std::string footer = command.get_footer();
-  command.footer((footer.empty() ? "" : footer + "\n") + "Options of every command (--site, --connect, --json, --at): runledger --help");
+  command.footer((footer.empty() ? "" : footer + "\n") + "Options of every command (--site, --connect, --token-file, --tls-ca, --json, --at): runledger --help");
   for (CLI::App* below : command.get_subcommands([](const CLI::App*) { return true; })) finish_help(*below);
 }
 
@@ -91,7 +92,14 @@ int run_program(std::vector<std::string> arguments, Context& context, std::span<
   app.fallthrough();
   app.add_option("--site", context.options.site, "Site folder; else RUNLEDGER_SITE, else the nearest one at or above this folder")
       ->type_name("DIR");
-  app.add_option("--connect", context.options.address, "Address of ledgerd, instead of the site's own")->type_name("ADDRESS");
+  app.add_option("--connect", context.options.address, "Address of ledgerd, unix:PATH or tls:HOST:PORT, instead of the site's own")->type_name("ADDRESS");
+  app.add_option("--token-file", context.options.token_file, "File with the token to log in by; else RUNLEDGER_TOKEN_FILE, else what runledger login got")
+      ->type_name("FILE");
+  app.add_option("--tls-ca", context.options.tls.ca_file, "Authorities to trust at a tls address; else RUNLEDGER_TLS_CA, else those of the system")
+      ->type_name("FILE");
+  app.add_option("--tls-name", context.options.tls.server_name, "Name its certificate must have, where that is not the address's host")->type_name("NAME");
+  app.add_option("--tls-certificate", context.options.tls.certificate, "Certificate to show there, for a program that has one")->type_name("FILE");
+  app.add_option("--tls-key", context.options.tls.key, "The key of that certificate")->type_name("FILE");
   app.add_flag("--json", context.options.json, "Print JSON for programs; its fields are stable");
   app.add_option("--at", context.options.at, "Answer as of then: an ISO 8601 time (UTC unless it names a zone), -2h, or an event's number")
       ->type_name("TIME|SEQ");

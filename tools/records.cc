@@ -61,10 +61,9 @@ template base::Result<Document<schema::VariableSet>> document(Client&, std::stri
 template base::Result<Document<schema::OutputManifest>> document(Client&, std::string_view);
 template base::Result<Document<schema::Environment>> document(Client&, std::string_view);
 
-base::Result<Events> history(Client& client, const SetSubject& subject) {
+base::Status read_history(Client& client, const SetSubject& subject, uint64_t after, const std::function<bool(Document<schema::Event>)>& use) {
   schema::Runs::Client runs = client.session().runsRequest().send().getRuns();
-  Events events;
-  for (uint64_t after = 0;;) {
+  while (true) {
     auto request = runs.historyRequest();
     subject(request.initSubject());
     request.setLimit(kHistoryPage);
@@ -74,11 +73,21 @@ base::Result<Events> history(Client& client, const SetSubject& subject) {
     for (auto bytes : answer->getEvents()) {
       base::Result<Document<schema::Event>> event = Document<schema::Event>::open(bytes_of(bytes));
       if (!event.is_ok()) return event.status();
-      events.push_back(std::move(*event));
+      if (!use(std::move(*event))) return {};
     }
     after = answer->getNext();
-    if (after == 0) return events;
+    if (after == 0) return {};
   }
+}
+
+base::Result<Events> history(Client& client, const SetSubject& subject) {
+  Events events;
+  base::Status status = read_history(client, subject, 0, [&](Document<schema::Event> event) {
+    events.push_back(std::move(event));
+    return true;
+  });
+  if (!status.is_ok()) return status;
+  return events;
 }
 
 base::Result<Events> run_history(Client& client, std::string_view instrument_name, uint64_t run_number) {

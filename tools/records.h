@@ -25,6 +25,8 @@ base::Result<Document<T>> document(Client& client, std::string_view sha256);
 
 using Events = std::vector<Document<schema::Event>>;
 using SetSubject = std::function<void(schema::Subject::Builder)>;
+/// Events about a subject behind event `after`, oldest first, until `use` answers false.
+base::Status read_history(Client& client, const SetSubject& subject, uint64_t after, const std::function<bool(Document<schema::Event>)>& use);
 /// Every event about a subject, oldest first.
 base::Result<Events> history(Client& client, const SetSubject& subject);
 /// ... of a run, with those of its jobs.

@@ -20,7 +20,7 @@ struct UpOptions {
 
 /// Options of every other command that would do nothing here.
 base::Status refuse_unused(const Context& context, std::string_view command) {
-  const char* unused = context.options.json ? "--json" : context.options.address ? "--connect" : nullptr;
+  const char* unused = context.options.json ? "--json" : context.options.address ? "--connect" : context.options.token_file ? "--token-file" : nullptr;
   if (command == "init" && context.options.site) unused = "--site";
   if (unused == nullptr) return base::Status::ok();
   return {base::Code::kInvalidArgument, fmt::format("{} does nothing with {}; leave it out", unused, command)};
@@ -49,8 +49,8 @@ base::Status become_up(const Context& context, const UpOptions& options) {
 }
 
 base::Result<int> verify_offline(const Context& context, uint64_t from) {
-  if (context.options.address) {
-    return base::Status(base::Code::kInvalidArgument, "--connect does nothing with verify --offline, which reads the files of a site; leave it out");
+  if (const char* unused = context.options.address ? "--connect" : context.options.token_file ? "--token-file" : nullptr) {
+    return base::Status(base::Code::kInvalidArgument, fmt::format("{} does nothing with verify --offline, which reads the files of a site; leave it out", unused));
   }
   base::Result<std::filesystem::path> folder = site::find(context.options.site, std::filesystem::current_path());
   if (!folder.is_ok()) return base::Status(base::Code::kInvalidArgument, folder.status().message());

@@ -54,7 +54,7 @@ class Export : public kj::Refcounted {
         .send()
         .then([this](auto&& response) {
           header_.ledger_id = view(response.getInfo().getLedgerId());
-          return gateway_.loginRequest().send();
+          return log_in();
         })
         .then([this](auto&& response) {
           require(status_of(response.getRefusal()));
@@ -98,6 +98,12 @@ class Export : public kj::Refcounted {
     kj::Own<Export> owner_;
   };
 
+  capnp::RemotePromise<schema::Gateway::LoginResults> log_in() {
+    auto request = gateway_.loginRequest();
+    if (!order_.token.empty()) request.initCredentials().setToken(order_.token.c_str());
+    return request.send();
+  }
+
   /// Ends the export with this status.
   void require(const base::Status& status) {
     if (status.is_ok()) return;
@@ -132,7 +138,7 @@ class Export : public kj::Refcounted {
                                                                 order_.file.string(), refused.message())));
     }
     unsigned_because_ = refused;
-    auto request = gateway_.loginRequest().send().getSession().runsRequest().send().getRuns().statusRequest();
+    auto request = log_in().getSession().runsRequest().send().getRuns().statusRequest();
     return request.send().then([this](auto&& response) { header_.to = response.getStatus().getHead(); });
   }
 

@@ -17,6 +17,7 @@ namespace daemons {
 struct ExportOrder {
   std::filesystem::path file;
   uint64_t from = 1;
+  std::string token;           // to log in by; empty: by the connection
   bool even_unsigned = false;  // also where the ledger signs nothing because its log is not the one it signed before
 };
 

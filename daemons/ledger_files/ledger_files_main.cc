@@ -25,6 +25,8 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string site, connect, folder, file, backup, salvage, restore, reason;
   uint64_t from = 1;
+  int token_fd = -1;
+  rpc::TlsClientFiles tls;
   bool json = false, accept_loss = false, even_unsigned = false;
 };
 
@@ -74,6 +76,13 @@ base::Result<site::Site> site_of(const Options& options) {
   return site::load(*folder);
 }
 
+std::string read_all(int descriptor) {
+  std::string text;
+  char piece[256];
+  for (ssize_t got; (got = read(descriptor, piece, sizeof piece)) > 0;) text.append(piece, static_cast<size_t>(got));
+  return text;
+}
+
 int export_file(const Options& options) {
   std::string address = options.connect;
   if (address.empty()) {
@@ -82,15 +91,16 @@ int export_file(const Options& options) {
     if (site->listen.empty()) return fail({base::Code::kInvalidArgument, "[facility] listen is empty; ledgerd cannot be reached"});
     address = site->listen.front();
   }
+  const std::string token = options.token_fd < 0 ? "" : read_all(options.token_fd);
   rpc::Loop loop;
   auto say = progress();
-  auto work = rpc::connect(loop, address).then([&](rpc::Connection connection) {
+  auto work = rpc::connect(loop, address, {.tls = options.tls}).then([&](rpc::Connection connection) {
     auto held = kj::heap<rpc::Connection>(kj::mv(connection));
     auto gateway = held->bootstrap().castAs<schema::Gateway>();
     auto broken = held->on_disconnect().then([]() -> base::Result<daemons::Exported> {
       return base::Status(base::Code::kUnavailable, "the connection to ledgerd broke; nothing was written, try again");
     });
-    return daemons::export_log(kj::mv(gateway), {options.file, options.from, options.even_unsigned}, [&](uint64_t done, uint64_t total) { say("events", done, total); })
+    return daemons::export_log(kj::mv(gateway), {options.file, options.from, token, options.even_unsigned}, [&](uint64_t done, uint64_t total) { say("events", done, total); })
         .exclusiveJoin(kj::mv(broken))
         .attach(kj::mv(held));
   }).catch_([](kj::Exception&& problem) -> base::Result<daemons::Exported> {
@@ -211,10 +221,15 @@ int main(int argc, char** argv) {
   app.fallthrough();
   app.add_option("--site", options.site);
   app.add_option("--connect", options.connect);
+  app.add_option("--tls-ca", options.tls.ca_file);
+  app.add_option("--tls-name", options.tls.server_name);
+  app.add_option("--tls-certificate", options.tls.certificate);
+  app.add_option("--tls-key", options.tls.key);
   app.add_flag("--json", options.json);
   auto* exports = app.add_subcommand("export");
   exports->add_option("--from", options.from);
   exports->add_flag("--unsigned", options.even_unsigned);
+  exports->add_option("--token-fd", options.token_fd);
   exports->add_option("-o,--output", options.file)->required();
   auto* imports = app.add_subcommand("import");
   imports->add_option("file", options.file)->required();

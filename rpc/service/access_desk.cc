@@ -114,7 +114,7 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_connection(const Peer& peer) {
       roles_.heard(found.status());
       caller.grants = accounts_->named_by_site(caller.name);
       if (!caller.grants.empty()) return open(std::move(caller), 0, Recorded::kFirstOfDay);
-      return Entered(base::Status(Code::kUnavailable, fmt::format("{} cannot be looked up: {}; try again later, or use a token", base::printable(caller.name), found.status().message())));
+      return Entered(base::Status(Code::kUnavailable, fmt::format("{} cannot be looked up: the directory gives no answer (ledgerd's log says why); try again later, or use a token", base::printable(caller.name))));
     }
     refused(caller.name, caller.source, "no_account", fmt::format("the directory answers: {}", found.status().message()));
     return Entered(base::Status(Code::kPermissionDenied, fmt::format("{} is an account of this machine, but none of the facility's directory", base::printable(caller.name))));
@@ -147,7 +147,7 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_password(const Peer& peer, std::
         if (is_silence(found.status())) {
           tried->undecided();
           roles_.heard(found.status());
-          return Entered(base::Status(Code::kUnavailable, fmt::format("no password can be checked: {}; try again later, or use a token", found.status().message())));
+          return Entered(base::Status(Code::kUnavailable, "no password can be checked: the directory gives no answer (ledgerd's log says why); try again later, or use a token"));
         }
         refused(name, source, "wrong_password", "the name or the password was wrong");
         return Entered(wrong());

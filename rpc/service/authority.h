@@ -56,6 +56,8 @@ class Authority {
 
   /// His roles are these now.
   void become(std::vector<Grant> grants);
+  /// He came by this token, which took the place of the one before.
+  void renew(std::string token) { caller_.token = std::move(token); }
   /// The session is over: whatever it handed out breaks, with this sentence. The first one counts.
   void end(const std::string& why);
   /// The same once `when` is fulfilled, unless it is gone by then.

@@ -48,7 +48,7 @@ class CopyServer final : public schema::Subscription::Server {
  public:
   CopyServer(LedgerService& service, std::shared_ptr<Authority> authority, uint64_t from, schema::CopySink::Client sink, Allowance::Use use)
       : use_(std::move(use)), authority_(std::move(authority)), service_(service), copy_(std::make_shared<ledger::LogCopy>(from)), sink_(kj::mv(sink)) {
-    task_ = go_on().eagerlyEvaluate([this](kj::Exception&& problem) {
+    task_ = go_on().exclusiveJoin(authority_->on_end()).eagerlyEvaluate([this](kj::Exception&& problem) {
       sink_ = schema::CopySink::Client(nullptr);  // lets the other side know
       if (problem.getType() != kj::Exception::Type::DISCONNECTED) spdlog::warn("a copy of the log ended: {}", problem.getDescription().cStr());
     });

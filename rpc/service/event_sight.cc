@@ -33,6 +33,7 @@ EventSight::EventSight(const Caller& caller) : has_role_(caller.kind != Caller::
 
 bool EventSight::sees(const std::vector<std::string>& subjects) const {
   if (everything_) return true;
+  if (std::binary_search(subjects.begin(), subjects.end(), ledger::denials_subject())) return false;  // they say of what is hidden that it is there
   const bool of_runs = has_kind(subjects, kRun) || has_kind(subjects, kJob);
   const bool of_settings = has_kind(subjects, kSettings);
   const bool of_experiment = has_kind(subjects, kExperiment);

@@ -320,6 +320,7 @@ void RoleKeeper::heard(const base::Status& status) {
     problem_.clear();
   } else {
     if (problem_.empty()) problem_since_ns_ = service_.clock().now_ns();
+    if (problem_ != status.message()) spdlog::warn("the directory gives no answer: {}", status.message());
     problem_ = status.message();
   }
 }

@@ -54,6 +54,14 @@ void Sessions::end_account(const std::string& account, const std::string& why) {
   for (Authority* session : those_of(by_account_, account)) session->end(why);
 }
 
+void Sessions::renew_token(const std::string& token, const std::string& next) {
+  for (Authority* session : those_of(by_token_, token)) {
+    leave(*session);
+    session->renew(next);
+    enter(*session);
+  }
+}
+
 void Sessions::end_token(const std::string& token, const std::string& why, const Authority* but) {
   for (Authority* session : those_of(by_token_, token)) {
     if (session != but) session->end(why);

@@ -26,6 +26,8 @@ class Sessions {
   /// The roles of an account are these now.
   void become(const std::string& account, const std::vector<Grant>& grants);
   void end_account(const std::string& account, const std::string& why);
+  /// Those that came by it are from now on as if they had come by `next`; each lasts no longer than it would have.
+  void renew_token(const std::string& token, const std::string& next);
   /// Those that came by it, but for one that is to hear its answer first.
   void end_token(const std::string& token, const std::string& why, const Authority* but = nullptr);
 

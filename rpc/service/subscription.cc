@@ -26,7 +26,7 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
         next_(from),
         filter_(std::make_shared<const EventFilter>(std::move(filter))),
         sink_(kj::mv(sink)) {
-    task_ = go_on().eagerlyEvaluate([this](kj::Exception&& problem) {
+    task_ = go_on().exclusiveJoin(authority_->on_end()).eagerlyEvaluate([this](kj::Exception&& problem) {
       feed_->leave(*this);
       sink_ = schema::EventSink::Client(nullptr);  // lets the watcher know
       if (problem.getType() != kj::Exception::Type::DISCONNECTED) spdlog::warn("a subscription ended: {}", problem.getDescription().cStr());

@@ -177,15 +177,15 @@ kj::Promise<base::Result<IssuedToken>> TokenKeeper::issue(std::shared_ptr<Author
   const std::string replaces(view(request.getReplaces()));
   auto check = [snapshot = std::shared_ptr<const ledger::Snapshot>(service_.snapshot()), account = std::string(view(issued.asReader().getAccount())), replaces,
                 now_ns = service_.clock().now_ns()] { return check_account(*snapshot, account, replaces, now_ns); };
-  return service_.loop().on_pool(std::move(check)).then([this, who, command = std::move(command), identity = *identity, token = std::move(token), replaces](base::Status status) mutable -> kj::Promise<Result> {
+  return service_.loop().on_pool(std::move(check)).then([this, command = std::move(command), identity = *identity, token = std::move(token), replaces](base::Status status) mutable -> kj::Promise<Result> {
     if (!status.is_ok()) return Result(status);
     auto taken = service_.submit(command->reader(), identity);
-    return taken.then([this, who, token = std::move(token), replaces](ledger::Answer answer) mutable -> Result {
+    return taken.then([this, token = std::move(token), replaces](ledger::Answer answer) mutable -> Result {
       if (!answer.status.is_ok()) return answer.status;
       if (answer.repeated) return answered_before(answer);
       auto row = ledger::find_token(*service_.snapshot(), token.id);
       if (!row) return base::Status(Code::kUnavailable, fmt::format("token {} is on record but cannot be read now; revoke it and ask for another", token.id));
-      if (!replaces.empty()) end_sessions(replaces, fmt::format("token {} was renewed: this session has ended; use the new one", replaces), who);
+      if (!replaces.empty()) sessions_->renew_token(replaces, token.id);
       return IssuedToken{std::move(token.text), std::move(*row)};
     });
   });

@@ -204,6 +204,17 @@ TEST(LoopEndTest, DetachedTasksPostsAndTimersEndWithTheLoop) {
   EXPECT_EQ(held.use_count(), 1);
 }
 
+TEST(LoopEndTest, PostIsNotRunWhileAnEndingLoopWaitsForItsPool) {
+  // Symptom: the last commit was told to a service that was gone already, when the pool still had work as the process ended.
+  bool ran = false;
+  {
+    rpc::Loop loop;
+    auto dropped = loop.on_pool([] {});
+    loop.post([&] { ran = true; });
+  }
+  EXPECT_FALSE(ran);
+}
+
 TEST_F(LoopTest, AHogStarvesNeitherTimersNorOthers) {
   size_t turns = 0;
   auto hog = forever(turns).eagerlyEvaluate(nullptr);

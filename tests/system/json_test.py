@@ -57,14 +57,14 @@ ATTEMPT = {
     "environment_sha256": OrNull(SHA256), "traceback_sha256": OrNull(SHA256), "log_sha256": OrNull(SHA256),
 }
 VERSION = {
-    "version": int, "job": int, "state": STATE, **REASON, "requested_by": str, "queued_at": TIME, "queued_because": str, "started_at": OrNull(TIME),
+    "version": int, "job": int, "state": STATE, **REASON, "requested_by": str, "requested_by_right": OrNull(str), "queued_at": TIME, "queued_because": str, "started_at": OrNull(TIME),
     "finished_at": OrNull(TIME),
     "script": {"sha256": SHA256, "path": str, "contract": Text("isis|sns"), "siblings": [{"name": str, "sha256": SHA256}]},
     "variables": [VARIABLE], "attempts": [ATTEMPT], "outputs": [{"path": str, "size_bytes": int, "sha256": SHA256, "name": str}],
     "log_sha256": OrNull(SHA256), "inputs": [RAW_FILE], "output_directory": OrNull(str), "interpreter": str,
     "experiment": OrNull(str),
 }
-EVENT = {"seq": int, "time": TIME, "kind": str, "actor": str, "code": OrNull(str), "text": str, "cause": OrNull(int)}
+EVENT = {"seq": int, "time": TIME, "kind": str, "actor": str, "code": OrNull(str), "text": str, "cause": OrNull(int), "right": OrNull(str)}
 ENVIRONMENT = {
     "host": str, "kernel": OrNull(str), "interpreter_path": str, "interpreter_version": OrNull(str), "runledger_version": str,
     "variables": [str],
@@ -86,6 +86,7 @@ STATUS = {
     "follow": OrNull({"source": str, "state": Text("connecting|catching_up|following|unreachable|stopped"), "since": TIME,
                       "source_head": OrNull(int), "behind": OrNull(int), "checkpoint_size": OrNull(int), "checkpoint_at": OrNull(TIME),
                       "detail": OrNull(str)}),
+    "directory": OrNull({"configured": bool, "refreshed_at": OrNull(TIME), "problem": OrNull(str)}),
 }
 
 SCRIPT = """

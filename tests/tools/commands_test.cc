@@ -173,7 +173,7 @@ TEST_F(CommandsTest, ExplainGivesReasonsAndCausesInOrder) {
   EXPECT_EQ(explained[1],
             json::parse(R"({"seq": 3, "time": "2026-11-01T12:00:03.000000000Z", "kind": "jobQueued", "actor": "coordinatord",
       "code": "new_run", "text": "MARI 28001 is new and its instrument has a script", "cause": 2, "cause_kind": "runDetected",
-      "cause_text": "MARI 28001: detected by : "})"));
+      "cause_text": "MARI 28001: detected by : ", "right": null})"));
   EXPECT_EQ(explained[3]["text"], "MARI 28001 v1: succeeded, output is in place");
   EXPECT_TRUE(explained[3]["cause"].is_null());
   EXPECT_THAT(command({"explain", "MARI", "28001"}).out, AllOf(HasSubstr("job queued"), HasSubstr("new_run")));
@@ -657,12 +657,14 @@ TEST_F(CommandsTest, HelpHasAnExampleForEachCommand) {
 
 TEST_F(CommandsTest, NoConnectionIsSaid) {
   std::ostringstream out, err;
-  tools::Context context(out, err, {}, [](const tools::GlobalOptions& options) -> base::Result<std::unique_ptr<tools::Client>> {
-    return base::Status(base::Code::kNotFound, "no ledger is listening at " + options.address.value_or("?"));
-  });
+  const auto find = [](const tools::GlobalOptions& options) -> base::Result<std::string> {
+    return base::Status(base::Code::kNotFound, "there is no site at " + options.site.value_or("?"));
+  };
+  tools::Context context(out, err, {}, {find, {}}, tools::TokenStore({}));
   // Exit code 1 would say that the ledger was asked and has nothing.
-  EXPECT_EQ(tools::run_program({"status", "--connect", "unix:/x"}, context), 2);
-  EXPECT_EQ(err.str(), "runledger: no ledger is listening at unix:/x\n");
+  EXPECT_EQ(tools::run_program({"status", "--site", "/x"}, context), 2);
+  EXPECT_EQ(err.str(), "runledger: there is no site at /x\n");
+  EXPECT_EQ(command({"status", "--connect", "unix:/nowhere"}).exit_code, 2);
 }
 
 }  // namespace

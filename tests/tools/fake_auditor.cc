@@ -68,6 +68,10 @@ class Auditor final : public schema::Auditor::Server {
     }
     return kj::READY_NOW;
   }
+  kj::Promise<void> whoCouldSee(WhoCouldSeeContext context) override {
+    who_could_see(ledger_.access, context.getParams(), context.getResults());
+    return kj::READY_NOW;
+  }
 
  private:
   static void write(const std::vector<base::Sha256>& path, capnp::List<capnp::Data>::Builder list) {

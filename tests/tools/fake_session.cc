@@ -12,6 +12,8 @@ namespace {
 
 bool touches(schema::Event::Reader event, schema::Subject::Reader subject, const Ledger& ledger) {
   uint64_t job = tools::job_of(event);
+  if (subject.isActor()) return event.getActor().getName() == subject.getActor();
+  if (subject.isDenials()) return event.getBody().isAccessDenied();
   auto is_run = [&](schema::RunKey::Reader run) {
     return subject.isRun() && run.getInstrument() == subject.getRun().getInstrument() && run.getRunNumber() == subject.getRun().getRunNumber();
   };
@@ -281,10 +283,11 @@ class Operator final : public schema::Operator::Server {
   Ledger& ledger_;
 };
 
-class Session final : public schema::Session::Server {
+class Session final : public AccessSession {
  public:
-  explicit Session(Ledger& ledger) : ledger_(ledger) {}
+  Session(Ledger& ledger, std::string account, std::string token) : AccessSession(ledger.access, std::move(account), std::move(token)), ledger_(ledger) {}
   kj::Promise<void> runs(RunsContext context) override {
+    require_good();
     context.getResults().setRuns(kj::heap<Runs>(ledger_));
     return kj::READY_NOW;
   }
@@ -313,7 +316,7 @@ class Session final : public schema::Session::Server {
       refuse(results.initRefusal(), schema::Refusal::Code::NOT_FOUND, "nothing was recorded at or before then");
       return kj::READY_NOW;
     }
-    results.setSession(kj::heap<Session>(*ledger_.past));
+    results.setSession(kj::heap<Session>(*ledger_.past, "", ""));
     results.setSeq(7);
     results.setTime(kNoon);
     return kj::READY_NOW;
@@ -367,14 +370,27 @@ schema::InstrumentRow::Builder Ledger::add_instrument(const char* name) {
   return row;
 }
 
-Client::Client(Ledger& ledger) : session_(kj::heap<Session>(ledger)) {}
-Client::~Client() noexcept = default;
+schema::Gateway::Client gateway_of(Ledger& ledger) {
+  return make_gateway(ledger.access, [&ledger](std::string account, std::string token) -> schema::Session::Client {
+    return kj::heap<Session>(ledger, std::move(account), std::move(token));
+  });
+}
+
+Client::Client(Ledger& ledger, std::string address) : tools::Client(std::move(address)), gateway_(gateway_of(ledger)) {}
+Client::~Client() noexcept { leave(); }
+
+tools::Reach reach_of(Ledger& ledger) {
+  auto find = [](const tools::GlobalOptions& options) -> base::Result<std::string> { return options.address.value_or(kAddress); };
+  auto connect = [&](const std::string& address, const tools::GlobalOptions&) -> base::Result<std::unique_ptr<tools::Client>> {
+    if (address == "unix:/nowhere") return base::Status(base::Code::kUnavailable, "no ledger is listening at unix:/nowhere");
+    return std::unique_ptr<tools::Client>(std::make_unique<Client>(ledger, address));
+  };
+  return {find, connect};
+}
 
 Ran run(Ledger& ledger, std::vector<std::string> arguments, tools::Terminal terminal) {
   std::ostringstream out, err;
-  tools::Context context(out, err, terminal, [&](const tools::GlobalOptions&) -> base::Result<std::unique_ptr<tools::Client>> {
-    return std::unique_ptr<tools::Client>(std::make_unique<Client>(ledger));
-  });
+  tools::Context context(out, err, terminal, reach_of(ledger), tools::TokenStore(ledger.state_folder));
   int code = tools::run_program(std::move(arguments), context);
   return {code, out.str(), err.str()};
 }

@@ -1,8 +1,7 @@
 // A ledger that serves what a test puts into it, in process, and remembers what it was asked to do.
 #pragma once
 
-#include <capnp/message.h>
-
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,36 +12,12 @@
 #include "base/sha256.h"
 #include "schema/api.capnp.h"
 #include "schema/document.capnp.h"
+#include "tests/tools/fake_access.h"
+#include "tests/tools/fake_message.h"
 #include "tools/client.h"
 #include "tools/program.h"
 
 namespace fake {
-
-/// A row or event under construction.
-template <typename T>
-class Message {
- public:
-  Message() : message_(std::make_unique<capnp::MallocMessageBuilder>()), root_(message_->initRoot<T>()) {}
-  typename T::Builder get() { return root_; }
-  typename T::Reader read() const { return root_.asReader(); }
-
- private:
-  std::unique_ptr<capnp::MallocMessageBuilder> message_;
-  typename T::Builder root_;
-};
-
-inline capnp::Data::Reader as_data(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
-inline std::string bytes(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
-/// Canonical bytes, as the ledger stores them.
-template <typename Reader>
-std::string canonical(Reader reader) {
-  auto words = capnp::canonicalize(reader);
-  auto raw = words.asBytes();
-  return {reinterpret_cast<const char*>(raw.begin()), raw.size()};
-}
-
-constexpr int64_t kNoon = 1'793'534'400'000'000'000;  // 2026-11-01T12:00:00Z
-constexpr int64_t kSecond = 1'000'000'000;
 
 /// What the fake session serves. Owns all of it; must outlive the client.
 struct Ledger {
@@ -59,6 +34,8 @@ struct Ledger {
   std::vector<Message<schema::VariableHistory>> values;  // of any variable
   Message<schema::VariablesEffect> effect;
   Message<schema::VerifyReport> report;
+  Access access;
+  std::filesystem::path state_folder;  // where logins are kept; empty = nowhere
   bool rewritten = false;  // proofs hold other events than those the tree is of
   Ledger* past = nullptr;  // what is seen by who looks back
   std::vector<std::function<void()>> live;  // done one by one once somebody watches; each new event is pushed
@@ -83,10 +60,9 @@ struct Ledger {
 /// A client on its own KJ loop.
 class Client final : public tools::Client {
  public:
-  explicit Client(Ledger& ledger);
+  Client(Ledger& ledger, std::string address);
   ~Client() noexcept override;
-  schema::Session::Client session() override { return session_; }
-  void look_back(schema::Session::Client past) override { session_ = kj::mv(past); }
+  schema::Gateway::Client gateway() override { return gateway_; }
 
  protected:
   void run(kj::Promise<void> promise) override { promise.wait(scope_); }
@@ -94,8 +70,14 @@ class Client final : public tools::Client {
  private:
   kj::EventLoop loop_;
   kj::WaitScope scope_{loop_};
-  schema::Session::Client session_;
+  schema::Gateway::Client gateway_;
 };
+
+/// Where the fake ledger is unless --connect names another address; "unix:/nowhere" is where none answers.
+constexpr const char* kAddress = "unix:/fake.sock";
+tools::Reach reach_of(Ledger& ledger);
+/// Borrows `ledger`.
+schema::Gateway::Client gateway_of(Ledger& ledger);
 
 /// One command line, run against a Ledger.
 struct Ran {

@@ -132,9 +132,7 @@ class VerifyTest : public CommandsTest {
   /// As the command asks a running ledger.
   Ran verify(uint64_t from = 0, bool as_json = false) {
     std::ostringstream out, err;
-    tools::Context context(out, err, {}, [&](const tools::GlobalOptions&) -> base::Result<std::unique_ptr<tools::Client>> {
-      return std::unique_ptr<tools::Client>(std::make_unique<Client>(ledger));
-    });
+    tools::Context context(out, err, {}, reach_of(ledger), tools::TokenStore({}));
     context.options.json = as_json;
     context.finish(tools::verify_running(context, from));
     return {context.exit_code, out.str(), err.str()};

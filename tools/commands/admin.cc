@@ -1,4 +1,4 @@
-// admin: what whoever looks after the ledger does. Views folded again, documents erased, records of commands forgotten.
+// admin: what whoever looks after the ledger does. Views folded again, documents erased, records of commands forgotten, roles read anew.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -151,6 +151,23 @@ base::Result<int> forget(Context& context, const ForgetOptions& options) {
   return report(context, answer->getAnswer(), fmt::format("records of commands up to event {} are forgotten", *up_to), "nothing was forgotten");
 }
 
+base::Result<int> refresh_roles(Context& context, bool believe) {
+  base::Result<Client*> client = context.client();
+  if (!client.is_ok()) return client.status();
+  auto administrator = administrator_of(**client);
+  if (!administrator.is_ok()) return administrator.status();
+  auto request = administrator->refreshRolesRequest();
+  request.setBelieve(believe);
+  auto answer = ask(**client, std::move(request));
+  if (!answer.is_ok()) return answer.status();
+  if (context.options.json) {
+    context.print(Json{{"granted", answer->getGranted()}, {"revoked", answer->getRevoked()}});
+  } else {
+    context.out << fmt::format("the directory is read: {} granted, {} revoked\n", base::counted(answer->getGranted(), "role"), base::counted(answer->getRevoked(), "role"));
+  }
+  return kDone;
+}
+
 void add_reason_options(CLI::App& command, std::string& reason, std::string& id) {
   command.add_option("--reason", reason, "Why; kept with the event")->type_name("TEXT")->required();
   command
@@ -161,7 +178,7 @@ void add_reason_options(CLI::App& command, std::string& reason, std::string& id)
 }  // namespace
 
 void add_admin(CLI::App& app, Context& context) {
-  CLI::App* admin = app.add_subcommand("admin", "Look after the ledger: back up, rebuild, erase, forget");
+  CLI::App* admin = app.add_subcommand("admin", "Look after the ledger: back up, rebuild, erase, forget, read roles anew");
   admin->require_subcommand(1);
   admin->footer("Example: runledger admin rebuild --check");
   add_backup(*admin, context);
@@ -187,6 +204,12 @@ void add_admin(CLI::App& app, Context& context) {
   add_reason_options(*forget_command, forgotten->reason, forgotten->command_id);
   forget_command->footer("Example: runledger admin forget --older-than 90d --reason 'kept for a quarter'");
   forget_command->callback([&context, forgotten] { context.finish(forget(context, *forgotten)); });
+
+  auto believe = std::make_shared<bool>(false);
+  CLI::App* refresh_command = admin->add_subcommand("refresh-roles", "Read the directory now and put the roles it gives on record");
+  refresh_command->add_flag("--believe", *believe, "Even when it would take away most roles: you have looked, and it is right");
+  refresh_command->footer("Example: runledger admin refresh-roles");
+  refresh_command->callback([&context, believe] { context.finish(refresh_roles(context, *believe)); });
 }
 
 }  // namespace tools

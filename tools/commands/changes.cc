@@ -1,11 +1,11 @@
 #include "tools/commands/changes.h"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "tools/command_id.h"
 #include "tools/json_output.h"
 #include "tools/near_words.h"
 #include "tools/records.h"
@@ -20,16 +20,7 @@ void add_change_options(CLI::App& command, ChangeOptions& change) {
       ->type_name("ID");
 }
 
-std::string command_id(const ChangeOptions& change) {
-  if (!change.command_id.empty()) return change.command_id;
-  char bytes[16];
-  size_t filled = 0;
-  while (filled < sizeof bytes) {
-    ssize_t got = getrandom(bytes + filled, sizeof bytes - filled, 0);
-    if (got > 0) filled += static_cast<size_t>(got);
-  }
-  return base::hex({bytes, sizeof bytes});
-}
+std::string command_id(const ChangeOptions& change) { return change.command_id.empty() ? new_command_id() : change.command_id; }
 
 int report(Context& context, schema::Answer::Reader answer, const std::string& done, const std::string& already) {
   uint64_t seq = answer.getEvents().size() == 0 ? 0 : answer.getEvents()[0];

@@ -27,6 +27,11 @@ void add_admin(CLI::App& app, Context& context);
 /// Below admin.
 void add_backup(CLI::App& admin, Context& context);
 void add_prove(CLI::App& app, Context& context);
+void add_login(CLI::App& app, Context& context);
+void add_logout(CLI::App& app, Context& context);
+void add_whoami(CLI::App& app, Context& context);
+void add_token(CLI::App& app, Context& context);
+void add_audit(CLI::App& app, Context& context);
 
 /// `verify` of a ledger that answers; `from` 0 = everything.
 base::Result<int> verify_running(Context& context, uint64_t from);

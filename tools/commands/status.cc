@@ -3,6 +3,7 @@
 
 #include "base/counted.h"
 #include "base/version.h"
+#include "tools/access_text.h"
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
 #include "tools/version_text.h"
@@ -48,6 +49,7 @@ void print_status(Context& context, schema::Status::Reader status) {
     lines.emplace_back("follows", follow_words(status.getFollow(), status.getHead()));
     lines.emplace_back("checkpoint", checkpoint_words(status.getFollow()));
   }
+  if (status.hasAccess()) lines.emplace_back("directory", directory_text(status.getAccess()));
   lines.emplace_back("runs", counts.empty() ? "none yet" : counts);
   context.out << labelled(lines);
   Table instruments({{"INSTRUMENT"}, {"RUNS", Table::Align::kRight}, {"WAITING", Table::Align::kRight}, {"LAST RUN", Table::Align::kRight},

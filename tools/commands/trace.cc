@@ -61,7 +61,7 @@ base::Result<Events> version_events(Client& client, const RunName& name, const V
 std::string event_table(const std::vector<EventLine>& lines, const Terminal& terminal) {
   Table table({{"EVENT", Table::Align::kRight}, {"TIME"}, {"WHAT"}, {"BY"}, {"TEXT", Table::Align::kLeft, true}});
   for (const EventLine& line : lines) {
-    table.add({std::to_string(line.seq), exact_time(line.time_ns), kind_words(line.kind), line.actor, line.text});
+    table.add({std::to_string(line.seq), exact_time(line.time_ns), kind_words(line.kind), actor_text(line), line.text});
   }
   return table.text(terminal);
 }
@@ -70,6 +70,11 @@ std::string environment_text(schema::Environment::Reader environment) {
   if (environment.getHost().size() == 0 && environment.getInterpreterPath().size() == 0) return "not recorded yet";
   return fmt::format("{} ({})\n{} on {}\nrunledger {}", text_of(environment.getInterpreterPath()), text_of(environment.getInterpreterVersion()),
                      text_of(environment.getHost()), text_of(environment.getKernel()), text_of(environment.getRunledgerVersion()));
+}
+
+/// "alice (peer uid 1000; scientist of MARI by group isis_mari_team)"
+std::string requester_text(schema::Actor::Reader actor) {
+  return fmt::format("{} ({}{}{})", text_of(actor.getName()), text_of(actor.getProof()), actor.getRight().size() == 0 ? "" : "; ", text_of(actor.getRight()));
 }
 
 /// The chain from raw bytes to output, in the order things happened.
@@ -92,7 +97,7 @@ Labelled chain(schema::RunRow::Reader run, const VersionDetail& detail) {
           {"raw files", files_text(queued.getInputs())},
           {"script", fmt::format("{} ({} contract)\nsha256 {}{}", text_of(queued.getScriptPath()), enum_word(queued.getContract()),
                                  base::hex(bytes_of(queued.getScriptSha256())), siblings)},
-          {"requested by", fmt::format("{} ({})", text_of(detail.job.getRequestedBy().getName()), text_of(detail.job.getRequestedBy().getProof()))},
+          {"requested by", requester_text(detail.job.getRequestedBy())},
           {"environment", environment_text(detail.environment.get())},
           {"attempts", attempts.empty() ? "none yet" : attempts},
           {"outputs", outputs.empty() ? "none" : outputs},

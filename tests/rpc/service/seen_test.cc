@@ -5,7 +5,9 @@
 #include "ledger/event_bytes.h"
 #include "ledger/subjects.h"
 #include "rpc/service/access_desk.h"
+#include "rpc/service/allowance.h"
 #include "rpc/service/gateway.h"
+#include "rpc/service/viewpoint.h"
 #include "tests/support/served_ledger.h"
 
 namespace {
@@ -177,6 +179,37 @@ TEST_F(SeenTest, HiddenRunIsAnsweredAsOneThatIsNotThereAndIsOnRecord) {
   EXPECT_EQ(hidden.message(), words);
   served.until([&] { return !denials().empty(); });
   EXPECT_THAT(denials(), ElementsAre("see_run MARI, experiment E2"));
+}
+
+TEST_F(SeenTest, WhatWasHiddenIsNotToldByTheRecordOfTheTryEither) {
+  shown(member(), "MARI", 2);
+  served.until([&] { return !denials().empty(); });
+  const auto of_denials = [](auto subject) { subject.setDenials(); };
+  const auto of_alice = [](auto subject) { subject.setActor("alice"); };
+  EXPECT_THAT(history(member(), of_alice).seqs, IsEmpty());
+  EXPECT_EQ(history(auditor(), of_denials).seqs.size(), 1u);
+  EXPECT_EQ(history(auditor(), of_alice).seqs.size(), 1u);
+}
+
+TEST_F(SeenTest, WatchEndsWithItsSession) {
+  struct Sink final : schema::EventSink::Server {
+    explicit Sink(bool& to) : gone(to) {}
+    ~Sink() noexcept(false) { gone = true; }
+    kj::Promise<void> push(PushContext) override { return kj::READY_NOW; }
+    bool& gone;
+  };
+  bool gone = false;
+  rpc::Peer peer;
+  peer.caller = member();
+  auto message = kj::heap<capnp::MallocMessageBuilder>();
+  auto authority = served.loop.wait(served.service->access().log_in(peer, message->initRoot<schema::Credentials>())).value();
+  auto client = rpc::make_runs(rpc::Viewpoint(*served.service), authority, std::make_shared<rpc::Allowances>());
+  auto request = client.watchRequest();
+  request.setSink(kj::heap<Sink>(gone));
+  auto subscription = ask(kj::mv(request)).getSubscription();
+  EXPECT_FALSE(gone);
+  authority->end("logged out");
+  until([&] { return gone; });
 }
 
 TEST_F(SeenTest, HistoryHoldsWhatIsSeenOfIt) {
