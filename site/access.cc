@@ -67,8 +67,10 @@ Status read_role(const toml::table& source, const std::filesystem::path& folder,
   rule.instrument = base::ascii_upper(table.text("instrument", ""));
   rule.experiment = table.text("experiment", "");
   const bool of_scientists = rule.role == "scientist", of_members = rule.role == "member", by_account = !rule.accounts.empty();
-  if (rule.groups.empty() == rule.accounts.empty()) {
-    table.fail(&source, by_account ? "groups" : "accounts", "given, or the other one of groups and accounts: each table has one of the two");
+  if (rule.groups.empty() && !by_account) {
+    table.fail(&source, "groups", "given, or accounts");
+  } else if (!rule.groups.empty() && by_account && (of_scientists || of_members)) {
+    table.fail(source.get("accounts"), "accounts", "left out where there are groups, whose names say of what they are; give accounts a table of their own");
   } else if (!rule.groups.empty() && !has_directory) {
     table.fail(source.get("groups"), "groups", "left out where there is no [access.ldap]: groups are the directory's; name accounts");
   } else if (!rule.instrument.empty() != (of_scientists && by_account)) {

@@ -237,7 +237,9 @@ TEST_F(SiteTest, MistakesOfAccessNameTheirLineAndKey) {
   EXPECT_THAT(problem(access + ldap + "plaintext = \"yes\"\n"), HasSubstr("true or false"));
   EXPECT_THAT(problem(access + ldap + "password = \"x\"\n"), HasSubstr("has no setting \"password\""));
   EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"boss\"\naccounts = [\"alice\"]\n"), HasSubstr("line 10: [[access.role]] boss: role must be one of member"));
-  EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"operator\"\n"), HasSubstr("one of the two"));
+  EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"operator\"\n"), HasSubstr("groups must be given, or accounts"));
+  EXPECT_THAT(problem(access + ldap + "[[access.role]]\nrole = \"scientist\"\ngroups = [\"{instrument}\"]\naccounts = [\"alice\"]\n"), HasSubstr("a table of their own"));
+  EXPECT_EQ(problem(access + ldap + "[[access.role]]\nrole = \"operator\"\ngroups = [\"ops\"]\naccounts = [\"alice\"]\n"), "no problem");
   EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"operator\"\ngroups = [\"ops\"]\n"), HasSubstr("no [access.ldap]"));
   EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"scientist\"\naccounts = [\"alice\"]\n"), HasSubstr("the instrument they are scientists of"));
   EXPECT_THAT(problem(access + "[[access.role]]\nrole = \"scientist\"\naccounts = [\"alice\"]\ninstrument = \"LET\"\n"), HasSubstr("it says \"LET\""));
