@@ -22,6 +22,7 @@ struct Rule {
   bool changes = false;    // not with a read-only token
   bool anybody = false;    // whoever could log in
   bool of_instrument = false;  // a token for some instruments has it for these only; else such a token does not have it at all
+  bool anywhere = false;  // the role of any instrument or experiment will do
 };
 
 const std::vector<Rule>& rules() {
@@ -29,11 +30,12 @@ const std::vector<Rule>& rules() {
   const Roles staff = {Role::OPERATOR, Role::AUDITOR, Role::ADMINISTRATOR};
   static const std::vector<Rule> kRules = {
       {Action::kSeeFacility, "see_facility", "see the facility's status", {}, false, true, true},
-      {Action::kSeeInstrument, "see_instrument", "see an instrument's settings", everybody, false, false, true},
+      {Action::kSeeInstrument, "see_instrument", "see an instrument's settings", everybody, false, false, true, true},
       {Action::kSeeRun, "see_run", "see this run", everybody, false, false, true},
       {Action::kSeeWorkers, "see_workers", "see the workers", staff},
       {Action::kSeeAccount, "see_account", "see what another account did", {Role::AUDITOR, Role::ADMINISTRATOR}},
       {Action::kAudit, "audit", "audit access", {Role::AUDITOR, Role::ADMINISTRATOR}},
+      {Action::kProve, "prove", "have proofs made", everybody, false, false, false, true},
       {Action::kVerify, "verify", "have the ledger verified", staff},
       {Action::kCopyLog, "copy_log", "copy the log", {Role::AUDITOR, Role::ADMINISTRATOR}},
       {Action::kRerun, "rerun", "ask for a reduction", {Role::MEMBER, Role::SCIENTIST}, true, false, true},
@@ -75,7 +77,7 @@ std::string right_words(const Grant& grant) {
 
 bool fits(const Grant& grant, const Rule& rule, const Resource& resource) {
   if (std::find(rule.roles.begin(), rule.roles.end(), grant.role) == rule.roles.end()) return false;
-  if (rule.action == Action::kSeeInstrument) return true;  // whoever has a role somewhere may read how instruments are set up
+  if (rule.anywhere) return true;
   if (grant.role == Role::SCIENTIST) return grant.instrument == resource.instrument;
   if (grant.role == Role::MEMBER) return !resource.experiment.empty() && grant.experiment == resource.experiment;
   return true;
@@ -96,7 +98,7 @@ std::string wanted_words(const Rule& rule, const Resource& resource) {
     std::string words(role_word(role));
     if (role == Role::SCIENTIST && !resource.instrument.empty()) words += " of " + resource.instrument;
     if (role == Role::MEMBER) {
-      if (resource.experiment.empty() && rule.action != Action::kSeeInstrument) continue;
+      if (resource.experiment.empty() && !rule.anywhere) continue;
       words += resource.experiment.empty() ? std::string(" of an experiment") : " of experiment " + base::printable(resource.experiment);
     }
     wanted.push_back(std::move(words));
@@ -158,6 +160,15 @@ const Grant* own_job(const Caller& caller, const Rule& rule, const Resource& res
 
 }  // namespace
 
+Action action_of(schema::DaemonRole role) {
+  switch (role) {
+    case schema::DaemonRole::MONITOR: return Action::kBeMonitor;
+    case schema::DaemonRole::COORDINATOR: return Action::kBeCoordinator;
+    case schema::DaemonRole::WORKER: break;
+  }
+  return Action::kBeWorker;
+}
+
 std::string_view action_word(Action action) { return rule_of(action).word; }
 
 std::string resource_words(const Resource& resource) {
@@ -217,6 +228,10 @@ bool Sight::is_within_scope(std::string_view instrument) const {
 bool Sight::sees_all_of(std::string_view instrument) const {
   if (!is_within_scope(instrument)) return false;
   return everything_ || std::binary_search(instruments_.begin(), instruments_.end(), instrument);
+}
+
+bool Sight::sees_all_of_experiment(std::string_view experiment) const {
+  return scope_.empty() && (everything_ || std::binary_search(experiments_.begin(), experiments_.end(), experiment));
 }
 
 bool Sight::sees(std::string_view instrument, std::string_view experiment) const {

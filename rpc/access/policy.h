@@ -18,6 +18,7 @@ enum class Action : uint8_t {
   kSeeWorkers,      // all of them, with the jobs they have open
   kSeeAccount,      // what an account did, its sessions
   kAudit,           // who could see what, denials
+  kProve,           // checkpoints, and proofs of what may be seen
   kVerify,          // every stored byte is read again
   kCopyLog,         // the whole log
   kRerun,
@@ -37,6 +38,9 @@ inline constexpr size_t kActions = static_cast<size_t>(Action::kBeWorker) + 1;
 
 /// "see_run": stable, in accessDenied events.
 std::string_view action_word(Action action);
+
+/// The action of being a daemon of that role.
+Action action_of(schema::DaemonRole role);
 
 /// What an action is about; what does not apply stays empty.
 struct Resource {
@@ -70,6 +74,8 @@ class Sight {
   const std::vector<std::string>& instruments() const { return instruments_; }
   const std::vector<std::string>& experiments() const { return experiments_; }
   bool sees_all_of(std::string_view instrument) const;
+  /// Every run of the experiment, on whatever instrument.
+  bool sees_all_of_experiment(std::string_view experiment) const;
   /// Something of it may be seen.
   bool is_within_scope(std::string_view instrument) const;
   /// True of those who see every run (of the instruments in the token's scope, if it names some).

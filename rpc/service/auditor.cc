@@ -17,6 +17,7 @@
 #include "rpc/service/gateway.h"
 #include "rpc/service/moment.h"
 #include "rpc/service/progress.h"
+#include "rpc/service/seen_rows.h"
 #include "rpc/service/service.h"
 
 namespace rpc {
@@ -33,22 +34,6 @@ struct Proofs {
   std::vector<kj::Array<capnp::word>> events;
   std::vector<std::vector<base::Sha256>> paths;
 };
-
-/// The event, if `sight` has it; who does not see everything is not told whether one is there.
-base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t seq, ledger::RecordedSubjects& subjects,
-                                               bool& hidden) {
-  auto event = snapshot.event(seq);
-  if (sight.is_everything()) return event;
-  if (event.is_ok()) {
-    const auto about = subjects.of(snapshot, ledger::StoredEvent(*event).get());
-    if (!about.is_ok()) return about.status();
-    if (sight.sees(*about)) return event;
-    hidden = true;
-  } else if (event.status().code() != base::Code::kNotFound) {
-    return event;
-  }
-  return base::Status(base::Code::kNotFound, fmt::format("event {}: there is no such event", seq));
-}
 
 Proofs read_proofs(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t size, const std::vector<uint64_t>& seqs) {
   Proofs proofs;
@@ -107,6 +92,10 @@ class AuditorServer final : public schema::Auditor::Server {
   }
 
   kj::Promise<void> checkpoint(CheckpointContext context) override {
+    if (base::Status status = authority_->require(Action::kProve); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
     return service_.sign_checkpoint().then([context](SignedCheckpoint checkpoint) mutable {
       if (checkpoint.note.is_ok()) {
         context.getResults().setNote(*checkpoint.note);
@@ -117,6 +106,10 @@ class AuditorServer final : public schema::Auditor::Server {
   }
 
   kj::Promise<void> prove(ProveContext context) override {
+    if (base::Status status = authority_->require(Action::kProve); !status.is_ok()) {
+      write_refusal(status, context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
     std::vector<uint64_t> seqs;
     for (uint64_t seq : context.getParams().getEvents()) seqs.push_back(seq);
     if (seqs.size() > kMaxProofs) {

@@ -56,6 +56,7 @@ void Authority::hide(Action action, const Resource& resource) {
 void Authority::become(std::vector<Grant> grants) {
   if (!why_ended_.empty() || grants == caller_.grants) return;
   caller_.grants = std::move(grants);
+  handed_out_ = HandedOut();  // what he was told of may be another's now
   look();
 }
 
@@ -67,9 +68,10 @@ void Authority::look() {
 void Authority::end(const std::string& why) {
   if (!why_ended_.empty()) return;
   why_ended_ = why;
-  caller_.grants.clear();
-  caller_.kind = Caller::Kind::kPerson;
-  look();
+  Caller nobody;
+  sight_ = std::make_shared<const Sight>(Sight::of(nobody));
+  event_sight_ = std::make_shared<const EventSight>(nobody);
+  handed_out_ = HandedOut();
   ending_->reject(fault({base::Code::kPermissionDenied, why}));
 }
 

@@ -63,12 +63,13 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
 
   kj::Promise<void> submit(SubmitContext context) override {
     auto commands = context.getParams().getCommands();
+    require_role();
     for (auto command : commands) {
-      if (may_send(role_, command.getBody().which()) && is_own(command.getBody())) continue;
+      if (may_send(role_, command.getBody().which()) && is_own(command)) continue;
       auto answers = context.getResults().initAnswers(commands.size());
       for (auto answer : answers) {
         write_refusal({base::Code::kPermissionDenied,
-                       identity_.name + ": this kind of command is not this daemon's to send; none of the call's commands was taken"},
+                       identity_.name + ": a command is not this daemon's to send; none of the call's commands was taken"},
                       answer.initRefusal());
       }
       return kj::READY_NOW;
@@ -81,6 +82,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
   kj::Promise<void> position(PositionContext context) override {
+    require_role();
     auto snapshot = service_.snapshot();
     context.getResults().setSeq(snapshot->position(identity_.name));
     require_read(*snapshot);
@@ -88,6 +90,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
   kj::Promise<void> files(FilesContext context) override {
+    require_role();
     auto snapshot = service_.snapshot();
     auto params = context.getParams();
     if (is_held_to_its_name() && role_ != schema::DaemonRole::MONITOR) {
@@ -105,6 +108,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
   kj::Promise<void> job(JobContext context) override {
+    require_role();
     auto snapshot = service_.snapshot();
     uint64_t id = context.getParams().getJob();
     auto results = context.getResults();
@@ -119,6 +123,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
   kj::Promise<void> nextJob(NextJobContext context) override {
+    require_role();
     auto params = context.getParams();
     if (role_ != schema::DaemonRole::WORKER) {
       write_refusal({base::Code::kPermissionDenied, identity_.name + ": only workers are given jobs"}, context.getResults().initRefusal());
@@ -155,6 +160,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
   kj::Promise<void> alive(AliveContext context) override {
+    require_role();
     presence_->alive(identity_.name, std::string(view(context.getParams().getDetail())));
     context.releaseParams();
     auto snapshot = service_.snapshot();
@@ -177,9 +183,16 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
 
  private:
   bool is_held_to_its_name() const { return authority_->caller().kind == Caller::Kind::kDaemon; }
+  /// Throws once its session is over.
+  void require_role() const {
+    if (base::Status status = authority_->require(action_of(role_)); !status.is_ok()) kj::throwFatalException(fault(status));
+  }
 
-  /// A worker's command is about itself, or an attempt of its own.
-  bool is_own(Body::Reader body) const {
+  /// A position is its sender's own; a worker's command is about itself, or an attempt of its own.
+  bool is_own(schema::Command::Reader command) const {
+    const std::string_view position = view(command.getPosition().getDaemon());
+    if (!position.empty() && position != identity_.name) return false;
+    const auto body = command.getBody();
     if (!is_held_to_its_name() || role_ != schema::DaemonRole::WORKER) return true;
     const std::string_view own = worker_of(identity_.name);
     if (body.isJoinWorker()) return view(body.getJoinWorker().getWorker()) == own;

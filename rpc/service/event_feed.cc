@@ -20,9 +20,8 @@ void EventFeed::each_place(const EventFilter& filter, Change&& change) {
 }
 
 void EventFeed::join(Watcher& watcher, const EventFilter& filter, uint64_t from) {
-  const bool needs_subjects = !filter.subjects().empty() || !watcher.sight().is_everything();
-  watchers_.emplace(&watcher, Entry{filter, from, needs_subjects});
-  with_subjects_ += needs_subjects;
+  watchers_.emplace(&watcher, Entry{filter, from});
+  with_subjects_ += !filter.subjects().empty();
   each_place(filter, [&](const std::string& subject, uint32_t kind) { places_[subject][kind].insert(&watcher); });
 }
 
@@ -30,7 +29,7 @@ void EventFeed::leave(Watcher& watcher) {
   const auto found = watchers_.find(&watcher);
   if (found == watchers_.end()) return;
   const EventFilter& filter = found->second.filter;
-  with_subjects_ -= found->second.needs_subjects;
+  with_subjects_ -= !filter.subjects().empty();
   each_place(filter, [&](const std::string& subject, uint32_t kind) {
     const auto place = places_.find(subject);
     auto& those = place->second[kind];
@@ -89,11 +88,14 @@ void EventFeed::hand_out_some() {
   base::Status status;
   const auto snapshot = snapshot_();
   uint64_t next = next_;
+  // What each may see is asked anew: roles change while it watches.
+  const bool needs_subjects =
+      with_subjects_ > 0 || std::any_of(watchers_.begin(), watchers_.end(), [](const auto& watcher) { return !watcher.first->sight().is_everything(); });
   const auto look = [&](uint64_t seq, kj::ArrayPtr<const capnp::word> words) {
     ledger::StoredEvent event(words);
     const auto kind = static_cast<uint16_t>(event.get().getBody().which());
     std::vector<std::string> subjects;
-    if (with_subjects_ > 0) {
+    if (needs_subjects) {
       auto recorded = subjects_.of(*snapshot, event.get());
       status = recorded.status();
       if (!status.is_ok()) return false;

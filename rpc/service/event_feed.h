@@ -55,7 +55,6 @@ class EventFeed {
   struct Entry {
     const EventFilter& filter;
     uint64_t from;
-    bool needs_subjects;
   };
   static constexpr uint32_t kAnyKind = UINT32_MAX;
   using ByKind = std::map<uint32_t, std::set<Watcher*>>;

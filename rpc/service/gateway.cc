@@ -34,16 +34,6 @@ class EndOfSession final : public capnp::MembranePolicy, public kj::Refcounted {
   const std::shared_ptr<Authority> authority_;
 };
 
-/// The action of being a daemon of that role.
-Action action_of(schema::DaemonRole role) {
-  switch (role) {
-    case schema::DaemonRole::MONITOR: return Action::kBeMonitor;
-    case schema::DaemonRole::COORDINATOR: return Action::kBeCoordinator;
-    case schema::DaemonRole::WORKER: break;
-  }
-  return Action::kBeWorker;
-}
-
 class SessionServer final : public schema::Session::Server {
  public:
   SessionServer(const Viewpoint& from, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances)

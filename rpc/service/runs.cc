@@ -15,6 +15,7 @@
 #include "rpc/service/event_filter.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/presence.h"
+#include "rpc/service/rerun_limit.h"
 #include "rpc/service/seen_rows.h"
 #include "rpc/service/service.h"
 #include "rpc/service/viewpoint.h"
@@ -44,26 +45,87 @@ std::string folding_words(const std::vector<ledger::ViewProgress>& views) {
   return words;
 }
 
-/// Events about a subject as far as they are seen, and why there are none.
+/// How much of what is about a subject a caller sees.
+enum class Extent { kAll, kNothing, kSome };
+struct Seen {
+  Extent extent = Extent::kAll;
+  std::optional<Resource> hidden = {};  // there, and not to be told of
+};
+
+Seen seen_of(const ledger::Snapshot& snapshot, const Sight& sight, schema::Subject::Reader subject) {
+  if (sight.is_everything()) return {};
+  switch (subject.which()) {
+    case schema::Subject::RUN: {
+      const auto run = ledger::find_run(snapshot, view(subject.getRun().getInstrument()), subject.getRun().getRunNumber());
+      if (!run) return {Extent::kNothing};
+      return sees(sight, run->get()) ? Seen() : Seen{Extent::kNothing, resource_of(run->get())};
+    }
+    case schema::Subject::JOB: {
+      const auto job = ledger::find_job(snapshot, subject.getJob());
+      if (!job) return {Extent::kNothing};
+      return sees(snapshot, sight, job->get()) ? Seen() : Seen{Extent::kNothing, resource_of(snapshot, job->get())};
+    }
+    case schema::Subject::EXPERIMENT: return {sight.sees_all_of_experiment(view(subject.getExperiment())) ? Extent::kAll : Extent::kSome};
+    default: return {Extent::kSome};
+  }
+}
+
 struct History {
   std::vector<kj::Array<capnp::word>> events;
   uint64_t next = 0;
   base::Status status;
 };
 
-History read_history(const ledger::Snapshot& snapshot, const EventSight& sight, std::vector<uint64_t> seqs) {
+History read_all(const ledger::Snapshot& snapshot, const std::string& key, uint64_t after, size_t limit) {
   History history;
-  ledger::RecordedSubjects subjects;
+  const std::vector<uint64_t> seqs = snapshot.subject(key, after + 1, limit);
   for (const uint64_t seq : seqs) {
     auto event = snapshot.event(seq);
     if (!event.is_ok()) return {{}, 0, event.status()};
-    if (!sight.is_everything()) {
+    history.events.push_back(std::move(*event));
+  }
+  if (seqs.size() == limit) history.next = seqs.back();
+  return history;
+}
+
+/// Those that are seen. A page ends at the last of them, or at a place that does not depend on what lies there: its end tells nothing of the rest.
+History read_seen(const ledger::Snapshot& snapshot, const EventSight& sight, const std::string& key, uint64_t after, size_t limit) {
+  constexpr uint64_t kSeqsAPage = 65536;
+  constexpr size_t kSeqsARead = 1000;
+  History history;
+  ledger::RecordedSubjects subjects;
+  const uint64_t to = std::min(after > UINT64_MAX - kSeqsAPage ? UINT64_MAX : after + kSeqsAPage, snapshot.head());
+  for (uint64_t from = after + 1; from <= to;) {
+    const std::vector<uint64_t> seqs = snapshot.subject(key, from, kSeqsARead);
+    for (const uint64_t seq : seqs) {
+      if (seq > to) break;
+      auto event = snapshot.event(seq);
+      if (!event.is_ok()) return {{}, 0, event.status()};
       const auto about = subjects.of(snapshot, ledger::StoredEvent(*event).get());
       if (!about.is_ok()) return {{}, 0, about.status()};
       if (!sight.sees(*about)) continue;
+      history.events.push_back(std::move(*event));
+      if (history.events.size() == limit) {
+        history.next = seq;
+        return history;
+      }
     }
-    history.events.push_back(std::move(*event));
+    if (seqs.size() < kSeqsARead) break;
+    from = seqs.back() + 1;
   }
+  if (to < snapshot.head()) history.next = to;
+  return history;
+}
+
+/// One event, if it is seen; who does not see everything is not told whether one is there.
+History read_one(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t seq, std::optional<Resource>& hidden) {
+  ledger::RecordedSubjects subjects;
+  bool is_hidden = false;
+  auto event = seen_event(snapshot, sight, seq, subjects, is_hidden);
+  if (is_hidden) hidden = Resource{};
+  History history;
+  history.status = event.status();
+  if (event.is_ok()) history.events.push_back(std::move(*event));
   return history;
 }
 
@@ -117,34 +179,32 @@ class RunsServer final : public schema::Runs::Server {
       return kj::READY_NOW;
     }
     auto hidden = std::make_shared<std::optional<Resource>>();
-    return from_.answer(
-        context,
-        [sight = authority_->event_sight(), hidden](const ledger::Snapshot& snapshot, auto params, auto results) {
-          const size_t limit = page_size(params.getLimit(), 500, 5000);
-          std::vector<uint64_t> seqs;
-          if (params.getSubject().isSeq()) {
-            seqs.push_back(params.getSubject().getSeq());
-          } else {
-            seqs = snapshot.subject(subject_key(params.getSubject()), params.getAfter() + 1, limit);
-          }
-          History history = read_history(snapshot, *sight, seqs);
-          if (params.getSubject().isSeq() && history.events.empty() && !sight->is_everything()) {
-            if (history.status.is_ok()) *hidden = Resource{};
-            history.status = {base::Code::kNotFound, fmt::format("event {}: there is no such event", params.getSubject().getSeq())};
-          }
-          if (!history.status.is_ok()) return write_refusal(history.status, results.initRefusal());
-          auto events = results.initEvents(history.events.size());
-          for (size_t i = 0; i < history.events.size(); ++i) events.set(i, history.events[i].asBytes());
-          if (seqs.size() == limit) results.setNext(seqs.back());
-        },
-        [authority = authority_, hidden](auto results) {
-          if (*hidden) authority->hide(Action::kSeeRun, **hidden);
-          if (authority->event_sight()->is_everything()) return;
-          for (auto event : results.getEvents()) {
-            ledger::Row<schema::Event> row(view(event));
-            authority->hand_out(row.get());
-          }
-        });
+    auto read = [sight = authority_->sight(), event_sight = authority_->event_sight(), hidden](const ledger::Snapshot& snapshot, auto params, auto results) {
+      const size_t limit = page_size(params.getLimit(), 500, 5000);
+      const auto about = params.getSubject();
+      History history;
+      if (about.isSeq()) {
+        history = read_one(snapshot, *event_sight, about.getSeq(), *hidden);
+      } else {
+        const Seen seen = seen_of(snapshot, *sight, about);
+        *hidden = seen.hidden;
+        if (seen.extent == Extent::kAll) history = read_all(snapshot, subject_key(about), params.getAfter(), limit);
+        if (seen.extent == Extent::kSome) history = read_seen(snapshot, *event_sight, subject_key(about), params.getAfter(), limit);
+      }
+      if (!history.status.is_ok()) return write_refusal(history.status, results.initRefusal());
+      auto events = results.initEvents(history.events.size());
+      for (size_t i = 0; i < history.events.size(); ++i) events.set(i, history.events[i].asBytes());
+      results.setNext(history.next);
+    };
+    if (authority_->event_sight()->is_everything()) return from_.answer(context, std::move(read));
+    auto told = [authority = authority_, hidden](auto results) {
+      if (*hidden) authority->hide(Action::kSeeRun, **hidden);
+      for (auto event : results.getEvents()) {
+        ledger::Row<schema::Event> row(view(event));
+        authority->hand_out(row.get());
+      }
+    };
+    return from_.answer_on_pool(context, std::move(read), std::move(told));
   }
 
   kj::Promise<void> blob(BlobContext context) override {
@@ -202,16 +262,17 @@ class RunsServer final : public schema::Runs::Server {
       write_refusal(status, context.getResults().initAnswer().initRefusal());
       return kj::READY_NOW;
     }
-    auto params = context.getParams();
-    auto identity = may_rerun(params.getRequest());
-    if (!identity.is_ok()) {
-      write_refusal(identity.status(), context.getResults().initAnswer().initRefusal());
-      return kj::READY_NOW;
-    }
-    CommandMessage command(view(params.getCommandId()));
-    command.get().getBody().setRequestReduction(params.getRequest());
-    return from_.service().submit(command.reader(), *identity).then([context](ledger::Answer answer) mutable {
-      write_answer(answer, context.getResults().initAnswer());
+    return may_rerun(context.getParams().getRequest()).then([this, context](MayRerun may) mutable -> kj::Promise<void> {
+      if (!may.identity.is_ok()) {
+        write_refusal(may.identity.status(), context.getResults().initAnswer().initRefusal());
+        return kj::READY_NOW;
+      }
+      auto params = context.getParams();
+      CommandMessage command(view(params.getCommandId()));
+      command.get().getBody().setRequestReduction(params.getRequest());
+      return from_.service().submit(command.reader(), *may.identity).then([context, use = std::move(may.use)](ledger::Answer answer) mutable {
+        write_answer(answer, context.getResults().initAnswer());
+      });
     });
   }
 
@@ -279,26 +340,36 @@ class RunsServer final : public schema::Runs::Server {
     }
   }
 
-  base::Result<ledger::Identity> may_rerun(schema::ReductionRequested::Reader request) {
-    const auto snapshot = from_.snapshot();
+  struct MayRerun {
+    base::Result<ledger::Identity> identity;
+    RerunLimit::Use use = {};  // until it is answered
+  };
+  kj::Promise<MayRerun> may_rerun(schema::ReductionRequested::Reader request) {
+    std::shared_ptr<const ledger::Snapshot> snapshot = from_.snapshot();
     const auto key = request.getRun();
     const auto run = ledger::find_run(*snapshot, view(key.getInstrument()), key.getRunNumber());
     require_read(*snapshot);
     if (!run) {
-      if (authority_->event_sight()->is_everything()) return authority_->may(Action::kRerun, {std::string(view(key.getInstrument()))});
-      return unknown_run(key);
+      if (authority_->event_sight()->is_everything()) return MayRerun{authority_->may(Action::kRerun, {std::string(view(key.getInstrument()))})};
+      return MayRerun{unknown_run(key)};
     }
     const Resource resource = resource_of(run->get());
     if (!authority_->sight()->sees(resource.instrument, resource.experiment)) {
       authority_->hide(Action::kRerun, resource);
-      return unknown_run(key);
+      return MayRerun{unknown_run(key)};
     }
     auto identity = authority_->may(Action::kRerun, resource);
-    if (!identity.is_ok() || authority_->is_allowed(Action::kSetVariables, resource)) return identity;
-    const size_t most = from_.service().access().settings().member_reruns;
-    if (open_jobs_of(*snapshot, resource.experiment, authority_->caller().name) < most) return identity;
-    return base::Status(base::Code::kUnavailable, fmt::format("{} of your reductions of experiment {} wait or run, the most for a member; ask again when some are done", most,
-                                                              base::printable(resource.experiment)));
+    if (!identity.is_ok() || authority_->is_allowed(Action::kSetVariables, resource)) return MayRerun{std::move(identity)};
+    // A member: so many at a time.
+    size_t before = 0;
+    auto use = from_.service().rerun_limit().begin(resource.experiment, authority_->caller().name, before);
+    auto count = [snapshot, experiment = resource.experiment, account = authority_->caller().name] { return open_requests(*snapshot, experiment, account); };
+    return from_.service().loop().on_pool(std::move(count)).then(
+        [before, most = from_.service().access().settings().member_reruns, experiment = resource.experiment, identity = std::move(identity), use](size_t open) -> MayRerun {
+          if (open + before < most) return {identity, use};
+          return {base::Status(base::Code::kUnavailable, fmt::format("{} of your reductions of experiment {} wait or run, the most for a member; ask again when some are done",
+                                                                     most, base::printable(experiment)))};
+        });
   }
 
   /// What is the same for everybody; `status` has the counts already, if there are any.

@@ -1,8 +1,11 @@
 #include "rpc/service/seen_rows.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "ledger/canonical.h"
+#include "ledger/event_bytes.h"
 
 namespace rpc {
 namespace {
@@ -61,6 +64,21 @@ bool sees(const ledger::RowReader& rows, const Sight& sight, schema::JobRow::Rea
     if (run && sees(sight, run->get())) return true;
   }
   return false;
+}
+
+base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t seq, ledger::RecordedSubjects& subjects,
+                                               bool& hidden) {
+  auto event = snapshot.event(seq);
+  if (sight.is_everything()) return event;
+  if (event.is_ok()) {
+    const auto about = subjects.of(snapshot, ledger::StoredEvent(*event).get());
+    if (!about.is_ok()) return about.status();
+    if (sight.sees(*about)) return event;
+    hidden = true;
+  } else if (event.status().code() != base::Code::kNotFound) {
+    return event;
+  }
+  return base::Status(base::Code::kNotFound, fmt::format("event {}: there is no such event", seq));
 }
 
 ledger::StateCounts seen_counts(const ledger::RowReader& rows, const Sight& sight, std::string_view instrument) {
@@ -160,24 +178,6 @@ ledger::Page<schema::QueueRow> seen_queue(const ledger::RowReader& rows, const S
     from = page.next;
   } while (!from.empty());
   return seen;
-}
-
-size_t open_jobs_of(const ledger::RowReader& rows, std::string_view experiment, std::string_view account) {
-  size_t count = 0;
-  const auto visit = [&](uint64_t id) {
-    const auto job = ledger::find_job(rows, id);
-    count += job && view(job->get().getQueued().getExperiment()) == experiment && view(job->get().getRequestedBy().getName()) == account;
-  };
-  const auto visit_waiting = [&](schema::QueueRow::Reader row) {
-    if (view(row.getExperiment()) == experiment) visit(row.getJob());
-    return true;
-  };
-  ledger::list_waiting(rows, visit_waiting);
-  ledger::list_held(rows, visit_waiting);
-  for (const auto& worker : ledger::list_workers(rows)) {
-    for (const uint64_t job : worker.get().getJobs()) visit(job);
-  }
-  return count;
 }
 
 }  // namespace rpc

@@ -4,8 +4,10 @@
 #include <optional>
 #include <vector>
 
+#include "ledger/recorded_subjects.h"
 #include "ledger/view_rows.h"
 #include "rpc/access/policy.h"
+#include "rpc/service/event_sight.h"
 
 namespace rpc {
 
@@ -18,13 +20,15 @@ bool sees(const Sight& sight, schema::RunRow::Reader run);
 /// Any of the job's runs.
 bool sees(const ledger::RowReader& rows, const Sight& sight, schema::JobRow::Reader job);
 
+/// The event, if `sight` has it. Who does not see everything is not told whether one is there: `hidden` says that to us.
+base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t seq, ledger::RecordedSubjects& subjects,
+                                                bool& hidden);
+
 /// Runs seen, by state; of an instrument, or of all.
 ledger::StateCounts seen_counts(const ledger::RowReader& rows, const Sight& sight, std::string_view instrument = {});
 /// The experiment's row as far as its runs are seen; nullopt = none is.
 std::optional<ledger::Row<schema::ExperimentRow>> seen_experiment(const ledger::RowReader& rows, const Sight& sight, schema::ExperimentRow::Reader row);
 ledger::Page<schema::ExperimentRow> seen_experiments(const ledger::RowReader& rows, const Sight& sight, size_t limit, std::string_view after);
 ledger::Page<schema::QueueRow> seen_queue(const ledger::RowReader& rows, const Sight& sight, size_t limit, std::string_view after);
-/// Jobs of the experiment that wait, are held or run, and that the account asked for.
-size_t open_jobs_of(const ledger::RowReader& rows, std::string_view experiment, std::string_view account);
 
 }  // namespace rpc

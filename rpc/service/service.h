@@ -11,6 +11,7 @@
 #include "ledger/ledger.h"
 #include "ledger/witness.h"
 #include "rpc/loop.h"
+#include "rpc/service/rerun_limit.h"
 #include "schema/api.capnp.h"
 
 namespace rpc {
@@ -71,6 +72,7 @@ class LedgerService {
   /// Others than the account that runs the ledger may log in; to be called before there is any gateway.
   void use_access(const AccessSettings& settings, std::shared_ptr<Accounts> accounts);
   AccessDesk& access() { return *access_; }
+  RerunLimit& rerun_limit() { return rerun_limit_; }
 
   kj::Promise<ledger::Answer> submit(schema::Command::Reader command, const ledger::Identity& identity);
   kj::Promise<std::vector<ledger::Answer>> submit_all(capnp::List<schema::Command>::Reader commands, const ledger::Identity& identity);
@@ -141,6 +143,7 @@ class LedgerService {
   Pending<base::Status> deliveries_;
   std::multimap<uint64_t, kj::Own<kj::PromiseFulfiller<void>>> commit_waiters_;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> fold_waiters_;
+  RerunLimit rerun_limit_;
   std::unique_ptr<AccessDesk> access_;
   std::shared_ptr<Dispatcher> dispatcher_;
   std::shared_ptr<Presence> presence_;

@@ -57,6 +57,7 @@ constexpr Row kTable[] = {
     {Action::kSeeWorkers, "see_workers", "- -- -- yyy y -y-"},
     {Action::kSeeAccount, "see_account", "- -- -- -yy y ---"},
     {Action::kAudit, "audit", "- -- -- -yy y ---"},
+    {Action::kProve, "prove", "- yy yy yyy y ---"},
     {Action::kVerify, "verify", "- -- -- yyy y ---"},
     {Action::kCopyLog, "copy_log", "- -- -- -yy y ---"},
     {Action::kRerun, "rerun", "- y- y- --- y ---"},
@@ -168,7 +169,7 @@ TEST(P8PolicyTest, TokenForSomeInstrumentsIsForTheseAlone) {
   EXPECT_FALSE(rpc::decide(caller, Action::kSeeRun, kOther).allowed);
   EXPECT_FALSE(rpc::decide(caller, Action::kSetVariables, kOther).allowed);
   EXPECT_FALSE(rpc::decide(caller, Action::kSeeRun, {}).allowed);
-  for (const Action action : {Action::kMaintain, Action::kVerify, Action::kCopyLog, Action::kAudit, Action::kSeeWorkers, Action::kIssueToken}) {
+  for (const Action action : {Action::kMaintain, Action::kProve, Action::kVerify, Action::kCopyLog, Action::kAudit, Action::kSeeWorkers, Action::kIssueToken}) {
     EXPECT_FALSE(rpc::decide(caller, action).allowed) << rpc::action_word(action);
   }
   EXPECT_TRUE(rpc::decide(caller, Action::kSeeFacility).allowed);
