@@ -155,6 +155,7 @@ struct Connection::Impl {
   base::Result<Message> answer(int request, int how_much);
   Status take(LDAPMessage* message, std::vector<Entry>& entries, size_t& bytes);
   base::Result<int> ask(const std::string& base_dn, int scope, const std::string& filter, char** attributes, int size_limit, LDAPControl** controls);
+  Status read_cookie(LDAPControl** controls, Page& page);
   base::Result<Page> collect(int request, size_t& bytes, Moment until);
   base::Result<Page> page(const std::string& base_dn, const std::string& filter, char** attributes, const std::string& cookie, size_t& bytes, Moment until);
 
@@ -269,6 +270,20 @@ base::Result<int> Connection::Impl::ask(const std::string& base_dn, int scope, c
   return request;
 }
 
+/// Where the next page begins, if the server says so. One that cannot be read is not taken for the end.
+Status Connection::Impl::read_cookie(LDAPControl** controls, Page& page) {
+  LDAPControl* control = ::ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, nullptr);
+  if (!control) return {};
+  ber_int_t estimate = 0;
+  berval cookie{};
+  // The library ends the process over a control without a value, or with an empty one.
+  const berval& value = control->ldctl_value;
+  int code = value.bv_val && value.bv_len > 0 ? ::ldap_parse_pageresponse_control(handle, control, &estimate, &cookie) : LDAP_DECODING_ERROR;
+  if (code == LDAP_SUCCESS) page.cookie = text(cookie);
+  ::ber_memfree(cookie.bv_val);
+  return code == LDAP_SUCCESS ? Status() : lose("what it says of its next page is no LDAP");
+}
+
 /// Everything up to the final message of a search.
 base::Result<Page> Connection::Impl::collect(int request, size_t& bytes, Moment until) {
   Page page;
@@ -284,13 +299,9 @@ base::Result<Page> Connection::Impl::collect(int request, size_t& bytes, Moment 
       if (::ldap_parse_result(handle, message->get(), &page.code, nullptr, nullptr, nullptr, &controls, 0) != LDAP_SUCCESS) {
         return lose("the end of its answer is no LDAP");
       }
-      if (LDAPControl* control = ::ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, nullptr)) {
-        ber_int_t estimate = 0;
-        berval cookie{};
-        if (::ldap_parse_pageresponse_control(handle, control, &estimate, &cookie) == LDAP_SUCCESS) page.cookie = text(cookie);
-        ::ber_memfree(cookie.bv_val);
-      }
+      Status status = read_cookie(controls, page);
       ::ldap_controls_free(controls);
+      if (!status.is_ok()) return status;
       return page;
     } else if (type != LDAP_RES_SEARCH_REFERENCE && type != LDAP_RES_INTERMEDIATE) {  // what lies on other servers is not asked
       return lose("it answered a search with something else");

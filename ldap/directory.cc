@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "ldap/dn.h"
-#include "ldap/escape.h"
 #include "ldap/reader.h"
 #include "ldap/server.h"
 #include "ldap/time_limits.h"
@@ -136,34 +135,16 @@ struct Job {
 base::Result<std::optional<Account>> look_up(Session& session, const std::string& name, Moment until) {
   auto searcher = session.searcher(until);
   if (!searcher.is_ok()) return searcher.status();
-  Reader reader(session.settings(), **searcher, until);
-  auto found = reader.account(name);
-  if (!found.is_ok()) return found.status();
-  if (!*found || (*found)->disabled) return std::optional<Account>();
-  auto groups = reader.groups_of(**found);
-  if (!groups.is_ok()) return groups.status();
-  (*found)->account.groups = std::move(groups).value();
-  return std::optional((*found)->account);
+  return Reader(session.settings(), **searcher, until).find(name);
 }
 
-/// nullopt: refused. A name without an account costs a bind all the same, so that the server's time does not tell.
+/// nullopt: refused.
 base::Result<std::optional<Account>> try_password(Session& session, const std::string& name, const Secret& password, Moment until) {
   auto searcher = session.searcher(until);
   if (!searcher.is_ok()) return searcher.status();
   auto binder = session.binder(until);
   if (!binder.is_ok()) return binder.status();
-  const Settings& settings = session.settings();
-  Reader reader(settings, **searcher, until);
-  auto found = reader.account(name);
-  if (!found.is_ok()) return found.status();
-  std::string dn = *found ? (*found)->account.dn : fmt::format("{}={},{}", settings.user_attribute, dn_value(name), settings.user_base);
-  auto accepted = (*binder)->bind(dn, password.view(), until);
-  if (!accepted.is_ok()) return accepted.status();
-  if (!*accepted || !*found || (*found)->disabled) return std::optional<Account>();
-  auto groups = reader.groups_of(**found);
-  if (!groups.is_ok()) return groups.status();
-  (*found)->account.groups = std::move(groups).value();
-  return std::optional((*found)->account);
+  return Reader(session.settings(), **searcher, until).authenticate(name, password, **binder);
 }
 
 class LdapDirectory final : public Directory {

@@ -97,6 +97,30 @@ base::Result<std::optional<FoundAccount>> Reader::account(const std::string& nam
   return std::optional(std::move(found));
 }
 
+base::Result<std::optional<Account>> Reader::with_groups(FoundAccount found) {
+  auto groups = groups_of(found);
+  if (!groups.is_ok()) return groups.status();
+  found.account.groups = std::move(groups).value();
+  return std::optional(std::move(found.account));
+}
+
+base::Result<std::optional<Account>> Reader::find(const std::string& name) {
+  auto found = account(name);
+  if (!found.is_ok()) return found.status();
+  if (!*found || (*found)->disabled) return std::optional<Account>();
+  return with_groups(std::move(**found));
+}
+
+base::Result<std::optional<Account>> Reader::authenticate(const std::string& name, const Secret& password, Connection& binder) {
+  auto found = account(name);
+  if (!found.is_ok()) return found.status();
+  std::string dn = *found ? (*found)->account.dn : fmt::format("{}={},{}", settings_.user_attribute, dn_value(name), settings_.user_base);
+  auto accepted = binder.bind(dn, password.view(), until_);
+  if (!accepted.is_ok()) return accepted.status();
+  if (!*accepted || !*found || (*found)->disabled) return std::optional<Account>();
+  return with_groups(std::move(**found));
+}
+
 GroupEntry Reader::group_of(const Entry& entry) {
   GroupEntry group{entry.dn, names(entry, settings_.group_attribute), names(entry, "memberUid"), entry.values("member")};
   group.members = joined(std::move(group.members), entry.values("uniqueMember"));

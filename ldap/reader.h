@@ -26,13 +26,19 @@ class Reader {
  public:
   Reader(const Settings& settings, Connection& connection, Moment until) : settings_(settings), connection_(connection), until_(until) {}
 
-  /// nullopt: there is none of this name, or more than one.
-  base::Result<std::optional<FoundAccount>> account(const std::string& name);
-  /// Names of all groups of the account, sorted.
-  base::Result<std::vector<std::string>> groups_of(const FoundAccount& account);
+  /// nullopt: there is no such account, or more than one, or it is disabled.
+  base::Result<std::optional<Account>> find(const std::string& name);
+  /// The same if the password is its own, which is tried on `binder`; nullopt: refused. A name without an account costs a bind all the same, so that
+  /// the server's time does not tell.
+  base::Result<std::optional<Account>> authenticate(const std::string& name, const Secret& password, Connection& binder);
   base::Result<std::vector<Group>> groups(const std::vector<NamePattern>& patterns);
 
  private:
+  /// nullopt: there is none of this name, or more than one.
+  base::Result<std::optional<FoundAccount>> account(const std::string& name);
+  base::Result<std::optional<Account>> with_groups(FoundAccount found);
+  /// Names of all groups of the account, sorted.
+  base::Result<std::vector<std::string>> groups_of(const FoundAccount& account);
   base::Result<std::vector<GroupEntry>> groups_where(const std::string& condition);
   base::Result<std::vector<GroupEntry>> groups_having(const std::vector<std::string>& dns);
   base::Result<std::vector<GroupEntry>> groups_at(const std::vector<std::string>& dns);

@@ -17,8 +17,8 @@ uint64_t TimeLimits::at(Moment when, std::function<void()> action) {
   std::lock_guard lock(mutex_);
   uint64_t id = ++last_id_;
   moments_.emplace(id, when);
-  auto place = actions_.emplace(std::pair(when, id), std::move(action)).first;
-  if (place == actions_.begin() || hurry_) changed_.notify_all();
+  actions_.emplace(std::pair(when, id), std::move(action));
+  if (when < wakes_at_ || hurry_) changed_.notify_all();
   return id;
 }
 
@@ -41,13 +41,11 @@ void TimeLimits::hurry() {
 void TimeLimits::run() {
   std::unique_lock lock(mutex_);
   while (!ending_ || !actions_.empty()) {
-    if (actions_.empty()) {
-      changed_.wait(lock);
-      continue;
-    }
     auto first = actions_.begin();
-    if (!hurry_ && first->first.first > std::chrono::steady_clock::now()) {
-      changed_.wait_until(lock, Moment(first->first.first));
+    if (first == actions_.end() || (!hurry_ && first->first.first > std::chrono::steady_clock::now())) {
+      wakes_at_ = first == actions_.end() ? Moment::max() : first->first.first;
+      wakes_at_ == Moment::max() ? changed_.wait(lock) : static_cast<void>(changed_.wait_until(lock, Moment(wakes_at_)));
+      wakes_at_ = Moment::min();
       continue;
     }
     running_ = first->first.second;

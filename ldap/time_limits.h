@@ -40,6 +40,7 @@ class TimeLimits {
   std::map<std::pair<Moment, uint64_t>, std::function<void()>> actions_;  // guarded, as all below
   std::map<uint64_t, Moment> moments_;
   uint64_t last_id_ = 0, running_ = 0;
+  Moment wakes_at_ = Moment::min();  // when the thread looks next by itself; most limits are called off long before, and do not wake it
   bool hurry_ = false, ending_ = false;
   std::thread thread_;
 };

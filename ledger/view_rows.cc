@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <queue>
 #include <set>
 
 #include "ledger/keys.h"
@@ -116,6 +117,70 @@ void collect(const RowReader& rows, const RunSelection& selection, const KeySour
   });
 }
 
+/// The run keys of one source that fit the selection, in order; read some at a time, more each time.
+class KeyStream {
+ public:
+  KeyStream(const RowReader& rows, const RunSelection& selection, KeySource source, std::string_view from, size_t first_read, size_t most)
+      : rows_(rows), selection_(selection), source_(std::move(source)), from_(from), wanted_(first_read), most_(most) {}
+  /// False: there are no more.
+  bool has_key() {
+    if (next_ == keys_.size() && !ended_) read();
+    return next_ < keys_.size();
+  }
+  std::string& key() { return keys_[next_]; }
+  void pass() { ++next_; }
+
+ private:
+  void read() {
+    keys_.clear();
+    next_ = 0;
+    collect(rows_, selection_, source_, from_, wanted_, keys_);
+    ended_ = keys_.size() < wanted_;
+    if (!keys_.empty()) from_ = keys_.back() + '\0';
+    wanted_ = std::min(most_, 2 * wanted_);
+  }
+
+  const RowReader& rows_;
+  const RunSelection& selection_;
+  const KeySource source_;
+  std::string from_;
+  size_t wanted_;
+  const size_t most_;
+  std::vector<std::string> keys_;
+  size_t next_ = 0;
+  bool ended_ = false;
+};
+
+constexpr size_t kKeysAtOnce = 1000;
+constexpr size_t kFewKeys = 8;  // of one of many sources: most of them have nothing on a page
+
+/// Every run of the selection at or after `from`, once, in order, until `take(key, row)` returns false; about `expected` of them.
+template <typename Take>
+void merge_runs(const RowReader& rows, const RunSelection& selection, std::string_view from, size_t expected, const Take& take) {
+  std::vector<KeyStream> streams;
+  auto sources = sources_of(selection);
+  const size_t first_read = sources.size() == 1 ? expected : std::min(expected, expected / std::max<size_t>(sources.size(), 1) + kFewKeys);
+  streams.reserve(sources.size());
+  for (auto& source : sources) streams.emplace_back(rows, selection, std::move(source), from, first_read, expected);
+  const auto later = [](KeyStream* one, KeyStream* other) { return one->key() > other->key(); };
+  std::priority_queue<KeyStream*, std::vector<KeyStream*>, decltype(later)> waiting(later);
+  for (KeyStream& stream : streams) {
+    if (stream.has_key()) waiting.push(&stream);
+  }
+  std::string last;
+  while (!waiting.empty()) {
+    KeyStream& first = *waiting.top();
+    waiting.pop();
+    if (first.key() != last) {  // else it is of two sources
+      last = first.key();
+      auto row = find<schema::RunRow>(rows, ViewId::kRuns, RunsView::row_key(last));
+      if (row && state_matches(selection, row->get().getState()) && !take(first.key(), *row)) return;
+    }
+    first.pass();
+    if (first.has_key()) waiting.push(&first);
+  }
+}
+
 }  // namespace
 
 std::optional<Row<schema::RunRow>> find_run(const RowReader& rows, std::string_view instrument, uint64_t run_number) {
@@ -149,34 +214,21 @@ uint64_t job_for_cause(const RowReader& rows, uint64_t event) {
   return read_count(rows, ViewId::kJobs, JobsView::answer_key(event));
 }
 
+void visit_runs(const RowReader& rows, const RunSelection& selection, const VisitRun& visit) {
+  merge_runs(rows, selection, {}, kKeysAtOnce, [&](std::string&, Row<schema::RunRow>& row) { return visit(row.get()); });
+}
+
 Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& selection, size_t limit, std::string_view after) {
   Page<schema::RunRow> result;
-  std::string from(after);
-  auto sources = sources_of(selection);
-  for (;;) {
-    size_t wanted = limit - result.rows.size() + 1;  // one more tells where the next page starts
-    std::vector<std::string> keys;
-    std::optional<std::string> known_to;  // up to here nothing is missing; nullopt = to the end
-    for (const auto& source : sources) {
-      const size_t before = keys.size();
-      collect(rows, selection, source, from, wanted, keys);
-      if (keys.size() - before == wanted) known_to = known_to ? std::min(*known_to, keys.back()) : keys.back();
+  merge_runs(rows, selection, after, limit + 1, [&](std::string& key, Row<schema::RunRow>& row) {  // one more tells where the next page starts
+    if (result.rows.size() == limit) {
+      result.next = std::move(key);
+      return false;
     }
-    std::sort(keys.begin(), keys.end());
-    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-    if (known_to) keys.erase(std::upper_bound(keys.begin(), keys.end(), *known_to), keys.end());
-    for (const auto& key : keys) {
-      auto row = find<schema::RunRow>(rows, ViewId::kRuns, RunsView::row_key(key));
-      if (!row || !state_matches(selection, row->get().getState())) continue;
-      if (result.rows.size() == limit) {
-        result.next = key;
-        return result;
-      }
-      result.rows.push_back(std::move(*row));
-    }
-    if (!known_to) return result;
-    from = *known_to + '\0';
-  }
+    result.rows.push_back(std::move(row));
+    return true;
+  });
+  return result;
 }
 
 Page<schema::FileRow> list_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after) {

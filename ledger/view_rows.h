@@ -56,6 +56,9 @@ struct RunSelection {
 /// Sorted by instrument, run number. Reads no more rows than it answers, but for runs outside first_run .. last_run and, in an experiment, of
 /// other states. Nothing outside of `within` is read.
 Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& selection, size_t limit, std::string_view after = {});
+/// The same until `visit` returns false.
+using VisitRun = std::function<bool(schema::RunRow::Reader run)>;
+void visit_runs(const RowReader& rows, const RunSelection& selection, const VisitRun& visit);
 Page<schema::FileRow> list_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after = {});
 /// What list_experiments takes as `after` to begin with this one.
 std::string experiment_key(std::string_view experiment);

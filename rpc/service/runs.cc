@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/text.h"
 #include "ledger/erasure.h"
@@ -294,10 +293,8 @@ class RunsServer final : public schema::Runs::Server {
       if (!read.is_ok() && read.code() != base::Code::kUnavailable) require_read(*snapshot);
       return kj::READY_NOW;
     }
-    // Counting what one sees may mean reading it.
-    return from_.answer_on_pool(context, [sight](const ledger::Snapshot& snapshot, auto, auto results) {
-      write_counts(snapshot, *sight, results.initStatus());
-    }).then([this, context]() mutable {
+    const auto count = [sight](const ledger::Snapshot& snapshot, auto, auto results) { write_counts(snapshot, *sight, results.initStatus()); };
+    return (counts_by_reading(*sight) ? from_.answer_on_pool(context, count) : from_.answer(context, count)).then([this, context]() mutable {
       write_ledger(context.getResults().getStatus());
     });
   }
@@ -433,10 +430,10 @@ class RunsServer final : public schema::Runs::Server {
   }
 
   static void write_counts(const ledger::Snapshot& snapshot, const Sight& sight, schema::Status::Builder status) {
-    auto totals = seen_counts(snapshot, sight);
-    auto counts = status.initCounts(totals.size());
+    const SeenCounts seen = seen_counts(snapshot, sight);
+    auto counts = status.initCounts(seen.by_state.size());
     uint next = 0;
-    for (uint64_t runs : totals) {
+    for (uint64_t runs : seen.by_state) {
       counts[next].setState(static_cast<schema::RunState>(next));
       counts[next++].setRuns(runs);
     }
@@ -453,9 +450,8 @@ class RunsServer final : public schema::Runs::Server {
         instruments[i].setLastRun(ledger::last_run(snapshot, name));
         instruments[i].setRuns(ledger::total_runs(snapshot, name));
         instruments[i].setWaiting(ledger::waiting_jobs(snapshot, name));
-      } else {
-        const ledger::StateCounts seen = seen_counts(snapshot, sight, name);
-        instruments[i].setRuns(std::accumulate(seen.begin(), seen.end(), uint64_t{0}));
+      } else if (auto runs = seen.runs.find(name); runs != seen.runs.end()) {
+        instruments[i].setRuns(runs->second);
       }
     }
   }

@@ -14,16 +14,6 @@ using ledger::view;
 
 constexpr size_t kRowsAPage = 1000;
 
-void visit_runs(const ledger::RowReader& rows, const ledger::RunSelection& selection, const std::function<void(schema::RunRow::Reader)>& visit) {
-  std::string after;
-  do {
-    const auto page = ledger::list_runs(rows, selection, kRowsAPage, after);
-    for (const auto& row : page.rows) visit(row.get());
-    after = page.next;
-  } while (!after.empty());
-}
-
-
 }  // namespace
 
 std::optional<std::vector<ledger::RunArea>> areas_of(const Sight& sight) {
@@ -81,24 +71,30 @@ base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot
   return base::Status(base::Code::kNotFound, fmt::format("event {}: there is no such event", seq));
 }
 
-ledger::StateCounts seen_counts(const ledger::RowReader& rows, const Sight& sight, std::string_view instrument) {
-  if (sight.is_everything() || (!instrument.empty() && sight.sees_all_of(instrument))) return ledger::run_counts(rows, instrument);
-  ledger::StateCounts counts{};
+bool counts_by_reading(const Sight& sight) { return !sight.is_everything() && !sight.experiments().empty(); }
+
+SeenCounts seen_counts(const ledger::RowReader& rows, const Sight& sight) {
+  if (sight.is_everything()) return {ledger::run_counts(rows), {}};
+  SeenCounts counts;
   ledger::RunSelection rest;  // what is not counted by the view
-  rest.instrument = instrument;
   rest.within.emplace();
   std::vector<ledger::RunArea> areas = *areas_of(sight);
   for (ledger::RunArea& area : areas) {
     if (!area.experiment.empty()) {
       rest.within->push_back(std::move(area));
-    } else if (instrument.empty()) {
+    } else {
       const ledger::StateCounts all = ledger::run_counts(rows, area.instrument);
-      for (size_t i = 0; i < counts.size(); ++i) counts[i] += all[i];
+      for (size_t i = 0; i < counts.by_state.size(); ++i) counts.by_state[i] += all[i];
     }
   }
-  visit_runs(rows, rest, [&](schema::RunRow::Reader run) {
-    if (sight.sees_all_of(view(run.getRun().getInstrument()))) return;  // counted already
-    if (const auto state = static_cast<size_t>(run.getState()); state < counts.size()) ++counts[state];
+  ledger::visit_runs(rows, rest, [&](schema::RunRow::Reader run) {
+    const std::string_view instrument = view(run.getRun().getInstrument());
+    if (sight.sees_all_of(instrument)) return true;  // counted already
+    if (const auto state = static_cast<size_t>(run.getState()); state < counts.by_state.size()) ++counts.by_state[state];
+    auto runs = counts.runs.find(instrument);
+    if (runs == counts.runs.end()) runs = counts.runs.emplace(instrument, 0).first;
+    ++runs->second;
+    return true;
   });
   return counts;
 }
@@ -124,10 +120,11 @@ std::optional<ledger::Row<schema::ExperimentRow>> seen_experiment(const ledger::
       list.set(i, instruments[i]);
       selection.within->push_back({instruments[i], std::string(experiment)});
     }
-    visit_runs(rows, selection, [&](schema::RunRow::Reader run) {
+    ledger::visit_runs(rows, selection, [&](schema::RunRow::Reader run) {
       seen.setRuns(seen.getRuns() + 1);
       if (seen.getFirstSeenAt() == 0 || run.getDetectedAt() < seen.getFirstSeenAt()) seen.setFirstSeenAt(run.getDetectedAt());
       seen.setLastSeenAt(std::max(seen.getLastSeenAt(), run.getDetectedAt()));
+      return true;
     });
   }
   return ledger::Row<schema::ExperimentRow>(ledger::built_bytes(message));

@@ -1,7 +1,10 @@
 // What a caller sees of the views' rows.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ledger/recorded_subjects.h"
@@ -24,8 +27,13 @@ bool sees(const ledger::RowReader& rows, const Sight& sight, schema::JobRow::Rea
 base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t seq, ledger::RecordedSubjects& subjects,
                                                 bool& hidden);
 
-/// Runs seen, by state; of an instrument, or of all.
-ledger::StateCounts seen_counts(const ledger::RowReader& rows, const Sight& sight, std::string_view instrument = {});
+struct SeenCounts {
+  ledger::StateCounts by_state{};
+  std::map<std::string, uint64_t, std::less<>> runs;  // by instrument, of those that are not seen as a whole
+};
+/// Counted by reading every run that is seen through an experiment.
+SeenCounts seen_counts(const ledger::RowReader& rows, const Sight& sight);
+bool counts_by_reading(const Sight& sight);
 /// The experiment's row as far as its runs are seen; nullopt = none is.
 std::optional<ledger::Row<schema::ExperimentRow>> seen_experiment(const ledger::RowReader& rows, const Sight& sight, schema::ExperimentRow::Reader row);
 ledger::Page<schema::ExperimentRow> seen_experiments(const ledger::RowReader& rows, const Sight& sight, size_t limit, std::string_view after);

@@ -1,12 +1,10 @@
 // Calls a second over TLS against those over a Unix socket in the same run, and the memory of the server that an idle connection
 // takes.
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include "rpc/transport.h"
 #include "schema/api.capnp.h"
 #include "tests/bench/measured.h"
+#include "tests/bench/server_process.h"
 #include "tests/support/certificates.h"
 #include "tests/support/temporary_folder.h"
 
@@ -26,51 +25,30 @@ class EmptyPort final : public schema::DaemonPort::Server {
   kj::Promise<void> submit(SubmitContext) override { return kj::READY_NOW; }
 };
 
-/// A process of its own that serves on both kinds of address until the end of the object.
-class ServerProcess {
+/// Serves on both kinds of address.
+class Server {
  public:
-  ServerProcess(const std::string& folder, const rpc::TlsServerFiles& files) {
-    int ends[2];
-    if (pipe(ends) != 0) die("no pipe");
-    pid_ = fork();
-    if (pid_ == 0) serve(folder, files, ends[1]);
-    close(ends[1]);
-    char text[256];
-    const ssize_t size = read(ends[0], text, sizeof(text));
-    if (size <= 0) die("the server does not listen");
-    tls_.assign(text, static_cast<size_t>(size));
-    unix_ = "unix:" + folder + "/socket";
-    close(ends[0]);
-  }
-  ~ServerProcess() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  const std::string& tls() const { return tls_; }
-  const std::string& local() const { return unix_; }
-  double resident_kib() const {
-    std::ifstream file(fmt::format("/proc/{}/statm", pid_));
-    double all = 0, resident = 0;
-    file >> all >> resident;
-    return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1024;
-  }
+  Server(const std::string& folder, const rpc::TlsServerFiles& files)
+      : local_("unix:" + folder + "/socket"), process_([&](const auto& listens) { serve(files, listens); }) {}
+  const std::string& tls() const { return process_.address(); }
+  const std::string& local() const { return local_; }
+  double resident_kib() const { return process_.resident_kib(); }
 
  private:
-  [[noreturn]] static void serve(const std::string& folder, const rpc::TlsServerFiles& files, int listening) {
+  [[noreturn]] void serve(const rpc::TlsServerFiles& files, const bench::ServerProcess::Say& listens) {
     rpc::Loop loop;
     const auto bootstrap = [](const rpc::PeerIdentity&) -> capnp::Capability::Client { return kj::heap<EmptyPort>(); };
     const rpc::ListenOptions options{.max_connections = 5000, .tls = files, .max_connections_per_source = 5000};
-    auto local = rpc::Listener::open(loop, "unix:" + folder + "/socket", bootstrap, options);
+    auto local = rpc::Listener::open(loop, local_, bootstrap, options);
     auto network = rpc::Listener::open(loop, "tls:127.0.0.1:0", bootstrap, options);
     if (!local.is_ok() || !network.is_ok()) die("cannot listen");
-    const auto& address = (*network)->address();
-    if (write(listening, address.data(), address.size()) < 0) die("the pipe is gone");
+    listens((*network)->address());
     loop.run();
     _exit(0);
   }
 
-  pid_t pid_;
-  std::string tls_, unix_;
+  const std::string local_;
+  const bench::ServerProcess process_;
 };
 
 struct Client {
@@ -107,7 +85,7 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void compare_calls(const ServerProcess& server, const rpc::TlsClientFiles& files, int in_flight, int rounds, double seconds) {
+void compare_calls(const Server& server, const rpc::TlsClientFiles& files, int in_flight, int rounds, double seconds) {
   std::vector<double> local, tls, ratios;
   for (int round = 0; round < rounds; ++round) {
     local.push_back(calls_a_second(server.local(), files, in_flight, seconds));
@@ -118,7 +96,7 @@ void compare_calls(const ServerProcess& server, const rpc::TlsClientFiles& files
              median(ratios));
 }
 
-void memory_of_idle(const char* name, const ServerProcess& server, const std::string& address, const rpc::TlsClientFiles& files) {
+void memory_of_idle(const char* name, const Server& server, const std::string& address, const rpc::TlsClientFiles& files) {
   constexpr int kFirst = 100, kMeasured = 1000;
   rpc::Loop loop;
   std::vector<Client> clients;
@@ -148,7 +126,7 @@ int main() {
   const rpc::TlsClientFiles showing{.ca_file = authority.certificate(), .certificate = own.certificate, .key = own.key};
 
   // All at once: a later one would inherit what the clients before it have left on the heap.
-  const ServerProcess calls(folder / "calls", served), local(folder / "local", served), network(folder / "network", served),
+  const Server calls(folder / "calls", served), local(folder / "local", served), network(folder / "network", served),
       certified(folder / "certified", served);
   for (int in_flight : {1, 64}) compare_calls(calls, trusting, in_flight, 5, 1.0);
   memory_of_idle("unix", local, local.local(), {});

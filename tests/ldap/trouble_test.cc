@@ -404,6 +404,18 @@ TEST(FakeServerTest, AFakeThatSpeaksLdapIsUnderstood) {
   EXPECT_THAT(account->groups, testing::ElementsAre("g"));
 }
 
+TEST(FakeServerTest, ANextPageThatCannotBeReadIsNotTheEnd) {
+  // Symptom: a control without a value ended the process, since the library asserts one; one that says nothing was taken for the last page.
+  const std::string oid = octets("1.2.840.113556.1.4.319");
+  for (const std::string& control : {oid, oid + octets(""), oid + octets("\x30"), oid + octets("\x30\x03\x02\x01\x05")}) {
+    FakeServer server({message(1, entry("cn=IPTS-1,dc=x", attribute("cn", {"IPTS-1"}))) +
+                       message(1, result(kSearchDone, 0) + ber(static_cast<char>(0xa0), ber(0x30, control)))});
+    base::Status status = groups(*open(anonymous(server, true)), {"IPTS-{experiment}"}).status();
+    EXPECT_EQ(status.code(), Code::kUnavailable);
+    EXPECT_THAT(status.message(), HasSubstr("what it says of its next page is no LDAP"));
+  }
+}
+
 TEST(FakeServerTest, AnyBytesGetAnAnswerAndHarmNothing) {
   std::string good = entry("uid=alice,dc=x", attribute("uid", {"alice"}));
   std::string done = result(kSearchDone, 0);
