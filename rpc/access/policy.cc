@@ -29,7 +29,6 @@ const std::vector<Rule>& rules() {
   const Roles everybody = {Role::MEMBER, Role::SCIENTIST, Role::OPERATOR, Role::AUDITOR, Role::ADMINISTRATOR};
   const Roles staff = {Role::OPERATOR, Role::AUDITOR, Role::ADMINISTRATOR};
   static const std::vector<Rule> kRules = {
-      {Action::kSeeFacility, "see_facility", "see the facility's status", {}, false, true, true},
       {Action::kSeeInstrument, "see_instrument", "see an instrument's settings", everybody, false, false, true, true},
       {Action::kSeeRun, "see_run", "see this run", everybody, false, false, true},
       {Action::kSeeWorkers, "see_workers", "see the workers", staff},
@@ -115,7 +114,6 @@ Verdict decide_daemon(const Caller& caller, const Rule& rule) {
   const auto is = [&](schema::DaemonRole role) { return caller.daemon == role; };
   bool allowed = false;
   switch (rule.action) {
-    case Action::kSeeFacility:
     case Action::kSeeInstrument: allowed = true; break;
     case Action::kSeeRun:
     case Action::kSeeWorkers: allowed = is(schema::DaemonRole::COORDINATOR); break;
@@ -136,7 +134,6 @@ std::optional<Verdict> decide_token(const Caller& caller, const Rule& rule, cons
     return refuse("token_read_only", fmt::format("{} may not {}: token {} is read-only; log in, or use another token", base::printable(caller.name), rule.doing, caller.token));
   }
   if (instruments.empty()) return std::nullopt;
-  if (rule.action == Action::kSeeFacility) return std::nullopt;
   if (rule.of_instrument && std::find(instruments.begin(), instruments.end(), resource.instrument) != instruments.end()) return std::nullopt;
   return refuse("token_instruments", fmt::format("{} may not {}: token {} is for some instruments only; log in, or use another token",
                                                  base::printable(caller.name), rule.doing, caller.token));
@@ -172,7 +169,7 @@ Action action_of(schema::DaemonRole role) {
 std::string_view action_word(Action action) { return rule_of(action).word; }
 
 std::string resource_words(const Resource& resource) {
-  std::string words = resource.instrument;
+  std::string words = resource.what.empty() ? resource.instrument : base::printable(resource.what);
   if (!resource.experiment.empty()) words += (words.empty() ? "experiment " : ", experiment ") + base::printable(resource.experiment);
   if (!resource.account.empty()) words += (words.empty() ? "account " : ", account ") + base::printable(resource.account);
   return words;

@@ -12,7 +12,6 @@ namespace rpc {
 
 /// What can be asked. Words for them: action_word().
 enum class Action : uint8_t {
-  kSeeFacility,     // its name, its instruments by name, whether they are paused, how the ledger does
   kSeeInstrument,   // its settings, scripts and variables
   kSeeRun,          // a run, and whatever is about it: versions, events, scripts, logs, outputs' names, proofs
   kSeeWorkers,      // all of them, with the jobs they have open
@@ -47,8 +46,9 @@ struct Resource {
   std::string instrument = {};
   std::string experiment = {};
   std::string account = {};  // whose token or doings they are; who asked for the job
+  std::string what = {};     // for the record: "MARI 28001", "event 17"; nothing is decided by it
 };
-/// "MARI, experiment 2010001".
+/// "MARI 28001, experiment 2010001".
 std::string resource_words(const Resource& resource);
 
 struct Verdict {
@@ -74,6 +74,7 @@ class Sight {
   const std::vector<std::string>& instruments() const { return instruments_; }
   const std::vector<std::string>& experiments() const { return experiments_; }
   bool sees_all_of(std::string_view instrument) const;
+  bool sees_anything() const { return everything_ || !instruments_.empty() || !experiments_.empty(); }
   /// Every run of the experiment, on whatever instrument.
   bool sees_all_of_experiment(std::string_view experiment) const;
   /// Something of it may be seen.

@@ -30,7 +30,7 @@ using Path = base::Result<std::vector<base::Sha256>>;
 /// Events with their paths, as the pool reads them.
 struct Proofs {
   base::Status status;
-  bool hidden = false;  // an event that is not the caller's to see
+  uint64_t hidden = 0;  // an event that is not the caller's to see
   std::vector<kj::Array<capnp::word>> events;
   std::vector<std::vector<base::Sha256>> paths;
 };
@@ -39,7 +39,9 @@ Proofs read_proofs(const ledger::Snapshot& snapshot, const EventSight& sight, ui
   Proofs proofs;
   ledger::RecordedSubjects subjects;
   for (const uint64_t seq : seqs) {
-    auto event = seen_event(snapshot, sight, seq, subjects, proofs.hidden);
+    bool is_hidden = false;
+    auto event = seen_event(snapshot, sight, seq, subjects, is_hidden);
+    if (is_hidden) proofs.hidden = seq;
     if (event.is_ok() && seq > size) {
       proofs.status = {base::Code::kUnavailable,
                        fmt::format("event {} cannot be proven yet: the last checkpoint of the source that was reached is of {} events", seq, size)};
@@ -129,7 +131,7 @@ class AuditorServer final : public schema::Auditor::Server {
           })
           .then([context, authority = authority_](Proofs proofs) mutable {
             auto results = context.getResults();
-            if (proofs.hidden) authority->hide(Action::kSeeRun, {});
+            if (proofs.hidden != 0) authority->hide(Action::kSeeRun, {.what = fmt::format("event {}", proofs.hidden)});
             if (!proofs.status.is_ok()) return write_refusal(proofs.status, results.initRefusal());
             auto list = results.initProofs(proofs.events.size());
             for (size_t i = 0; i < proofs.events.size(); ++i) {

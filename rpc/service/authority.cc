@@ -53,6 +53,10 @@ void Authority::hide(Action action, const Resource& resource) {
   if (!verdict.allowed) desk_.denied(caller_, action_word(action), resource_words(resource), verdict.code, verdict.reason);
 }
 
+void Authority::note_denied(Action action, const std::string& what, std::string_view code, std::string_view reason) {
+  if (why_ended_.empty()) desk_.denied(caller_, action_word(action), what, code, reason);
+}
+
 void Authority::become(std::vector<Grant> grants) {
   if (!why_ended_.empty() || grants == caller_.grants) return;
   caller_.grants = std::move(grants);

@@ -44,6 +44,8 @@ class Authority {
   bool is_allowed(Action action, const Resource& resource = {}) const { return why_ended_.empty() && decide(caller_, action, resource).allowed; }
   /// Records that `action` was tried on something the caller must not know of; he is told that there is no such thing.
   void hide(Action action, const Resource& resource);
+  /// Puts on record that `action` on `what` was refused for a reason that is not the policy's.
+  void note_denied(Action action, const std::string& what, std::string_view code, std::string_view reason);
   std::shared_ptr<const Sight> sight() const { return sight_; }
   const std::shared_ptr<const EventSight>& event_sight() const { return event_sight_; }
 

@@ -66,12 +66,10 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     require_role();
     for (auto command : commands) {
       if (may_send(role_, command.getBody().which()) && is_own(command)) continue;
+      const base::Status status =
+          refuse("command " + std::string(view(command.getId())), ": a command is not this daemon's to send; none of the call's commands was taken");
       auto answers = context.getResults().initAnswers(commands.size());
-      for (auto answer : answers) {
-        write_refusal({base::Code::kPermissionDenied,
-                       identity_.name + ": a command is not this daemon's to send; none of the call's commands was taken"},
-                      answer.initRefusal());
-      }
+      for (auto answer : answers) write_refusal(status, answer.initRefusal());
       return kj::READY_NOW;
     }
     return service_.submit_all(commands, identity_).then([context](std::vector<ledger::Answer> answers) mutable {
@@ -94,7 +92,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     auto snapshot = service_.snapshot();
     auto params = context.getParams();
     if (is_held_to_its_name() && role_ != schema::DaemonRole::MONITOR) {
-      write_refusal({base::Code::kPermissionDenied, identity_.name + ": only the monitor asks for files"}, context.getResults().initRefusal());
+      write_refusal(refuse("files", ": only the monitor asks for files"), context.getResults().initRefusal());
       return kj::READY_NOW;
     }
     auto page = ledger::list_files(*snapshot, view(params.getInstrument()), page_size(params.getLimit(), 1000, 5000),
@@ -112,10 +110,12 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     auto snapshot = service_.snapshot();
     uint64_t id = context.getParams().getJob();
     auto results = context.getResults();
-    if (auto row = ledger::find_job(*snapshot, id); row && may_see(row->get())) {
+    auto row = ledger::find_job(*snapshot, id);
+    if (row && may_see(row->get())) {
       results.setJob(row->get());
       authority_->hand_out(row->get());
     } else {
+      if (row) refuse("job " + std::to_string(id), ": the job was never leased to it").ignore();
       write_refusal({base::Code::kNotFound, "job " + std::to_string(id) + ": no such job"}, results.initRefusal());
     }
     require_read(*snapshot);
@@ -126,11 +126,11 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     require_role();
     auto params = context.getParams();
     if (role_ != schema::DaemonRole::WORKER) {
-      write_refusal({base::Code::kPermissionDenied, identity_.name + ": only workers are given jobs"}, context.getResults().initRefusal());
+      write_refusal(refuse("a job", ": only workers are given jobs"), context.getResults().initRefusal());
       return kj::READY_NOW;
     }
     if (is_held_to_its_name() && view(params.getWorker()) != worker_of(identity_.name)) {
-      write_refusal({base::Code::kPermissionDenied, identity_.name + ": takes jobs under its own name only"}, context.getResults().initRefusal());
+      write_refusal(refuse("jobs of worker " + std::string(view(params.getWorker())), ": takes jobs under its own name only"), context.getResults().initRefusal());
       return kj::READY_NOW;
     }
     context.allowCancellation();
@@ -183,6 +183,11 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
 
  private:
   bool is_held_to_its_name() const { return authority_->caller().kind == Caller::Kind::kDaemon; }
+  /// Goes on record.
+  base::Status refuse(const std::string& what, const std::string& why) const {
+    authority_->note_denied(action_of(role_), what, "not_a_daemons", identity_.name + why);
+    return {base::Code::kPermissionDenied, identity_.name + why};
+  }
   /// Throws once its session is over.
   void require_role() const {
     if (base::Status status = authority_->require(action_of(role_)); !status.is_ok()) kj::throwFatalException(fault(status));

@@ -90,6 +90,7 @@ class SessionServer final : public schema::Session::Server {
   kj::Promise<void> auditor(AuditorContext context) override {
     auto results = context.getResults();
     base::Status status = from_.may("be an auditor");
+    if (status.is_ok()) status = authority_->require(Action::kProve);
     if (status.is_ok() && !from_.service().witness()) {
       status = {base::Code::kUnavailable, "this ledger is served without a witness file; nothing can be proven here"};
     }
@@ -99,7 +100,9 @@ class SessionServer final : public schema::Session::Server {
 
   kj::Promise<void> administrator(AdministratorContext context) override {
     auto results = context.getResults();
-    if (auto held = may_have(from_.may("be an administrator"), results)) results.setAdministrator(make_administrator(from_.service(), held));
+    base::Status status = from_.may("be an administrator");
+    if (status.is_ok()) status = authority_->require(Action::kMaintain);
+    if (auto held = may_have(status, results)) results.setAdministrator(make_administrator(from_.service(), held));
     return kj::READY_NOW;
   }
 

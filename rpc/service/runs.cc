@@ -17,6 +17,7 @@
 #include "rpc/service/rerun_limit.h"
 #include "rpc/service/seen_rows.h"
 #include "rpc/service/service.h"
+#include "rpc/service/status_answer.h"
 #include "rpc/service/viewpoint.h"
 
 namespace rpc {
@@ -25,24 +26,6 @@ namespace {
 constexpr size_t kBlobBytesACall = 1u << 20;
 
 size_t page_size(uint32_t asked, size_t usual, size_t most) { return asked == 0 ? usual : std::min<size_t>(asked, most); }
-
-const char* health_word(ledger::Health::State state) {
-  switch (state) {
-    case ledger::Health::State::kOk: return "ok";
-    case ledger::Health::State::kStorageLow: return "storage-low";
-    case ledger::Health::State::kReadOnly: return "read-only";
-  }
-  return "unknown";
-}
-
-/// "view runs is folded again, 1024 of 5000 events are done; ..."; empty when none is.
-std::string folding_words(const std::vector<ledger::ViewProgress>& views) {
-  std::string words;
-  for (const auto& view : views) {
-    words += fmt::format("{}view {} is folded again, {} of {} events are done", words.empty() ? "" : "; ", view.view, view.folded, view.total);
-  }
-  return words;
-}
 
 /// How much of what is about a subject a caller sees.
 enum class Extent { kAll, kNothing, kSome };
@@ -121,7 +104,7 @@ History read_one(const ledger::Snapshot& snapshot, const EventSight& sight, uint
   ledger::RecordedSubjects subjects;
   bool is_hidden = false;
   auto event = seen_event(snapshot, sight, seq, subjects, is_hidden);
-  if (is_hidden) hidden = Resource{};
+  if (is_hidden) hidden = Resource{.what = fmt::format("event {}", seq)};
   History history;
   history.status = event.status();
   if (event.is_ok()) history.events.push_back(std::move(*event));
@@ -209,7 +192,7 @@ class RunsServer final : public schema::Runs::Server {
   kj::Promise<void> blob(BlobContext context) override {
     if (!authority_->may_read_blob(view(context.getParams().getSha256()))) {
       const auto snapshot = from_.snapshot();
-      if (snapshot->has_blob(view(context.getParams().getSha256()))) authority_->hide(Action::kSeeRun, {});
+      if (snapshot->has_blob(view(context.getParams().getSha256()))) authority_->hide(Action::kSeeRun, {.what = "document " + base::hex(view(context.getParams().getSha256()))});
       write_refusal(ledger::blob_unknown(view(context.getParams().getSha256())), context.getResults().initRefusal());
       return kj::READY_NOW;
     }
@@ -275,29 +258,7 @@ class RunsServer final : public schema::Runs::Server {
     });
   }
 
-  kj::Promise<void> status(StatusContext context) override {
-    const std::string facility = from_.service().facility();
-    const auto sight = authority_->sight();
-    if (from_.is_past()) {
-      return from_.answer(context, [facility, sight](const ledger::Snapshot& snapshot, auto, auto results) {
-        auto status = results.initStatus();
-        status.setFacility(facility);
-        status.setHead(snapshot.head());
-        status.setNow(time_of(snapshot, snapshot.head()));
-        write_counts(snapshot, *sight, status);
-      });
-    }
-    if (sight->is_everything()) {
-      const auto snapshot = from_.snapshot();
-      const base::Status read = write_status(*snapshot, context.getResults().initStatus());
-      if (!read.is_ok() && read.code() != base::Code::kUnavailable) require_read(*snapshot);
-      return kj::READY_NOW;
-    }
-    const auto count = [sight](const ledger::Snapshot& snapshot, auto, auto results) { write_counts(snapshot, *sight, results.initStatus()); };
-    return (counts_by_reading(*sight) ? from_.answer_on_pool(context, count) : from_.answer(context, count)).then([this, context]() mutable {
-      write_ledger(context.getResults().getStatus());
-    });
-  }
+  kj::Promise<void> status(StatusContext context) override { return answer_status(from_, authority_, context); }
 
   kj::Promise<void> instruments(InstrumentsContext context) override {
     const Caller& caller = authority_->caller();
@@ -337,6 +298,11 @@ class RunsServer final : public schema::Runs::Server {
     }
   }
 
+  static base::Status unknown_run(schema::RunKey::Reader key) {
+    return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",
+                                               view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
+  }
+
   struct MayRerun {
     base::Result<ledger::Identity> identity;
     RerunLimit::Use use = {};  // until it is answered
@@ -367,111 +333,6 @@ class RunsServer final : public schema::Runs::Server {
           return {base::Status(base::Code::kUnavailable, fmt::format("{} of your reductions of experiment {} wait or run, the most for a member; ask again when some are done",
                                                                      most, base::printable(experiment)))};
         });
-  }
-
-  /// What is the same for everybody; `status` has the counts already, if there are any.
-  void write_ledger(schema::Status::Builder status) {
-    LedgerService& service = from_.service();
-    const ledger::Health health = service.ledger().health();
-    status.setHead(service.head());
-    status.setLedger(health_word(health.state));
-    status.setLedgerDetail(detail_words(health));
-    status.setFacility(service.facility());
-    status.setNow(service.clock().now_ns());
-    status.setStartedAt(service.started_at());
-    if (const Following* following = service.following()) {
-      write_following(*following, status);
-      if (following->state == schema::FollowState::STOPPED && health.state == ledger::Health::State::kOk) status.setLedger("stopped-following");
-    }
-    if (service.access().settings().enforced) service.access().write_status(status.initAccess());
-  }
-
-  /// All of it. Answers what reading it came to: kUnavailable, views are being folded, is said in the status itself.
-  base::Status write_status(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
-    write_ledger(status);
-    write_counts(snapshot, *authority_->sight(), status);
-    write_daemons(snapshot, status);
-    if (snapshot.status().code() == base::Code::kUnavailable) {  // a view it reads is being folded; all the rest of it says so
-      if (from_.service().ledger().health().state == ledger::Health::State::kOk) status.setLedger("rebuilding");
-      status.disownCounts();
-      status.disownInstruments();
-      status.disownDaemons();
-    }
-    return snapshot.status();
-  }
-
-  /// Why the ledger is not as it should be: its storage, views being folded, a clock that went back, checkpoints that cannot be signed.
-  std::string detail_words(const ledger::Health& health) const {
-    std::vector<std::string> parts;
-    if (!health.detail.empty()) parts.push_back(health.detail);
-    if (const Following* following = from_.service().following(); following && !following->detail.empty()) parts.push_back(following->detail);
-    if (std::string folding = folding_words(from_.service().ledger().rebuilding()); !folding.empty()) parts.push_back(std::move(folding));
-    if (std::string clock = from_.service().clock_problem(); !clock.empty()) parts.push_back(std::move(clock));
-    if (const base::Status problem = checkpoint_problem(); !problem.is_ok()) {
-      parts.push_back("no checkpoint can be signed: " + problem.message());
-    }
-    return fmt::format("{}", fmt::join(parts, "; "));
-  }
-  base::Status checkpoint_problem() const { return from_.service().witness() ? from_.service().witness()->problem() : base::Status(); }
-  static base::Status unknown_run(schema::RunKey::Reader key) {
-    return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",
-                                               view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
-  }
-
-  static void write_following(const Following& following, schema::Status::Builder status) {
-    auto follow = status.initFollow();
-    follow.setSource(following.source);
-    follow.setState(following.state);
-    follow.setSince(following.since_ns);
-    follow.setDetail(following.detail);
-    follow.setSourceHead(following.source_head);
-    follow.setCheckpointSize(following.checkpoint_size);
-    follow.setCheckpointAt(following.checkpoint_at_ns);
-  }
-
-  static void write_counts(const ledger::Snapshot& snapshot, const Sight& sight, schema::Status::Builder status) {
-    const SeenCounts seen = seen_counts(snapshot, sight);
-    auto counts = status.initCounts(seen.by_state.size());
-    uint next = 0;
-    for (uint64_t runs : seen.by_state) {
-      counts[next].setState(static_cast<schema::RunState>(next));
-      counts[next++].setRuns(runs);
-    }
-    auto rows = ledger::list_instruments(snapshot);
-    std::erase_if(rows, [](const auto& row) { return row.get().getConfig().getRetired(); });
-    auto instruments = status.initInstruments(rows.size());
-    for (size_t i = 0; i < rows.size(); ++i) {
-      auto row = rows[i].get();
-      std::string name(view(row.getConfig().getInstrument()));
-      instruments[i].setInstrument(name);
-      instruments[i].setPaused(row.getPaused());
-      if (sight.sees_all_of(name)) {
-        instruments[i].setPauseReason(row.getPauseReason().getText());
-        instruments[i].setLastRun(ledger::last_run(snapshot, name));
-        instruments[i].setRuns(ledger::total_runs(snapshot, name));
-        instruments[i].setWaiting(ledger::waiting_jobs(snapshot, name));
-      } else if (auto runs = seen.runs.find(name); runs != seen.runs.end()) {
-        instruments[i].setRuns(runs->second);
-      }
-    }
-  }
-
-  /// Every daemon seen since this ledgerd started, and every worker that has joined and not left.
-  void write_daemons(const ledger::Snapshot& snapshot, schema::Status::Builder status) {
-    std::map<std::string, Presence::Entry> entries = from_.service().presence()->entries();
-    for (const auto& row : ledger::list_workers(snapshot)) {
-      if (row.get().getLeft() || from_.service().following()) continue;  // in a copy they are the source's
-      Presence::Entry& entry = entries["workerd/" + std::string(view(row.get().getWorker().getWorker()))];
-      if (entry.last_seen_ns == 0) entry.last_seen_ns = from_.service().started_at();
-    }
-    auto daemons = status.initDaemons(entries.size());
-    uint next = 0;
-    for (const auto& [name, entry] : entries) {
-      daemons[next].setName(name);
-      daemons[next].setConnected(entry.connections > 0);
-      daemons[next].setLastSeenAt(entry.last_seen_ns);
-      daemons[next++].setDetail(entry.detail);
-    }
   }
 
   const Viewpoint from_;

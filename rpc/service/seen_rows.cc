@@ -31,7 +31,10 @@ std::optional<std::vector<ledger::RunArea>> areas_of(const Sight& sight) {
   return areas;
 }
 
-Resource resource_of(schema::RunRow::Reader run) { return {std::string(view(run.getRun().getInstrument())), std::string(view(run.getExperiment()))}; }
+Resource resource_of(schema::RunRow::Reader run) {
+  const std::string instrument(view(run.getRun().getInstrument()));
+  return {.instrument = instrument, .experiment = std::string(view(run.getExperiment())), .what = fmt::format("{} {}", instrument, run.getRun().getRunNumber())};
+}
 
 Resource resource_of(const ledger::RowReader& rows, schema::JobRow::Reader job) {
   Resource resource;
@@ -42,6 +45,7 @@ Resource resource_of(const ledger::RowReader& rows, schema::JobRow::Reader job) 
     if (const auto run = ledger::find_run(rows, resource.instrument, runs[0].getRunNumber())) resource.experiment = view(run->get().getExperiment());
   }
   resource.account = view(job.getRequestedBy().getName());
+  resource.what = fmt::format("job {}", job.getJob());
   return resource;
 }
 
@@ -73,6 +77,11 @@ base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot
 
 bool counts_by_reading(const Sight& sight) { return !sight.is_everything() && !sight.experiments().empty(); }
 
+SeenCounts::Part& part_of(SeenCounts& counts, std::string_view instrument) {
+  const auto found = counts.parts.find(instrument);
+  return found != counts.parts.end() ? found->second : counts.parts[std::string(instrument)];
+}
+
 SeenCounts seen_counts(const ledger::RowReader& rows, const Sight& sight) {
   if (sight.is_everything()) return {ledger::run_counts(rows), {}};
   SeenCounts counts;
@@ -91,11 +100,19 @@ SeenCounts seen_counts(const ledger::RowReader& rows, const Sight& sight) {
     const std::string_view instrument = view(run.getRun().getInstrument());
     if (sight.sees_all_of(instrument)) return true;  // counted already
     if (const auto state = static_cast<size_t>(run.getState()); state < counts.by_state.size()) ++counts.by_state[state];
-    auto runs = counts.runs.find(instrument);
-    if (runs == counts.runs.end()) runs = counts.runs.emplace(instrument, 0).first;
-    ++runs->second;
+    SeenCounts::Part& part = part_of(counts, instrument);
+    ++part.runs;
+    part.last_run = std::max<uint64_t>(part.last_run, run.getRun().getRunNumber());
     return true;
   });
+  if (!counts_by_reading(sight)) return counts;
+  const auto count_waiting = [&](schema::QueueRow::Reader job) {
+    const std::string_view instrument = view(job.getRun().getInstrument());
+    if (!sight.sees_all_of(instrument) && sight.sees(instrument, view(job.getExperiment()))) ++part_of(counts, instrument).waiting;
+    return true;
+  };
+  ledger::list_waiting(rows, count_waiting);
+  ledger::list_held(rows, count_waiting);
   return counts;
 }
 

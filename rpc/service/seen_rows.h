@@ -28,10 +28,15 @@ base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot
                                                 bool& hidden);
 
 struct SeenCounts {
+  struct Part {  // of an instrument
+    uint64_t runs = 0;
+    uint64_t last_run = 0;
+    uint64_t waiting = 0;
+  };
   ledger::StateCounts by_state{};
-  std::map<std::string, uint64_t, std::less<>> runs;  // by instrument, of those that are not seen as a whole
+  std::map<std::string, Part, std::less<>> parts;  // of instruments that are not seen as a whole
 };
-/// Counted by reading every run that is seen through an experiment.
+/// Counted by reading every run that is seen through an experiment, and the queue.
 SeenCounts seen_counts(const ledger::RowReader& rows, const Sight& sight);
 bool counts_by_reading(const Sight& sight);
 /// The experiment's row as far as its runs are seen; nullopt = none is.

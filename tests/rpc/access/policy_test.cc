@@ -51,7 +51,6 @@ struct Row {
   const char* answers;
 };
 constexpr Row kTable[] = {
-    {Action::kSeeFacility, "see_facility", "y yy yy yyy y yyy"},
     {Action::kSeeInstrument, "see_instrument", "- yy yy yyy y yyy"},
     {Action::kSeeRun, "see_run", "- y- y- yyy y -y-"},
     {Action::kSeeWorkers, "see_workers", "- -- -- yyy y -y-"},
@@ -172,7 +171,6 @@ TEST(P8PolicyTest, TokenForSomeInstrumentsIsForTheseAlone) {
   for (const Action action : {Action::kMaintain, Action::kProve, Action::kVerify, Action::kCopyLog, Action::kAudit, Action::kSeeWorkers, Action::kIssueToken}) {
     EXPECT_FALSE(rpc::decide(caller, action).allowed) << rpc::action_word(action);
   }
-  EXPECT_TRUE(rpc::decide(caller, Action::kSeeFacility).allowed);
 }
 
 /// Over every role and resource: the list's filter and the single question agree.
