@@ -157,6 +157,9 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_password(const Peer& peer, std::
 kj::Promise<AccessDesk::Entered> AccessDesk::by_token(const Peer& peer, std::string_view text) {
   if (!settings_.enforced) return Entered(base::Status(Code::kPermissionDenied, "this site has no [access]: only the account that runs the ledger connects"));
   CheckedToken checked = tokens_.check(text, peer.source);
+  if (checked.status.is_ok() && checked.caller->kind == Caller::Kind::kPerson && roles_.is_gone(checked.account)) {
+    checked.status = base::Status(Code::kPermissionDenied, "its owner is no account of the directory any more");
+  }
   if (checked.status.is_ok()) {
     Caller caller = std::move(*checked.caller);
     if (caller.kind == Caller::Kind::kPerson) {
