@@ -41,6 +41,19 @@ std::string take_secret(capnp::Text::Reader text) {
 /// Whose failures count together: on one machine those of each account.
 std::string guarded_source(const Peer& peer) { return peer.account.empty() ? peer.source : peer.source + " " + peer.account; }
 
+LoginGuard::Door door_of(const Peer& peer) { return peer.account.empty() ? LoginGuard::kNetwork : LoginGuard::kMachine; }
+
+/// Blanks that directories do not count, and what nobody types, would make other spellings of the same name.
+bool is_plain_name(const std::string& name) {
+  const bool has_control = std::any_of(name.begin(), name.end(), [](char byte) { return static_cast<unsigned char>(byte) < ' ' || byte == '\x7f'; });
+  return !has_control && !name.starts_with(' ') && !name.ends_with(' ') && name.find("  ") == std::string::npos;
+}
+
+/// Directories take many letters beyond ASCII for others: such a name is good as the directory spells it, and in no other way.
+bool is_its_spelling(const std::string& typed, const std::string& spelled) {
+  return typed == spelled || std::all_of(typed.begin(), typed.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
+}
+
 /// No accounts but those of the machine, and no roles.
 class NoAccounts final : public Accounts {
  public:
@@ -105,7 +118,7 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_connection(const Peer& peer) {
     caller.grants = std::move(*roles);
     return open(std::move(caller), 0, Recorded::kFirstOfDay);
   }
-  auto tried = guard_.enter(guarded_source(peer), "");
+  auto tried = guard_.enter(guarded_source(peer), "", door_of(peer));
   if (!tried.is_ok()) return Entered(tried.status());
   (*tried)->undecided();  // nobody guesses his own account
   return accounts_->find(peer.account).then([this, caller = std::move(caller), tried = *tried](base::Result<KnownAccount> found) mutable -> kj::Promise<Entered> {
@@ -130,13 +143,15 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_password(const Peer& peer, std::
   if (!accounts_->has_directory()) return no({Code::kPermissionDenied, "this site has no directory that knows passwords: connect over the Unix socket, or use a token"});
   if (name.empty() || name.size() > kMaxNameBytes) return no({Code::kInvalidArgument, fmt::format("an account's name has 1 to {} bytes", kMaxNameBytes)});
   if (password.empty() || password.size() > kMaxPasswordBytes) return no({Code::kInvalidArgument, fmt::format("a password has 1 to {} bytes", kMaxPasswordBytes)});
-  auto entered = guard_.enter(guarded_source(peer), name);
+  auto entered = guard_.enter(guarded_source(peer), name, door_of(peer));
   if (!entered.is_ok()) return no(entered.status());
   auto tried = *entered;
   // The directory is asked at once, so that the password is not kept while the answer waits.
-  auto asked = accounts_->authenticate(name, std::move(password));
+  if (!is_plain_name(name)) wipe(password);
+  auto asked = is_plain_name(name) ? accounts_->authenticate(name, std::move(password)) : kj::Promise<base::Result<KnownAccount>>(base::Result<KnownAccount>(wrong()));
   return asked.then([tried](base::Result<KnownAccount> found) { return tried->wait().then([found = std::move(found)]() mutable { return std::move(found); }); })
       .then([this, tried, name = std::move(name), source = peer.source](base::Result<KnownAccount> found) mutable -> kj::Promise<Entered> {
+        if (found.is_ok() && !is_its_spelling(name, found->name)) found = wrong();
         if (found.is_ok()) {
           tried->succeeded();
           Caller caller;
@@ -170,7 +185,7 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_token(const Peer& peer, std::str
     return open(std::move(caller), checked.expires_at_ns, Recorded::kFirstOfDay);
   }
   if (checked.status.code() != Code::kPermissionDenied) return Entered(checked.status);
-  auto entered = guard_.enter(guarded_source(peer), "");
+  auto entered = guard_.enter(guarded_source(peer), "", door_of(peer));
   if (!entered.is_ok()) return Entered(entered.status());
   return (*entered)->wait().then([this, tried = *entered, checked = std::move(checked), source = peer.source]() -> Entered {
     refused(checked.account, source, "bad_token", checked.status.message());

@@ -57,6 +57,22 @@ TEST_F(LogInTest, NameOfALoginInVainIsRecordedOnlyWhereItIsKnownAsAnAccounts) {
   for (const auto& event : events(Body::ACCESS_DENIED)) EXPECT_THAT(event.get().toString().flatten().cStr(), testing::Not(HasSubstr("my secret")));
 }
 
+TEST_F(LogInTest, NamesThatADirectoryTakesForAnotherAreNotAskedOfIt) {
+  const std::string unknown = by_password("nobody", "word").getRefusal().getText().cStr();
+  const size_t asked = accounts->asked;
+  for (const std::string name : {" alice", "alice ", "al  ice", "alice\t", "alice\n"}) {
+    EXPECT_EQ(by_password(name, "open sesame", network("192.0.2." + std::to_string(++commands))).getRefusal().getText().cStr(), unknown) << name;
+  }
+  EXPECT_EQ(accounts->asked, asked);
+}
+
+TEST_F(LogInTest, NameBeyondAsciiIsGoodOnlyAsTheDirectorySpellsIt) {
+  accounts->known["m\u00fcller"] = {"word", {}};
+  accounts->aliases["mu\u0308ller"] = "m\u00fcller";
+  session(by_password("m\u00fcller", "word"));
+  EXPECT_EQ(by_password("mu\u0308ller", "word").getRefusal().getCode(), Code::PERMISSION_DENIED);
+}
+
 TEST_F(LogInTest, EmptyPasswordIsNotAskedOfTheDirectory) {
   EXPECT_EQ(by_password("alice", "").getRefusal().getCode(), Code::INVALID_ARGUMENT);
   EXPECT_EQ(accounts->asked, 0u);

@@ -27,6 +27,7 @@ class FakeAccounts final : public rpc::Accounts {
   };
   std::map<std::string, Account> known;
   std::map<std::string, std::vector<rpc::Grant>> site;  // by the site file
+  std::map<std::string, std::string> aliases;          // other spellings, and the account
   bool directory = true;
   base::Status trouble;                             // kOk, or why it cannot be asked
   std::optional<kj::ForkedPromise<void>> answers;   // set: answers wait for it
@@ -35,6 +36,7 @@ class FakeAccounts final : public rpc::Accounts {
 
   bool has_directory() const override { return directory; }
   kj::Promise<base::Result<rpc::KnownAccount>> authenticate(std::string name, std::string password) override {
+    if (auto alias = aliases.find(name); alias != aliases.end()) name = alias->second;
     const auto found = find_known(name);
     const bool good = found != known.end() && found->second.password == password;
     return answer(good ? account(found->first) : base::Result<rpc::KnownAccount>(base::Status(base::Code::kPermissionDenied, "refused")));
