@@ -210,9 +210,12 @@ kj::Promise<base::Status> RoleKeeper::look_up(std::shared_ptr<Read> read, size_t
   if (index == read->names.size()) return base::Status();
   return accounts_->find(read->names[index]).then([this, read, index](base::Result<KnownAccount> found) -> kj::Promise<base::Status> {
     const base::Status& status = found.status();
-    if (!status.is_ok() && status.code() != base::Code::kNotFound) return status;
     const std::string& name = read->names[index];
-    if (!status.is_ok()) {
+    if (status.code() == base::Code::kConflict) {
+      spdlog::warn("{}: {}", base::printable(name), status.message());  // neither gone nor another's
+    } else if (!status.is_ok() && status.code() != base::Code::kNotFound) {
+      return status;
+    } else if (!status.is_ok()) {
       read->gone.insert(name);
     } else if (found->name != name && read->given.erase(name) > 0) {
       read->given[found->name] = found->grants;  // the site file spells it otherwise

@@ -35,10 +35,10 @@ class FakeAccounts final : public rpc::Accounts {
   bool throws = false;                              // the next reading of all fails for a reason nobody thought of
 
   bool has_directory() const override { return directory; }
-  kj::Promise<base::Result<rpc::KnownAccount>> authenticate(std::string name, std::string password) override {
+  kj::Promise<base::Result<rpc::KnownAccount>> authenticate(std::string name, base::Secret password) override {
     if (auto alias = aliases.find(name); alias != aliases.end()) name = alias->second;
     const auto found = find_known(name);
-    const bool good = found != known.end() && found->second.password == password;
+    const bool good = found != known.end() && found->second.password == password.view();
     return answer(good ? account(found->first) : base::Result<rpc::KnownAccount>(base::Status(base::Code::kPermissionDenied, "refused")));
   }
   kj::Promise<base::Result<rpc::KnownAccount>> find(std::string name) override {
