@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace base {
 namespace {
@@ -31,13 +32,20 @@ Status check(const struct stat& found, const std::string& path) {
 
 }  // namespace
 
-Result<std::string> read_secret_file(const std::string& path) {
-  const OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+Result<int> open_secret_file(const std::string& path) {
+  OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   struct stat found{};
   if (file.fd < 0 || fstat(file.fd, &found) != 0) {
     return Status(errno == ENOENT ? Code::kNotFound : Code::kPermissionDenied, path + ": " + std::strerror(errno));
   }
   if (Status status = check(found, path); !status.is_ok()) return status;
+  return std::exchange(file.fd, -1);
+}
+
+Result<std::string> read_secret_file(const std::string& path) {
+  auto opened = open_secret_file(path);
+  if (!opened.is_ok()) return opened.status();
+  const OpenFile file{*opened};
   char bytes[kMostBytes];
   size_t size = 0;
   while (size < sizeof bytes) {

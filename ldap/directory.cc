@@ -77,7 +77,7 @@ class Session {
     if (!opened.is_ok()) return opened.status();
     if (!settings.bind_name.empty()) {
       auto password = Secret::from_file(settings.bind_password_file);
-      if (!password.is_ok()) return password.status();
+      if (!password.is_ok()) return Status(Code::kUnavailable, password.status().message() + "; it must hold the directory's bind password on its first line");
       auto bound = (*opened)->bind(settings.bind_name, password->view(), until);
       if (!bound.is_ok()) return bound.status();
       if (!*bound) return Status(Code::kUnavailable, fmt::format("it refuses {} with the password in {}", settings.bind_name, settings.bind_password_file));
@@ -131,11 +131,21 @@ struct Job {
   std::function<void(Status)> refuse;
 };
 
-/// nullopt: there is no such account, or it is disabled.
-base::Result<std::optional<Account>> look_up(Session& session, const std::string& name, Moment until) {
+/// What is known of a name: the account, kNotFound or kConflict.
+using LookedUp = base::Result<Account>;
+
+Status no_account() { return {Code::kNotFound, "the directory has no such account in use; check the name"}; }
+
+/// The outer result says whether the server gave an answer.
+base::Result<LookedUp> look_up(Session& session, const std::string& name, Moment until) {
   auto searcher = session.searcher(until);
   if (!searcher.is_ok()) return searcher.status();
-  return Reader(session.settings(), **searcher, until).find(name);
+  Reader reader(session.settings(), **searcher, until);
+  auto found = reader.find(name);
+  if (!found.is_ok()) return found.status();
+  if (*found) return LookedUp(std::move(**found));
+  if (!reader.several()) return LookedUp(no_account());
+  return LookedUp(Status(Code::kConflict, "several accounts of the directory have this name, so nothing is known of it; leave one of them"));
 }
 
 /// nullopt: refused.
@@ -188,11 +198,9 @@ class LdapDirectory final : public Directory {
 
   void find(std::string name, Done<Account> done) override {
     add<Account>(steady_clock::now(), std::move(done), [name = std::move(name)](Session& session, Moment until, const Done<Account>& tell) {
-      base::Result<std::optional<Account>> answer = std::optional<Account>();
-      if (is_name(name)) answer = session.ask<std::optional<Account>>(until, [&](Session& on) { return look_up(on, name, until); });
-      if (!answer.is_ok()) return tell(answer.status());
-      if (!*answer) return tell(Status(Code::kNotFound, "the directory has no such account in use; check the name"));
-      tell(std::move(**answer));
+      if (!is_name(name)) return tell(no_account());
+      auto answer = session.ask<LookedUp>(until, [&](Session& on) { return look_up(on, name, until); });
+      tell(answer.is_ok() ? std::move(*answer) : LookedUp(answer.status()));
     });
   }
 

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "base/status.h"
-#include "ldap/secret.h"
+#include "base/secret.h"
 
 namespace ldap {
+
+using base::Secret;
 
 /// How to reach a directory and how it is laid out. Filters are those of RFC 4515.
 struct Settings {
@@ -66,7 +68,7 @@ class Directory {
   /// Finds the account, binds as it, reads its groups. kPermissionDenied, with the one text of refused(): no such account, several, an empty or
   /// wrong password, an account that is locked, expired or disabled; neither text nor time says which.
   virtual void authenticate(std::string name, Secret password, Done<Account> done) = 0;
-  /// kNotFound: no such account, or the directory says that it is disabled.
+  /// kNotFound: no such account, or the directory says that it is disabled. kConflict: several have this name, which says nothing of any of them.
   virtual void find(std::string name, Done<Account> done) = 0;
   /// Every group whose name matches one of the patterns (a word in braces stands for anything), with all its accounts that are not disabled; sorted
   /// by name. kInvalidArgument: not a pattern. Never a part of them: where a server cuts an answer short, that is kUnavailable.

@@ -84,6 +84,7 @@ base::Result<std::optional<FoundAccount>> Reader::account(const std::string& nam
   if (settings_.member_of) wanted.push_back("memberOf");
   auto entries = connection_.search_two(settings_.user_base, with_user(settings_.user_filter, filter_value(name)), wanted, until_);
   if (!entries.is_ok()) return entries.status();
+  several_ = entries->size() > 1;
   if (entries->size() != 1) return std::optional<FoundAccount>();
   const Entry& entry = entries->front();
   FoundAccount found;

@@ -26,12 +26,14 @@ class Reader {
  public:
   Reader(const Settings& settings, Connection& connection, Moment until) : settings_(settings), connection_(connection), until_(until) {}
 
-  /// nullopt: there is no such account, or more than one, or it is disabled.
+  /// nullopt: there is no such account, or more than one (which several() says), or it is disabled.
   base::Result<std::optional<Account>> find(const std::string& name);
   /// The same if the password is its own, which is tried on `binder`; nullopt: refused. A name without an account costs a bind all the same, so that
   /// the server's time does not tell.
   base::Result<std::optional<Account>> authenticate(const std::string& name, const Secret& password, Connection& binder);
   base::Result<std::vector<Group>> groups(const std::vector<NamePattern>& patterns);
+  /// The last account asked for was more than one.
+  bool several() const { return several_; }
 
  private:
   /// nullopt: there is none of this name, or more than one.
@@ -53,6 +55,7 @@ class Reader {
   const Settings& settings_;
   Connection& connection_;
   const Moment until_;
+  bool several_ = false;
   std::map<std::string, std::vector<std::string>> parents_by_dn_;  // memberOf of the groups read so far
 };
 

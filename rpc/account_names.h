@@ -1,4 +1,4 @@
-// The names of this machine's accounts. Internal to rpc/.
+// The names of this machine's accounts.
 #pragma once
 
 #include <sys/types.h>

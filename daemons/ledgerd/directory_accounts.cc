@@ -75,10 +75,7 @@ class SiteAccounts final : public rpc::Accounts {
  public:
   explicit SiteAccounts(SiteGrants site) : site_(std::move(site)) {}
   bool has_directory() const override { return false; }
-  kj::Promise<base::Result<KnownAccount>> authenticate(std::string, std::string password) override {
-    ldap::Secret::take(password);
-    return base::Result<KnownAccount>(ldap::refused());
-  }
+  kj::Promise<base::Result<KnownAccount>> authenticate(std::string, base::Secret) override { return base::Result<KnownAccount>(ldap::refused()); }
   kj::Promise<base::Result<KnownAccount>> find(std::string name) override {
     std::vector<Grant> grants = site_.of(name);
     return base::Result<KnownAccount>(KnownAccount{std::move(name), {}, std::move(grants), "the site file"});
@@ -123,9 +120,8 @@ class DirectoryAccounts final : public rpc::Accounts {
 
   bool has_directory() const override { return true; }
 
-  kj::Promise<base::Result<KnownAccount>> authenticate(std::string name, std::string password) override {
-    ldap::Secret secret = ldap::Secret::take(password);
-    return known(accounts_->ask(accounts_, loop_, [&](ldap::Done<ldap::Account> done) { directory_->authenticate(std::move(name), std::move(secret), std::move(done)); }));
+  kj::Promise<base::Result<KnownAccount>> authenticate(std::string name, base::Secret password) override {
+    return known(accounts_->ask(accounts_, loop_, [&](ldap::Done<ldap::Account> done) { directory_->authenticate(std::move(name), std::move(password), std::move(done)); }));
   }
   kj::Promise<base::Result<KnownAccount>> find(std::string name) override {
     return known(accounts_->ask(accounts_, loop_, [&](ldap::Done<ldap::Account> done) { directory_->find(std::move(name), std::move(done)); }));

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 
+#include "base/secret.h"
 #include "base/text.h"
 #include "ledger/subjects.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/daemon_name.h"
 #include "rpc/service/grants.h"
 #include "rpc/service/service.h"
 #include "rpc/service/tokens.h"
@@ -32,8 +34,8 @@ base::Status wrong() { return {Code::kPermissionDenied, "this name with this pas
 bool is_silence(const base::Status& status) { return status.code() == Code::kUnavailable || status.code() == Code::kTimedOut; }
 
 /// The text of a message that has been received or is this process's own, overwritten: nobody reads it again.
-std::string take_secret(capnp::Text::Reader text) {
-  std::string taken(text.begin(), text.size());
+base::Secret take_secret(capnp::Text::Reader text) {
+  base::Secret taken(std::string_view(text.begin(), text.size()));
   explicit_bzero(const_cast<char*>(text.begin()), text.size());
   return taken;
 }
@@ -41,15 +43,25 @@ std::string take_secret(capnp::Text::Reader text) {
 /// Whose failures count together: on one machine those of each account.
 std::string guarded_source(const Peer& peer) { return peer.account.empty() ? peer.source : peer.source + " " + peer.account; }
 
+LoginGuard::Door door_of(const Peer& peer) { return peer.account.empty() ? LoginGuard::kNetwork : LoginGuard::kMachine; }
+
+/// Blanks that directories do not count, and what nobody types, would make other spellings of the same name.
+bool is_plain_name(const std::string& name) {
+  const bool has_control = std::any_of(name.begin(), name.end(), [](char byte) { return static_cast<unsigned char>(byte) < ' ' || byte == '\x7f'; });
+  return !has_control && !name.starts_with(' ') && !name.ends_with(' ') && name.find("  ") == std::string::npos;
+}
+
+/// Directories take many letters beyond ASCII for others: such a name is good as the directory spells it, and in no other way.
+bool is_its_spelling(const std::string& typed, const std::string& spelled) {
+  return typed == spelled || std::all_of(typed.begin(), typed.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
+}
+
 /// No accounts but those of the machine, and no roles.
 class NoAccounts final : public Accounts {
  public:
   using Given = std::map<std::string, std::vector<Grant>>;
   bool has_directory() const override { return false; }
-  kj::Promise<base::Result<KnownAccount>> authenticate(std::string, std::string password) override {
-    wipe(password);
-    return base::Result<KnownAccount>(wrong());
-  }
+  kj::Promise<base::Result<KnownAccount>> authenticate(std::string, base::Secret) override { return base::Result<KnownAccount>(wrong()); }
   kj::Promise<base::Result<KnownAccount>> find(std::string name) override { return base::Result<KnownAccount>(KnownAccount{std::move(name), {}, {}, {}}); }
   kj::Promise<base::Result<Given>> all() override { return base::Result<Given>(Given()); }
   std::vector<Grant> named_by_site(const std::string&) const override { return {}; }
@@ -76,10 +88,8 @@ kj::Promise<AccessDesk::Entered> AccessDesk::log_in(const Peer& peer, schema::Cr
   switch (credentials.which()) {
     case schema::Credentials::CONNECTION: return by_connection(peer);
     case schema::Credentials::TOKEN: {
-      std::string text = take_secret(credentials.getToken());
-      auto entered = by_token(peer, text);
-      wipe(text);
-      return entered;
+      const base::Secret text = take_secret(credentials.getToken());
+      return by_token(peer, text.view());
     }
     case schema::Credentials::PASSWORD: {
       std::string name(view(credentials.getPassword().getName()));
@@ -95,6 +105,10 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_connection(const Peer& peer) {
   if (peer.account.empty()) {
     return Entered(base::Status(Code::kPermissionDenied, "this connection does not say who you are: log in with name and password (`runledger login`), or with a token"));
   }
+  if (base::Status status = check_name(peer.account); !status.is_ok()) {
+    refused(peer.account, peer.source, "reserved_name", status.message());
+    return Entered(status);
+  }
   Caller caller;
   caller.name = peer.account;
   caller.proof = peer.proof;
@@ -105,7 +119,7 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_connection(const Peer& peer) {
     caller.grants = std::move(*roles);
     return open(std::move(caller), 0, Recorded::kFirstOfDay);
   }
-  auto tried = guard_.enter(guarded_source(peer), "");
+  auto tried = guard_.enter(guarded_source(peer), "", door_of(peer));
   if (!tried.is_ok()) return Entered(tried.status());
   (*tried)->undecided();  // nobody guesses his own account
   return accounts_->find(peer.account).then([this, caller = std::move(caller), tried = *tried](base::Result<KnownAccount> found) mutable -> kj::Promise<Entered> {
@@ -121,22 +135,20 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_connection(const Peer& peer) {
   });
 }
 
-kj::Promise<AccessDesk::Entered> AccessDesk::by_password(const Peer& peer, std::string name, std::string password) {
-  const auto no = [&password](base::Status status) -> kj::Promise<Entered> {
-    wipe(password);
-    return Entered(std::move(status));
-  };
+kj::Promise<AccessDesk::Entered> AccessDesk::by_password(const Peer& peer, std::string name, base::Secret password) {
+  const auto no = [](base::Status status) -> kj::Promise<Entered> { return Entered(std::move(status)); };
   if (!settings_.enforced) return no({Code::kPermissionDenied, "this site has no [access]: only the account that runs the ledger connects"});
   if (!accounts_->has_directory()) return no({Code::kPermissionDenied, "this site has no directory that knows passwords: connect over the Unix socket, or use a token"});
   if (name.empty() || name.size() > kMaxNameBytes) return no({Code::kInvalidArgument, fmt::format("an account's name has 1 to {} bytes", kMaxNameBytes)});
-  if (password.empty() || password.size() > kMaxPasswordBytes) return no({Code::kInvalidArgument, fmt::format("a password has 1 to {} bytes", kMaxPasswordBytes)});
-  auto entered = guard_.enter(guarded_source(peer), name);
+  if (password.empty() || password.view().size() > kMaxPasswordBytes) return no({Code::kInvalidArgument, fmt::format("a password has 1 to {} bytes", kMaxPasswordBytes)});
+  auto entered = guard_.enter(guarded_source(peer), name, door_of(peer));
   if (!entered.is_ok()) return no(entered.status());
   auto tried = *entered;
   // The directory is asked at once, so that the password is not kept while the answer waits.
-  auto asked = accounts_->authenticate(name, std::move(password));
+  auto asked = is_plain_name(name) ? accounts_->authenticate(name, std::move(password)) : kj::Promise<base::Result<KnownAccount>>(base::Result<KnownAccount>(wrong()));
   return asked.then([tried](base::Result<KnownAccount> found) { return tried->wait().then([found = std::move(found)]() mutable { return std::move(found); }); })
       .then([this, tried, name = std::move(name), source = peer.source](base::Result<KnownAccount> found) mutable -> kj::Promise<Entered> {
+        if (found.is_ok() && !is_its_spelling(name, found->name)) found = wrong();
         if (found.is_ok()) {
           tried->succeeded();
           Caller caller;
@@ -157,6 +169,9 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_password(const Peer& peer, std::
 kj::Promise<AccessDesk::Entered> AccessDesk::by_token(const Peer& peer, std::string_view text) {
   if (!settings_.enforced) return Entered(base::Status(Code::kPermissionDenied, "this site has no [access]: only the account that runs the ledger connects"));
   CheckedToken checked = tokens_.check(text, peer.source);
+  if (checked.status.is_ok() && checked.caller->kind == Caller::Kind::kPerson && roles_.is_gone(checked.account)) {
+    checked.status = base::Status(Code::kPermissionDenied, "its owner is no account of the directory any more");
+  }
   if (checked.status.is_ok()) {
     Caller caller = std::move(*checked.caller);
     if (caller.kind == Caller::Kind::kPerson) {
@@ -167,7 +182,7 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_token(const Peer& peer, std::str
     return open(std::move(caller), checked.expires_at_ns, Recorded::kFirstOfDay);
   }
   if (checked.status.code() != Code::kPermissionDenied) return Entered(checked.status);
-  auto entered = guard_.enter(guarded_source(peer), "");
+  auto entered = guard_.enter(guarded_source(peer), "", door_of(peer));
   if (!entered.is_ok()) return Entered(entered.status());
   return (*entered)->wait().then([this, tried = *entered, checked = std::move(checked), source = peer.source]() -> Entered {
     refused(checked.account, source, "bad_token", checked.status.message());
@@ -175,9 +190,23 @@ kj::Promise<AccessDesk::Entered> AccessDesk::by_token(const Peer& peer, std::str
   });
 }
 
+base::Status AccessDesk::check_name(const std::string& account) const {
+  if (is_reserved_name(account)) {
+    return {Code::kPermissionDenied, fmt::format("{} is the name of a daemon of this ledger, and no account of that name is let in; the facility must give the account another name", base::printable(account))};
+  }
+  if (settings_.owners.contains(account)) {
+    return {Code::kPermissionDenied, fmt::format("{} is the name of the account that runs the ledger: it enters over the Unix socket of the ledger's machine, and nobody else by that name", base::printable(account))};
+  }
+  return {};
+}
+
 /// A session of an account as it was found out to be just now.
 kj::Promise<AccessDesk::Entered> AccessDesk::known(Caller caller, KnownAccount account, Recorded recorded) {
   roles_.heard({});
+  if (base::Status status = check_name(account.name); !status.is_ok()) {
+    refused(account.name, caller.source, "reserved_name", status.message());
+    return Entered(status);
+  }
   caller.name = account.name;
   return roles_.learn(std::move(account)).then([this, caller = std::move(caller), recorded](base::Result<std::vector<Grant>> roles) mutable -> kj::Promise<Entered> {
     if (!roles.is_ok()) return Entered(roles.status());

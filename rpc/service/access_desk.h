@@ -70,8 +70,10 @@ class AccessDesk final : private kj::TaskSet::ErrorHandler {
  private:
   enum class Recorded { kNever, kFirstOfDay, kAlways };
   kj::Promise<Entered> by_connection(const Peer& peer);
-  kj::Promise<Entered> by_password(const Peer& peer, std::string name, std::string password);
+  kj::Promise<Entered> by_password(const Peer& peer, std::string name, base::Secret password);
   kj::Promise<Entered> by_token(const Peer& peer, std::string_view text);
+  /// kPermissionDenied: the ledger itself, a daemon or its owner has that name.
+  base::Status check_name(const std::string& account) const;
   kj::Promise<Entered> known(Caller caller, KnownAccount account, Recorded recorded);
   kj::Promise<Entered> open(Caller caller, int64_t expires_at_ns, Recorded recorded);
   bool is_first_of_day(const Caller& caller);

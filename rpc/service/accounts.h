@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/secret.h"
 #include "base/status.h"
 #include "rpc/access/caller.h"
 
@@ -22,15 +23,16 @@ struct KnownAccount {
 
 /// Asked on the loop thread; never blocks it.
 ///
-/// Errors: kPermissionDenied and kNotFound as below; kUnavailable and kTimedOut: nobody could be asked, which says nothing about the account.
+/// Errors: kPermissionDenied, kNotFound and kConflict as below; kUnavailable and kTimedOut: nobody could be asked, which says nothing about the account.
 class Accounts {
  public:
   virtual ~Accounts() = default;
   /// False: no directory; accounts are those of the machine, and only the site file gives roles.
   virtual bool has_directory() const = 0;
-  /// kPermissionDenied with one text for an unknown name and a wrong password, after the same time. `password` is wiped.
-  virtual kj::Promise<base::Result<KnownAccount>> authenticate(std::string name, std::string password) = 0;
-  /// kNotFound: there is no such account (any more). Without a directory every name is an account.
+  /// kPermissionDenied with one text for an unknown name and a wrong password, after the same time.
+  virtual kj::Promise<base::Result<KnownAccount>> authenticate(std::string name, base::Secret password) = 0;
+  /// kNotFound: there is no such account (any more). kConflict: several have this name, which says nothing of any of them. Without a
+  /// directory every name is an account.
   virtual kj::Promise<base::Result<KnownAccount>> find(std::string name) = 0;
   /// Every account that has a role, with all of them: the whole directory, never a part. Accounts that the site file names are among them, whether the
   /// directory knows them or not.

@@ -19,6 +19,9 @@ inline std::optional<schema::DaemonRole> daemon_role_of(std::string_view name) {
   return std::nullopt;
 }
 
+/// No account of a facility is known by these: what somebody did, and which commands were his, goes by names.
+inline bool is_reserved_name(std::string_view name) { return name == "ledgerd" || name == "monitord" || name == "coordinatord" || name.starts_with("workerd/"); }
+
 /// The daemon of that name, known by `proof`; nullopt as above.
 inline std::optional<Caller> daemon_caller(std::string_view name, std::string proof, std::string source) {
   const auto role = daemon_role_of(name);

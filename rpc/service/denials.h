@@ -24,15 +24,17 @@ struct Denial {
 };
 
 /// Writes the first of each kind (who, what, from where) at once and from then on one a minute with the count, until a minute passes without
-/// any. At most kASecond are written in a second; kinds that come beyond that are counted together, whoever they are of, and written once a minute.
+/// any. At most kASecond are written in a second, and kASecondOfOne of one account (or of all who are nobody); an account's kinds beyond that, and
+/// beyond kMaxKindsOfOne, are counted together as its own, and what is beyond all is counted together whoever it is of; both are written once a
+/// minute. The networks of IPv6 (/64) are one source each.
 ///
 /// Owns:    at most kMaxKinds kinds, with their first denial. Borrows timer and clock.
 /// Threads: loop thread.
 /// Units:   times UTC nanoseconds.
 class Denials {
  public:
-  static constexpr size_t kASecond = 10;
-  static constexpr size_t kMaxKinds = 1000;
+  static constexpr size_t kASecond = 10, kASecondOfOne = 5;
+  static constexpr size_t kMaxKinds = 1000, kMaxKindsOfOne = 100;
   static constexpr kj::Duration kCounted = 60 * kj::SECONDS;
 
   /// `count` of them, `first` being the first, tried at `first_at_ns`.
@@ -51,6 +53,7 @@ class Denials {
     kj::TimePoint due = kj::origin<kj::TimePoint>();
   };
   void count(Kind& kind, Denial denial);
+  bool has_had_its_share(const std::string& account) const;
   /// Writes what it has counted and counts anew.
   void write(Kind& kind);
   void write_due();
@@ -62,6 +65,7 @@ class Denials {
   std::map<std::string, Kind> kinds_;
   Kind others_;  // beyond what is told apart
   size_t left_ = kASecond;  // in this second
+  std::map<std::string, size_t> written_;  // in this second, by account
   bool ticking_ = false;
   kj::Promise<void> ticks_ = nullptr;  // while anything is counted
 };

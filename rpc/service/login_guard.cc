@@ -1,29 +1,35 @@
 #include "rpc/service/login_guard.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "rpc/service/source_key.h"
 
 namespace rpc {
 namespace {
 
-/// Who has one IPv6 address has the 2^64 beside it.
-std::string source_key(const std::string& source) {
-  in6_addr address{};
-  if (inet_pton(AF_INET6, source.c_str(), &address) != 1) return source;
-  std::memset(address.s6_addr + 8, 0, 8);
-  char text[INET6_ADDRSTRLEN] = {};
-  inet_ntop(AF_INET6, &address, text, sizeof text);
-  return std::string(text) + "/64";
+/// To a directory upper and lower case are the same, and blanks count once, at the ends not at all.
+std::string canonical(const std::string& name) {
+  std::string text;
+  for (const char byte : base::ascii_lower(name)) {
+    if (byte != ' ' || (!text.empty() && text.back() != ' ')) text += byte;
+  }
+  if (text.ends_with(' ')) text.pop_back();
+  return text;
 }
 
-/// People type passwords into the wrong field: names are kept as hashes. To a directory upper and lower case are the same.
-std::string name_key(const std::string& name) { return name.empty() ? "" : std::string(base::as_bytes(base::sha256(base::ascii_lower(name)))); }
+/// People type passwords into the wrong field: names are kept as hashes.
+std::string name_key(const std::string& name) { return name.empty() ? "" : std::string(base::as_bytes(base::sha256(canonical(name)))); }
+
+/// How many may wait of one source: the fuller it is, the fewer, so that a few sources do not have all the room.
+size_t share(size_t waiting, size_t room) {
+  size_t share = LoginGuard::kMaxWaitingOfASource;
+  for (size_t left = room / 2; share > 1 && waiting + left >= room; left /= 2) share /= 2;
+  return share;
+}
 
 kj::Duration wait_after(uint32_t failures) {
   if (failures < LoginGuard::kFailuresAtOnce) return 0 * kj::SECONDS;
@@ -61,20 +67,21 @@ void LoginGuard::Failures::clear(const std::string& key) {
   older_.erase(key);
 }
 
-base::Result<std::shared_ptr<LoginGuard::Try>> LoginGuard::enter(const std::string& source, const std::string& name) {
+base::Result<std::shared_ptr<LoginGuard::Try>> LoginGuard::enter(const std::string& source, const std::string& name, Door door) {
   const std::string from = source_key(source);
-  const auto under_way = state_->sources.find(from);
-  if (state_->waiting >= kMaxWaiting || (under_way != state_->sources.end() && under_way->second >= kMaxWaitingOfASource)) {
-    const bool of_source = state_->waiting < kMaxWaiting;
-    return base::Status(base::Code::kUnavailable, fmt::format("{} logins {}wait for their answers already; try again in a minute",
-                                                              of_source ? kMaxWaitingOfASource : kMaxWaiting, of_source ? "from here " : ""));
+  const size_t waiting = state_->waiting[door], room = door == kMachine ? kMaxWaitingOfMachine : kMaxWaiting;
+  const auto found = state_->sources.find(from);
+  const size_t of_source = found == state_->sources.end() ? 0 : found->second;
+  if (waiting >= room) return base::Status(base::Code::kUnavailable, fmt::format("{} logins wait for their answers already; try again in a minute", waiting));
+  if (of_source >= share(waiting, room)) {
+    return base::Status(base::Code::kUnavailable, fmt::format("{} logins from here wait for their answers already; try again in a minute", of_source));
   }
-  return std::make_shared<Try>(state_, from, name_key(name));
+  return std::make_shared<Try>(state_, door, from, name_key(name));
 }
 
-LoginGuard::Try::Try(std::shared_ptr<State> state, std::string source, std::string name)
-    : state_(std::move(state)), source_(std::move(source)), name_(std::move(name)), answer_at_(state_->timer.now()) {
-  ++state_->waiting;
+LoginGuard::Try::Try(std::shared_ptr<State> state, Door door, std::string source, std::string name)
+    : state_(std::move(state)), door_(door), source_(std::move(source)), name_(std::move(name)), answer_at_(state_->timer.now()) {
+  ++state_->waiting[door_];
   ++state_->sources[source_];
   // Tries for a name that are under way count as if they had failed: guessing at it from many sources at once gains nothing.
   const size_t beside = name_.empty() ? 0 : state_->names[name_]++;
@@ -84,7 +91,7 @@ LoginGuard::Try::Try(std::shared_ptr<State> state, std::string source, std::stri
 }
 
 LoginGuard::Try::~Try() {
-  --state_->waiting;
+  --state_->waiting[door_];
   end_one(state_->sources, source_);
   if (!name_.empty()) end_one(state_->names, name_);
   if (outcome_ == Outcome::kFailed) {

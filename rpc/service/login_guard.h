@@ -4,6 +4,7 @@
 #include <kj/async.h>
 #include <kj/timer.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -19,12 +20,15 @@ namespace rpc {
 /// Errors:  kUnavailable: too many logins are waiting.
 class LoginGuard {
  public:
-  static constexpr size_t kMaxWaitingOfASource = 8;
-  static constexpr size_t kMaxWaiting = 256;
+  static constexpr size_t kMaxWaitingOfASource = 8;  // fewer the more wait
+  static constexpr size_t kMaxWaiting = 256;          // from the network
+  static constexpr size_t kMaxWaitingOfMachine = 64;  // beside them: over the Unix socket
   static constexpr uint32_t kFailuresAtOnce = 3;  // without a wait
   static constexpr kj::Duration kLongestWait = 60 * kj::SECONDS;
   static constexpr kj::Duration kForgottenAfter = 15 * kj::MINUTES;
   static constexpr size_t kMaxRemembered = 20'000;  // of sources, and of names
+
+  enum Door : uint8_t { kNetwork, kMachine };
 
   explicit LoginGuard(kj::Timer& timer) : state_(std::make_shared<State>(timer)) {}
 
@@ -35,7 +39,7 @@ class LoginGuard {
   /// One try to log in, from its beginning to its answer. Dropped without another word it has failed.
   class Try {
    public:
-    Try(std::shared_ptr<State> state, std::string source, std::string name);
+    Try(std::shared_ptr<State> state, Door door, std::string source, std::string name);
     ~Try();
     Try(const Try&) = delete;
     Try& operator=(const Try&) = delete;
@@ -48,13 +52,14 @@ class LoginGuard {
    private:
     enum class Outcome { kFailed, kSucceeded, kUndecided };
     const std::shared_ptr<State> state_;
+    const Door door_;
     const std::string source_, name_;
     kj::TimePoint answer_at_;
     Outcome outcome_ = Outcome::kFailed;
   };
 
   /// `source`: as Peer has it; of IPv6 addresses the first half counts. `name` empty: none is tried.
-  base::Result<std::shared_ptr<Try>> enter(const std::string& source, const std::string& name);
+  base::Result<std::shared_ptr<Try>> enter(const std::string& source, const std::string& name, Door door = kNetwork);
 
  private:
   /// Failures by key, the keys used last.
@@ -78,7 +83,7 @@ class LoginGuard {
     kj::Timer& timer;
     Failures by_source, by_name;
     std::map<std::string, size_t> sources, names;  // tries under way
-    size_t waiting = 0;
+    std::array<size_t, 2> waiting{};  // by door
   };
 
   std::shared_ptr<State> state_;

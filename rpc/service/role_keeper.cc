@@ -4,7 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <set>
+#include <iterator>
 
 #include "base/text.h"
 #include "base/time.h"
@@ -33,6 +33,7 @@ struct RoleKeeper::Read {
   Given given;
   Names names;  // to be looked up: who has sessions or tokens, and whom the site file names
   std::set<std::string> gone;
+  std::set<std::string> gone_for_sure;  // at the reading before, too, or an administrator says so: their tokens end
 };
 
 struct RoleKeeper::Change {
@@ -45,6 +46,7 @@ struct RoleKeeper::Change {
 struct RoleKeeper::Plan {
   base::Status status;
   std::vector<Change> changes;
+  std::set<std::string> all_gone;
   size_t by_groups = 0, going = 0;     // roles on record that groups give, and how many would go
   size_t looked_up = 0, gone = 0;      // accounts
   Changed changed;
@@ -63,7 +65,7 @@ base::Result<std::vector<Grant>> RoleKeeper::roles_of(const std::string& account
 
 bool RoleKeeper::is_fresh(const std::string& account) const {
   auto found = looked_up_.find(account);
-  return found != looked_up_.end() && service_.loop().timer().now() - found->second < static_cast<int64_t>(refresh_ms_) * kj::MILLISECONDS;
+  return found != looked_up_.end() && !is_gone(account) && service_.loop().timer().now() - found->second < static_cast<int64_t>(refresh_ms_) * kj::MILLISECONDS;
 }
 
 kj::Promise<base::Result<std::vector<Grant>>> RoleKeeper::learn(KnownAccount account) {
@@ -76,15 +78,18 @@ kj::Promise<base::Result<std::vector<Grant>>> RoleKeeper::learn(KnownAccount acc
   if (base::Status status = snapshot->status(); !status.is_ok()) return Roles(status);
   const std::vector<Grant> granted = without(account.grants, recorded);
   std::vector<Grant> revoked = without(recorded, account.grants);
-  if (doubt_.empty()) {
-    withheld_.erase(account.name);
-  } else {
-    withheld_[account.name] = std::exchange(revoked, {});
-  }
+  gone_.erase(account.name);
+  withheld_.erase(account.name);
+  if (!revoked.empty()) withheld_[account.name] = revoked;
+  if (!doubt_.empty()) revoked.clear();
   sessions_->become(account.name, account.grants);
-  return change_roles(account.name, granted, revoked, false).then([grants = std::move(account.grants)](base::Status status) -> Roles {
+  return change_roles(account.name, granted, revoked, false).then([this, account = std::move(account)](base::Status status) -> Roles {
     if (!status.is_ok()) spdlog::warn("roles cannot be put on record: {}", status.message());
-    return grants;
+    if (is_gone(account.name)) return base::Status(base::Code::kPermissionDenied, fmt::format("{} is no account of the facility's directory any more", base::printable(account.name)));
+    if (!status.is_ok()) return account.grants;
+    Roles roles = roles_of(account.name);
+    if (roles.is_ok()) sessions_->become(account.name, *roles);  // those opened meanwhile, too
+    return roles;
   });
 }
 
@@ -124,7 +129,10 @@ kj::Promise<base::Status> RoleKeeper::end_tokens(std::string account, std::vecto
     auto reason = revoked.initReason();
     reason.setCode("account_gone");
     reason.setText(fmt::format("{} is no account of the directory any more", base::to_utf8(account)));
-    parts.add(service_.submit(command.reader(), keeper()).then([](ledger::Answer answer) { return answer.status; }));
+    parts.add(service_.submit(command.reader(), keeper()).then([this, token](ledger::Answer answer) {
+      if (answer.status.is_ok()) sessions_->end_token(token, fmt::format("token {} was revoked: this session has ended; log in again", token));
+      return answer.status;
+    }));
   }
   return kj::joinPromises(parts.releaseAsArray()).then([](kj::Array<base::Status> done) {
     for (base::Status& status : done) {
@@ -140,6 +148,9 @@ kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh(bool believe)
   auto pair = kj::newPromiseAndFulfiller<base::Result<Changed>>();
   auto turn = last_refresh_.addBranch()
                   .then([this, believe] { return refresh_now(believe); })
+                  .catch_([](kj::Exception&& problem) -> base::Result<Changed> {
+                    return base::Status(base::Code::kInternal, fmt::format("the roles were not read: {}", problem.getDescription().cStr()));
+                  })
                   .then([this](base::Result<Changed> changed) {
                     heard(changed.status());
                     if (changed.is_ok()) refreshed_at_ns_ = service_.clock().now_ns();
@@ -177,6 +188,11 @@ kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh_now(bool beli
       })
       .then([this, read, believe](base::Status status) -> kj::Promise<Result> {
         if (!status.is_ok()) return Result(status);
+        if (believe) {
+          read->gone_for_sure = read->gone;
+        } else {
+          std::set_intersection(read->gone.begin(), read->gone.end(), gone_.begin(), gone_.end(), std::inserter(read->gone_for_sure, read->gone_for_sure.end()));
+        }
         return service_.loop()
             .on_pool([snapshot = std::shared_ptr<const ledger::Snapshot>(service_.snapshot()), read] { return plan(*snapshot, *read); })
             .then([this, believe](Plan made) -> kj::Promise<Result> {
@@ -185,7 +201,6 @@ kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh_now(bool beli
                 if (base::Status doubted = doubt(made); !doubted.is_ok()) return Result(doubted);
               }
               doubt_.clear();
-              withheld_.clear();
               return carry_out(std::make_shared<Plan>(std::move(made)));
             });
       });
@@ -195,8 +210,16 @@ kj::Promise<base::Status> RoleKeeper::look_up(std::shared_ptr<Read> read, size_t
   if (index == read->names.size()) return base::Status();
   return accounts_->find(read->names[index]).then([this, read, index](base::Result<KnownAccount> found) -> kj::Promise<base::Status> {
     const base::Status& status = found.status();
-    if (!status.is_ok() && status.code() != base::Code::kNotFound) return status;
-    if (!status.is_ok()) read->gone.insert(read->names[index]);
+    const std::string& name = read->names[index];
+    if (status.code() == base::Code::kConflict) {
+      spdlog::warn("{}: {}", base::printable(name), status.message());  // neither gone nor another's
+    } else if (!status.is_ok() && status.code() != base::Code::kNotFound) {
+      return status;
+    } else if (!status.is_ok()) {
+      read->gone.insert(name);
+    } else if (found->name != name && read->given.erase(name) > 0) {
+      read->given[found->name] = found->grants;  // the site file spells it otherwise
+    }
     return look_up(read, index + 1);
   });
 }
@@ -205,6 +228,7 @@ RoleKeeper::Plan RoleKeeper::plan(const ledger::Snapshot& snapshot, const Read& 
   Plan plan;
   plan.looked_up = read.names.size();
   plan.gone = read.gone.size();
+  plan.all_gone = read.gone;
   Given recorded;
   for (const auto& row : ledger::all_grants(snapshot)) recorded[std::string(view(row.get().getAccount()))].push_back(read_grant(row.get().getGrant()));
   Names accounts(read.gone.begin(), read.gone.end());
@@ -228,7 +252,7 @@ RoleKeeper::Plan RoleKeeper::plan(const ledger::Snapshot& snapshot, const Read& 
     plan.going += static_cast<size_t>(std::count_if(change.revoked.begin(), change.revoked.end(), [&](const Grant& lost) {
       return is_by_group(lost) && std::none_of(change.given.begin(), change.given.end(), [&](const Grant& kept) { return is_same_role(kept, lost); });
     }));
-    if (change.is_gone) {
+    if (read.gone_for_sure.contains(account)) {
       for (const auto& row : ledger::tokens(snapshot, account)) {
         if (row.get().getRevokedSeq() == 0) change.tokens.emplace_back(view(row.get().getIssued().getToken()));
       }
@@ -255,14 +279,19 @@ base::Status RoleKeeper::doubt(const Plan& plan) {
 }
 
 kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::carry_out(std::shared_ptr<Plan> plan) {
-  return carry_out_some(plan, 0).then([plan](base::Status status) { return status.is_ok() ? base::Result<Changed>(plan->changed) : base::Result<Changed>(status); });
+  take_effect(*plan);
+  return carry_out_some(plan, 0).then([this, plan](base::Status status) -> base::Result<Changed> {
+    if (!status.is_ok()) return status;
+    compare_sessions();
+    return plan->changed;
+  });
 }
 
 kj::Promise<base::Status> RoleKeeper::carry_out_some(std::shared_ptr<Plan> plan, size_t index) {
   if (index >= plan->changes.size()) return base::Status();
   kj::Vector<kj::Promise<base::Status>> some;
   const size_t end = std::min(plan->changes.size(), index + kChangesAtOnce);
-  for (size_t i = index; i < end; ++i) some.add(carry_out(plan->changes[i]));
+  for (size_t i = index; i < end; ++i) some.add(put_on_record(plan->changes[i]));
   return kj::joinPromises(some.releaseAsArray()).then([this, plan, end](kj::Array<base::Status> done) -> kj::Promise<base::Status> {
     for (base::Status& status : done) {
       if (!status.is_ok()) return std::move(status);
@@ -271,14 +300,22 @@ kj::Promise<base::Status> RoleKeeper::carry_out_some(std::shared_ptr<Plan> plan,
   });
 }
 
-/// Sessions first: what cannot be put on record now holds for them all the same.
-kj::Promise<base::Status> RoleKeeper::carry_out(const Change& change) {
-  if (change.is_gone) {
-    sessions_->end_account(change.account, fmt::format("{} is no account of the facility's directory any more: this session has ended", base::printable(change.account)));
-    looked_up_.erase(change.account);
-  } else {
-    sessions_->become(change.account, change.given);
+/// Before anything is on record: what cannot be put there now holds all the same, for sessions of now and of later.
+void RoleKeeper::take_effect(const Plan& plan) {
+  gone_ = plan.all_gone;
+  withheld_.clear();
+  for (const Change& change : plan.changes) {
+    if (!change.revoked.empty()) withheld_[change.account] = change.revoked;
+    if (change.is_gone) {
+      sessions_->end_account(change.account, fmt::format("{} is no account of the facility's directory any more: this session has ended", base::printable(change.account)));
+      looked_up_.erase(change.account);
+    } else {
+      sessions_->become(change.account, change.given);
+    }
   }
+}
+
+kj::Promise<base::Status> RoleKeeper::put_on_record(const Change& change) {
   auto changed = change_roles(change.account, change.granted, change.revoked, change.is_gone);
   if (change.tokens.empty()) return changed;
   return changed.then([this, account = change.account, tokens = change.tokens](base::Status status) mutable -> kj::Promise<base::Status> {
@@ -287,19 +324,30 @@ kj::Promise<base::Status> RoleKeeper::carry_out(const Change& change) {
   });
 }
 
+void RoleKeeper::compare_sessions() {
+  for (const std::string& account : sessions_->accounts()) {
+    auto roles = roles_of(account);
+    if (roles.is_ok()) sessions_->become(account, *roles);
+  }
+}
+
 // ---- again and again
 
 kj::Promise<void> RoleKeeper::keep_refreshed() {
-  kj::Promise<void> once = kj::READY_NOW;
-  if (service_.following()) {
-    follow_record();
-  } else {
-    once = refresh(false).then([](base::Result<Changed> changed) {
+  auto once = kj::evalNow([this]() -> kj::Promise<void> {
+    if (service_.following()) {
+      follow_record();
+      return kj::READY_NOW;
+    }
+    return refresh(false).then([](base::Result<Changed> changed) {
       if (!changed.is_ok()) return spdlog::error("roles were not refreshed: {}", changed.status().message());
       if (changed->granted + changed->revoked > 0) spdlog::info("roles: {} granted, {} revoked", changed->granted, changed->revoked);
     });
-  }
-  return once.then([this] { return service_.loop().timer().afterDelay(static_cast<int64_t>(refresh_ms_) * kj::MILLISECONDS); }).then([this] { return keep_refreshed(); });
+  });
+  return once
+      .catch_([this](kj::Exception&& problem) { heard({base::Code::kInternal, fmt::format("the roles were not looked at: {}", problem.getDescription().cStr())}); })
+      .then([this] { return service_.loop().timer().afterDelay(static_cast<int64_t>(refresh_ms_) * kj::MILLISECONDS); })
+      .then([this] { return keep_refreshed(); });
 }
 
 void RoleKeeper::follow_record() {
@@ -307,10 +355,7 @@ void RoleKeeper::follow_record() {
     const auto row = ledger::find_token(*service_.snapshot(), token);
     if (row && row->get().getRevokedSeq() != 0) sessions_->end_token(token, fmt::format("token {} was revoked: this session has ended; log in again", token));
   }
-  for (const std::string& account : sessions_->accounts()) {
-    auto roles = roles_of(account);
-    if (roles.is_ok()) sessions_->become(account, *roles);
-  }
+  compare_sessions();
 }
 
 // ---- what is said of the directory

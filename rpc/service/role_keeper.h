@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,12 +34,15 @@ class RoleKeeper {
 
   RoleKeeper(LedgerService& service, std::shared_ptr<Accounts> accounts, std::shared_ptr<Sessions> sessions, uint64_t refresh_ms);
 
-  /// The roles an account has now: those on record, but for what the directory does not give any more and is not believed in.
+  /// The roles an account has now: those on record, but for what was taken away and is not off the record yet (or, while the directory is not
+  /// believed, will not go off it).
   base::Result<std::vector<Grant>> roles_of(const std::string& account) const;
   /// Puts what was found out about an account on record; answers the roles it has for a session of now.
   kj::Promise<base::Result<std::vector<Grant>>> learn(KnownAccount account);
   /// It was looked up within `refresh`.
   bool is_fresh(const std::string& account) const;
+  /// The directory answered at the last reading that there is no such account: its tokens are no longer good, whatever the record says yet.
+  bool is_gone(const std::string& account) const { return gone_.contains(account); }
 
   /// Reads the whole directory and puts the differences on record; living sessions change with it. One after the other.
   kj::Promise<base::Result<Changed>> refresh(bool believe);
@@ -62,10 +66,14 @@ class RoleKeeper {
   static Plan plan(const ledger::Snapshot& snapshot, const Read& read);
   kj::Promise<base::Result<Changed>> carry_out(std::shared_ptr<Plan> plan);
   kj::Promise<base::Status> carry_out_some(std::shared_ptr<Plan> plan, size_t index);
-  kj::Promise<base::Status> carry_out(const Change& change);
+  /// Sessions, and what roles_of() and is_gone() answer; the record follows.
+  void take_effect(const Plan& plan);
+  kj::Promise<base::Status> put_on_record(const Change& change);
   kj::Promise<base::Status> change_roles(const std::string& account, const std::vector<Grant>& granted, const std::vector<Grant>& revoked, bool is_gone);
   kj::Promise<base::Status> end_tokens(std::string account, std::vector<std::string> tokens);
   void follow_record();
+  /// Sessions opened while something was on its way to the record have it, too.
+  void compare_sessions();
   base::Status doubt(const Plan& plan);
 
   LedgerService& service_;
@@ -73,7 +81,8 @@ class RoleKeeper {
   const std::shared_ptr<Sessions> sessions_;
   const uint64_t refresh_ms_;
   std::map<std::string, kj::TimePoint> looked_up_;
-  Given withheld_;      // on record, not given at the last login, while the directory is not believed
+  Given withheld_;      // on record, but taken away since: not off the record yet, or the directory is not believed
+  std::set<std::string> gone_;  // accounts, at the last reading that was believed
   std::string doubt_;   // why it is not; empty = it is
   std::string problem_; // why it was not read; empty = it was
   int64_t problem_since_ns_ = 0;

@@ -21,6 +21,7 @@ using base::Code;
 using Kind = schema::TokenIssued::Kind;
 
 constexpr size_t kMaxInstruments = 64;
+constexpr size_t kMaxRenewals = 10'000;  // of one login
 
 bool is_good(schema::TokenRow::Reader row, int64_t now_ns) { return row.getRevokedSeq() == 0 && row.getIssued().getExpiresAt() > now_ns; }
 
@@ -34,19 +35,54 @@ std::string duration_words(uint64_t ms) {
   return ms >= kHour ? fmt::format("{} hours", ms / kHour) : fmt::format("{} s", ms / 1000);
 }
 
-/// kOk, or why an account gets no more tokens, or cannot renew the one named.
-base::Status check_account(const ledger::Snapshot& snapshot, const std::string& account, const std::string& replaces, int64_t now_ns) {
+/// When the login was made that a token was renewed from, again and again.
+base::Result<int64_t> began_at(const ledger::Snapshot& snapshot, schema::TokenRow::Reader renewed) {
+  int64_t at = renewed.getIssuedAt();
+  std::string before(view(renewed.getIssued().getReplaces()));
+  for (size_t steps = 0; !before.empty(); ++steps) {
+    if (steps == kMaxRenewals) return int64_t{0};
+    const auto row = ledger::find_token(snapshot, before);
+    if (!row) break;
+    at = row->get().getIssuedAt();
+    before = view(row->get().getIssued().getReplaces());
+  }
+  if (!snapshot.status().is_ok()) return snapshot.status();
+  return at;
+}
+
+/// The last moment a token may be good, or why an account gets no more tokens, or cannot renew the one named. `under_way`: asked for at the same time.
+base::Result<int64_t> check_account(const ledger::Snapshot& snapshot, const std::string& account, const std::string& replaces, size_t under_way, int64_t now_ns) {
   const auto rows = ledger::tokens(snapshot, account);
-  const auto good = std::count_if(rows.begin(), rows.end(), [&](const auto& row) { return is_good(row.get(), now_ns); });
+  const auto good = static_cast<size_t>(std::count_if(rows.begin(), rows.end(), [&](const auto& row) { return is_good(row.get(), now_ns); }));
   if (!snapshot.status().is_ok()) return snapshot.status();
   if (!replaces.empty()) {
-    const bool renewable = std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+    const auto renewed = std::find_if(rows.begin(), rows.end(), [&](const auto& row) {
       return view(row.get().getIssued().getToken()) == replaces && is_good(row.get(), now_ns) && row.get().getIssued().getKind() == Kind::LOGIN;
     });
-    return renewable ? base::Status() : base::Status(Code::kConflict, fmt::format("token {} cannot be renewed: it is no login token that is good; log in again", base::printable(replaces)));
+    if (renewed == rows.end()) return base::Status(Code::kConflict, fmt::format("token {} cannot be renewed: it is no login token that is good; log in again", base::printable(replaces)));
+    const auto began = began_at(snapshot, renewed->get());
+    if (!began.is_ok()) return began.status();
+    const int64_t ends = *began + TokenKeeper::kRenewableForNs;
+    if (ends > now_ns) return ends;
+    return base::Status(Code::kConflict, fmt::format("token {} has been renewed for {} now and not any longer; log in again", base::printable(replaces), duration_words(TokenKeeper::kRenewableForNs / 1'000'000)));
   }
-  if (static_cast<size_t>(good) < TokenKeeper::kMaxTokensOfAnAccount) return {};
-  return {Code::kConflict, fmt::format("{} has {} tokens, and nobody may have more at a time; revoke some (`runledger token list` shows them)", base::printable(account), good)};
+  if (good + under_way < TokenKeeper::kMaxTokensOfAnAccount) return INT64_MAX;
+  return base::Status(Code::kConflict, fmt::format("{} has {} tokens, and nobody may have more at a time; revoke some (`runledger token list` shows them)", base::printable(account), good));
+}
+
+/// The token that a renewed one became, and that one, and so on: the last, good or not.
+base::Result<std::string> last_renewed(const ledger::Snapshot& snapshot, std::string token) {
+  for (size_t steps = 0; steps < kMaxRenewals; ++steps) {
+    const auto row = ledger::find_token(snapshot, token);
+    if (!snapshot.status().is_ok()) return snapshot.status();
+    if (!row || row->get().getRevokedSeq() == 0) return token;
+    auto words = snapshot.event(row->get().getRevokedSeq());
+    if (!words.is_ok()) return words.status();
+    ledger::StoredEvent ended_by(*words);
+    if (!ended_by.get().getBody().isTokenIssued()) return token;
+    token = view(ended_by.get().getBody().getTokenIssued().getToken());
+  }
+  return token;
 }
 
 }  // namespace
@@ -160,7 +196,12 @@ base::Status TokenKeeper::answered_before(const ledger::Answer& answer) const {
   std::string id = "?";
   if (!answer.events.empty()) {
     auto words = service_.snapshot()->event(answer.events.front());
-    if (words.is_ok()) id = view(ledger::StoredEvent(*words).get().getBody().getTokenIssued().getToken());
+    if (words.is_ok()) {
+      ledger::StoredEvent event(*words);
+      auto body = event.get().getBody();
+      if (!body.isTokenIssued()) return {Code::kAlreadyExists, "this command id was another request's, which was no request for a token; ask again by another id"};
+      id = view(body.getTokenIssued().getToken());
+    }
   }
   return {Code::kAlreadyExists, fmt::format("this request was answered with token {}, which is not shown again; revoke it and ask for another", base::printable(id))};
 }
@@ -174,20 +215,37 @@ kj::Promise<base::Result<IssuedToken>> TokenKeeper::issue(std::shared_ptr<Author
   NewToken token = make_token();
   issued.setToken(token.id);
   issued.setSecretSha256(ledger::data(base::as_bytes(token.secret_sha256)));
-  const std::string replaces(view(request.getReplaces()));
-  auto check = [snapshot = std::shared_ptr<const ledger::Snapshot>(service_.snapshot()), account = std::string(view(issued.asReader().getAccount())), replaces,
-                now_ns = service_.clock().now_ns()] { return check_account(*snapshot, account, replaces, now_ns); };
-  return service_.loop().on_pool(std::move(check)).then([this, command = std::move(command), identity = *identity, token = std::move(token), replaces](base::Status status) mutable -> kj::Promise<Result> {
-    if (!status.is_ok()) return Result(status);
-    auto taken = service_.submit(command->reader(), identity);
-    return taken.then([this, token = std::move(token), replaces](ledger::Answer answer) mutable -> Result {
-      if (!answer.status.is_ok()) return answer.status;
-      if (answer.repeated) return answered_before(answer);
-      auto row = ledger::find_token(*service_.snapshot(), token.id);
-      if (!row) return base::Status(Code::kUnavailable, fmt::format("token {} is on record but cannot be read now; revoke it and ask for another", token.id));
-      if (!replaces.empty()) sessions_->renew_token(replaces, token.id);
-      return IssuedToken{std::move(token.text), std::move(*row)};
-    });
+  const std::string account(view(issued.asReader().getAccount()));
+  const size_t beside = (*under_way_)[account]++;
+  const std::shared_ptr<void> use(nullptr, [all = under_way_, account](void*) {
+    if (--all->at(account) == 0) all->erase(account);
+  });
+  auto check = [snapshot = std::shared_ptr<const ledger::Snapshot>(service_.snapshot()), account, beside, replaces = std::string(view(request.getReplaces())),
+                now_ns = service_.clock().now_ns()] { return check_account(*snapshot, account, replaces, beside, now_ns); };
+  return service_.loop().on_pool(std::move(check)).then([this, who, command = std::move(command), token = std::move(token), use](base::Result<int64_t> latest) mutable -> kj::Promise<Result> {
+    if (!latest.is_ok()) return Result(latest.status());
+    auto wanted = command->get().getBody().getIssueToken();
+    wanted.setExpiresAt(std::min(wanted.getExpiresAt(), *latest));
+    return submit(std::move(who), std::move(command), std::move(token), std::move(use));
+  });
+}
+
+kj::Promise<base::Result<IssuedToken>> TokenKeeper::submit(std::shared_ptr<Authority> who, std::unique_ptr<CommandMessage> command, NewToken token, std::shared_ptr<void> use) {
+  using Result = base::Result<IssuedToken>;
+  auto wanted = command->reader().getBody().getIssueToken();
+  const bool is_daemons = wanted.getScope().getDaemon().size() > 0;
+  // His session may have ended, or his roles changed, since he asked.
+  auto identity = who->may(is_daemons ? Action::kIssueDaemonToken : Action::kIssueToken, {.account = std::string(view(wanted.getAccount()))});
+  if (!identity.is_ok()) return Result(identity.status());
+  std::string replaces(view(wanted.getReplaces()));
+  auto taken = service_.submit(command->reader(), *identity);
+  return taken.then([this, token = std::move(token), replaces = std::move(replaces), use](ledger::Answer answer) mutable -> Result {
+    if (!answer.status.is_ok()) return answer.status;
+    if (answer.repeated) return answered_before(answer);
+    auto row = ledger::find_token(*service_.snapshot(), token.id);
+    if (!row) return base::Status(Code::kUnavailable, fmt::format("token {} is on record but cannot be read now; revoke it and ask for another", token.id));
+    if (!replaces.empty()) sessions_->renew_token(replaces, token.id);
+    return IssuedToken{std::move(token.text), std::move(*row)};
   });
 }
 
@@ -226,15 +284,25 @@ kj::Promise<ledger::Answer> TokenKeeper::revoke(std::shared_ptr<Authority> who, 
     identity = who->may(Action::kRevokeToken, {.account = account});
     if (!identity.is_ok()) return ledger::Answer{identity.status(), {}, false};
   }
+  // One that was renewed goes on as another: that one ends.
+  auto last = [snapshot = std::shared_ptr<const ledger::Snapshot>(service_.snapshot()), id = *id] { return last_renewed(*snapshot, id); };
+  return service_.loop().on_pool(std::move(last)).then(
+      [this, who, command_id = std::string(command_id), reason = std::string(reason), identity = *identity](base::Result<std::string> found) mutable -> kj::Promise<ledger::Answer> {
+        if (!found.is_ok()) return ledger::Answer{found.status(), {}, false};
+        return revoke_last(std::move(who), std::move(command_id), std::move(*found), std::move(reason), std::move(identity));
+      });
+}
+
+kj::Promise<ledger::Answer> TokenKeeper::revoke_last(std::shared_ptr<Authority> who, std::string command_id, std::string token, std::string reason, ledger::Identity identity) {
   CommandMessage command(command_id);
   auto revoked = command.get().getBody().initRevokeToken();
-  revoked.setToken(*id);
+  revoked.setToken(token);
   auto why = revoked.initReason();
-  const bool is_logout = *id == caller.token;
+  const bool is_logout = token == who->caller().token;
   why.setCode(is_logout ? "logout" : "asked_for");
-  why.setText(!reason.empty() ? std::string(reason) : is_logout ? std::string("its bearer logged out") : std::string("no reason was given"));
-  return service_.submit(command.reader(), *identity).then([this, who, id = *id](ledger::Answer answer) {
-    if (answer.status.is_ok()) end_sessions(id, fmt::format("token {} was revoked: this session has ended; log in again", id), who);
+  why.setText(!reason.empty() ? reason : is_logout ? std::string("its bearer logged out") : std::string("no reason was given"));
+  return service_.submit(command.reader(), identity).then([this, who, token](ledger::Answer answer) {
+    if (answer.status.is_ok()) end_sessions(token, fmt::format("token {} was revoked: this session has ended; log in again", token), who);
     return answer;
   });
 }

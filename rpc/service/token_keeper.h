@@ -3,6 +3,7 @@
 
 #include <kj/async.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,10 +15,12 @@
 #include "ledger/ledger.h"
 #include "rpc/service/access_settings.h"
 #include "rpc/service/authority.h"
+#include "rpc/service/tokens.h"
 #include "schema/api.capnp.h"
 
 namespace rpc {
 
+class CommandMessage;
 class LedgerService;
 class Sessions;
 
@@ -41,6 +44,7 @@ struct CheckedToken {
 class TokenKeeper {
  public:
   static constexpr size_t kMaxTokensOfAnAccount = 200;  // at a time
+  static constexpr int64_t kRenewableForNs = 30 * 86'400 * int64_t{1'000'000'000};  // from the login that began it
 
   TokenKeeper(LedgerService& service, const AccessSettings& settings, std::shared_ptr<Sessions> sessions);
 
@@ -56,12 +60,16 @@ class TokenKeeper {
   /// Fills `issued` with all but the token itself; answers who stands behind it.
   base::Result<ledger::Identity> prepare(Authority& who, schema::TokenRequest::Reader request, schema::TokenIssued::Builder issued) const;
   base::Result<ledger::Identity> prepare_daemons(Authority& who, schema::TokenRequest::Reader request) const;
+  /// Submits what prepare() filled, if the caller may still have it.
+  kj::Promise<base::Result<IssuedToken>> submit(std::shared_ptr<Authority> who, std::unique_ptr<CommandMessage> command, NewToken token, std::shared_ptr<void> use);
+  kj::Promise<ledger::Answer> revoke_last(std::shared_ptr<Authority> who, std::string command_id, std::string token, std::string reason, ledger::Identity identity);
   base::Status answered_before(const ledger::Answer& answer) const;
   void end_sessions(const std::string& token, const std::string& why, std::shared_ptr<Authority> asking);
 
   LedgerService& service_;
   const AccessSettings& settings_;
   const std::shared_ptr<Sessions> sessions_;
+  const std::shared_ptr<std::map<std::string, size_t>> under_way_ = std::make_shared<std::map<std::string, size_t>>();  // requests, by account
 };
 
 }  // namespace rpc

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -51,6 +52,12 @@ void short_limits(Settings& settings) { settings.connect_ms = settings.answer_ms
 void no_limits(Settings& settings) { settings.connect_ms = settings.answer_ms = settings.whole_ms = kForEver; }
 
 // ---- servers that stop and stall ----
+
+std::string write_secret(const support::TemporaryFolder& folder, const std::string& text) {
+  std::string path = folder.write("password", text);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  return path;
+}
 
 class TroubleTest : public testing::Test {
  protected:
@@ -268,7 +275,7 @@ TEST_F(TroubleTest, NoMessageHoldsAPassword) {
   std::vector<base::Status> answers;
   auto with = [&](const std::function<void(Settings&)>& change) {
     auto directory = open(first_->settings(), [&](Settings& settings) {
-      settings.bind_password_file = folder.write("password", secret + "\n");
+      settings.bind_password_file = write_secret(folder, secret + "\n");
       change(settings);
     });
     answers.push_back(authenticate(*directory, "alice", typed).status());
@@ -376,7 +383,7 @@ TEST(FakeServerTest, WithoutTlsNothingIsSaidInTheClear) {
     FakeServer server({answer});
     Settings settings = anonymous(server, false);
     settings.bind_name = "cn=reader,dc=x";
-    settings.bind_password_file = folder.write("password", "Rosebud-1941");
+    settings.bind_password_file = write_secret(folder, "Rosebud-1941");
     settings.check_certificates = false;
     short_limits(settings);
     base::Status status = authenticate(*open(settings), "alice", "Xanadu-1941").status();

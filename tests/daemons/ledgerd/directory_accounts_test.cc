@@ -97,7 +97,7 @@ class DirectoryAccountsTest : public testing::Test {
 
 TEST_F(DirectoryAccountsTest, GroupsGiveTheRolesThatTheirPatternsSay) {
   open();
-  auto alice = loop.wait(accounts->authenticate("alice", "open sesame"));
+  auto alice = loop.wait(accounts->authenticate("alice", base::Secret("open sesame")));
   ASSERT_TRUE(alice.is_ok()) << alice.status().message();
   EXPECT_THAT(words(alice->grants), ElementsAre("1 IPTS-2010001 by IPTS-2010001", "2 MARI by sns_mari_team"));
   EXPECT_EQ(alice->by, "ldaps://ldap1");
@@ -125,10 +125,10 @@ TEST_F(DirectoryAccountsTest, AllIsEveryAccountWithARoleOnce) {
 
 TEST_F(DirectoryAccountsTest, RefusalsAndSilenceKeepTheirCodes) {
   open();
-  EXPECT_EQ(loop.wait(accounts->authenticate("alice", "guess")).status().code(), base::Code::kPermissionDenied);
+  EXPECT_EQ(loop.wait(accounts->authenticate("alice", base::Secret("guess"))).status().code(), base::Code::kPermissionDenied);
   EXPECT_EQ(loop.wait(accounts->find("nobody")).status().code(), base::Code::kNotFound);
   content->trouble = {base::Code::kTimedOut, "ldap1: no answer"};
-  EXPECT_EQ(loop.wait(accounts->authenticate("alice", "open sesame")).status().code(), base::Code::kTimedOut);
+  EXPECT_EQ(loop.wait(accounts->authenticate("alice", base::Secret("open sesame"))).status().code(), base::Code::kTimedOut);
   EXPECT_EQ(loop.wait(accounts->all()).status().code(), base::Code::kTimedOut);
 }
 

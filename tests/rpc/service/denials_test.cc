@@ -81,6 +81,27 @@ TEST_F(DenialsTest, AtMostTenAreWrittenInASecondAndTheOthersAsOne) {
   EXPECT_THAT(take(), ElementsAre("ledgerd various  x490"));
 }
 
+TEST_F(DenialsTest, OneAccountDoesNotTakeTheRoomOfOthers) {
+  for (int i = 0; i < 50; ++i) deny("eve", "action " + std::to_string(i));
+  EXPECT_EQ(take().size(), rpc::Denials::kASecondOfOne);
+  deny("bob");
+  EXPECT_EQ(take().size(), 1u);
+  pass(60 * kj::SECONDS);
+  EXPECT_THAT(take(), ElementsAre("eve various  x45")) << "hers, under her name";
+  for (int second = 0; second < 50; ++second) {
+    for (int i = 0; i < 20; ++i) deny("eve", "more " + std::to_string(20 * second + i));
+    pass(1 * kj::SECONDS);
+  }
+  take();
+  deny("bob", "rerun");
+  EXPECT_EQ(take().size(), 1u);
+}
+
+TEST_F(DenialsTest, NetworkOfIpv6IsOneSource) {
+  for (int i = 0; i < 5; ++i) deny("bob", "see_run", "2001:db8::" + std::to_string(i));
+  EXPECT_EQ(take().size(), 1u);
+}
+
 TEST_F(DenialsTest, CountsThatAreDueTogetherAreSpreadOverSeconds) {
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 10; ++i) deny("somebody " + std::to_string(10 * round + i));

@@ -1,11 +1,15 @@
 // A directory a test holds in its hand.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "rpc/service/accounts.h"
 
 namespace support {
@@ -23,23 +27,28 @@ class FakeAccounts final : public rpc::Accounts {
   };
   std::map<std::string, Account> known;
   std::map<std::string, std::vector<rpc::Grant>> site;  // by the site file
+  std::map<std::string, std::string> aliases;          // other spellings, and the account
   bool directory = true;
   base::Status trouble;                             // kOk, or why it cannot be asked
   std::optional<kj::ForkedPromise<void>> answers;   // set: answers wait for it
   size_t asked = 0;
+  bool throws = false;                              // the next reading of all fails for a reason nobody thought of
 
   bool has_directory() const override { return directory; }
-  kj::Promise<base::Result<rpc::KnownAccount>> authenticate(std::string name, std::string password) override {
-    const auto found = known.find(name);
-    const bool good = found != known.end() && found->second.password == password;
-    return answer(good ? account(name) : base::Result<rpc::KnownAccount>(base::Status(base::Code::kPermissionDenied, "refused")));
+  kj::Promise<base::Result<rpc::KnownAccount>> authenticate(std::string name, base::Secret password) override {
+    if (auto alias = aliases.find(name); alias != aliases.end()) name = alias->second;
+    const auto found = find_known(name);
+    const bool good = found != known.end() && found->second.password == password.view();
+    return answer(good ? account(found->first) : base::Result<rpc::KnownAccount>(base::Status(base::Code::kPermissionDenied, "refused")));
   }
   kj::Promise<base::Result<rpc::KnownAccount>> find(std::string name) override {
-    if (directory && !known.contains(name)) return answer(base::Result<rpc::KnownAccount>(base::Status(base::Code::kNotFound, name + ": no such account")));
-    return answer(account(name));
+    const auto found = find_known(name);
+    if (directory && found == known.end()) return answer(base::Result<rpc::KnownAccount>(base::Status(base::Code::kNotFound, name + ": no such account")));
+    return answer(account(found == known.end() ? name : found->first));
   }
   using Given = std::map<std::string, std::vector<rpc::Grant>>;
   kj::Promise<base::Result<Given>> all() override {
+    if (std::exchange(throws, false)) throw std::runtime_error("nobody thought of this");
     Given given = site;
     for (const auto& [name, account] : known) {
       if (!account.grants.empty()) given[name] = grants_of(name);
@@ -47,11 +56,15 @@ class FakeAccounts final : public rpc::Accounts {
     return answer(base::Result<Given>(std::move(given)));
   }
   std::vector<rpc::Grant> named_by_site(const std::string& name) const override {
-    const auto found = site.find(name);
+    const auto found = std::find_if(site.begin(), site.end(), [&](const auto& each) { return base::ascii_lower(each.first) == base::ascii_lower(name); });
     return found == site.end() ? std::vector<rpc::Grant>() : found->second;
   }
 
  private:
+  /// Upper and lower case are the same, as they are to directories.
+  std::map<std::string, Account>::const_iterator find_known(const std::string& name) const {
+    return std::find_if(known.begin(), known.end(), [&](const auto& each) { return base::ascii_lower(each.first) == base::ascii_lower(name); });
+  }
   std::vector<rpc::Grant> grants_of(const std::string& name) const {
     std::vector<rpc::Grant> grants = named_by_site(name);
     if (auto found = known.find(name); found != known.end()) grants.insert(grants.end(), found->second.grants.begin(), found->second.grants.end());

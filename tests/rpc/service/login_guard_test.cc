@@ -60,6 +60,11 @@ TEST_F(LoginGuardTest, NameIsGuardedFromAllSourcesAndInAnyCase) {
   EXPECT_EQ(fail("192.0.2.51", "bob"), 0);
 }
 
+TEST_F(LoginGuardTest, BlanksThatADirectoryDoesNotCountMakeNoOtherName) {
+  for (const char* name : {"ann lee", " ann lee", "ann  lee", "Ann Lee "}) fail("192.0.2." + std::string(name), name);
+  EXPECT_EQ(fail("192.0.2.50", "  ANN   lee"), 2);
+}
+
 TEST_F(LoginGuardTest, TriesUnderWayForANameCountAlready) {
   // From many sources at once, each of them the first.
   std::vector<Try> at_once;
@@ -96,6 +101,22 @@ TEST_F(LoginGuardTest, OneSourceHasEightWaitingAndTheLedgerTwoHundredAndFiftySix
   EXPECT_THAT(guard.enter("192.0.2.99", "alice").status().message(), testing::HasSubstr("256 logins wait"));
   held.clear();
   EXPECT_TRUE(guard.enter("192.0.2.99", "alice").is_ok());
+}
+
+TEST_F(LoginGuardTest, FewSourcesDoNotHoldAllTheRoom) {
+  std::vector<Try> held;
+  for (int source = 0; source < 32; ++source) {
+    for (auto more = guard.enter("192.0.2." + std::to_string(source), ""); more.is_ok(); more = guard.enter("192.0.2." + std::to_string(source), "")) held.push_back(*more);
+  }
+  EXPECT_LT(held.size(), rpc::LoginGuard::kMaxWaiting);
+  EXPECT_TRUE(guard.enter("192.0.2.99", "alice").is_ok());
+}
+
+TEST_F(LoginGuardTest, MachinesOwnAccountsHaveRoomWhateverComesFromTheNetwork) {
+  std::vector<Try> held;
+  for (size_t i = 0; i < rpc::LoginGuard::kMaxWaiting; ++i) held.push_back(enter("source " + std::to_string(i), ""));
+  EXPECT_FALSE(guard.enter("192.0.2.99", "").is_ok());
+  EXPECT_TRUE(guard.enter("unix alice", "", rpc::LoginGuard::kMachine).is_ok());
 }
 
 TEST_F(LoginGuardTest, NamesMadeUpWithoutEndPushOutOnlyTheOldest) {

@@ -130,6 +130,90 @@ TEST_F(TokenKeeperTest, RenewedTokenEndsWithTheEventThatMakesTheNext) {
   EXPECT_EQ(again.refusal.code(), base::Code::kConflict);
 }
 
+TEST_F(TokenKeeperTest, RevokingATokenThatWasRenewedEndsWhatItBecame) {
+  auto owner = alice();
+  const auto login = [](auto wanted) { wanted.setKind(kLogin); };
+  const Token first = issue(owner, login);
+  auto thief = session(by_token(first.text));
+  const auto renew = [&](const Token& token) {
+    return issue(thief, [&](auto wanted) {
+      wanted.setKind(kLogin);
+      wanted.setReplaces(token.id);
+    });
+  };
+  const Token second = renew(first), third = renew(second);
+  ASSERT_TRUE(third.refusal.is_ok()) << third.refusal.message();
+  EXPECT_TRUE(revoke(owner, first.id).is_ok());
+  EXPECT_EQ(by_token(third.text).getRefusal().getCode(), Code::PERMISSION_DENIED);
+  EXPECT_THAT(why_broken(thief), HasSubstr("token " + third.id + " was revoked"));
+  EXPECT_TRUE(revoke(owner, first.id).is_ok()) << "and once more does no harm";
+}
+
+TEST_F(TokenKeeperTest, LoginIsRenewedForThirtyDaysAndNotForEver) {
+  const auto login = [](auto wanted) { wanted.setKind(kLogin); };
+  Token token = issue(alice(), login);
+  const int64_t ends = served.clock.now_ns() + rpc::TokenKeeper::kRenewableForNs;
+  base::Status refusal;
+  int64_t expires = 0;
+  for (int halves = 0; halves < 100 && refusal.is_ok(); ++halves) {
+    served.clock.advance(support::FakeClock::kDay / 2 - support::FakeClock::kSecond);
+    auto request = session(by_token(token.text)).issueTokenRequest();
+    request.setCommandId("renew " + std::to_string(halves));
+    request.initRequest().setKind(kLogin);
+    request.getRequest().setReplaces(token.id);
+    auto answer = ask(kj::mv(request));
+    refusal = status_of(answer.getRefusal());
+    if (!refusal.is_ok()) break;
+    token.id = answer.getRecord().getIssued().getToken().cStr();
+    token.text = answer.getToken().cStr();
+    expires = answer.getRecord().getIssued().getExpiresAt();
+    if (expires == ends) break;
+  }
+  EXPECT_EQ(expires, ends) << refusal.message();
+}
+
+TEST_F(TokenKeeperTest, RequestsAtTheSameTimeDoNotPassTheLimitTogether) {
+  auto opened = alice();
+  for (size_t i = 1; i < rpc::TokenKeeper::kMaxTokensOfAnAccount; ++i) ASSERT_TRUE(issue(opened).refusal.is_ok());
+  size_t issued = 0;
+  kj::Vector<kj::Promise<void>> at_once;
+  for (int i = 0; i < 5; ++i) {
+    auto request = opened.issueTokenRequest();
+    request.setCommandId("at once " + std::to_string(i));
+    request.initRequest().setKind(schema::TokenIssued::Kind::MACHINE);
+    at_once.add(request.send().then([&](auto&& answer) { issued += answer.getToken().size() > 0; }));
+  }
+  served.loop.wait(kj::joinPromises(at_once.releaseAsArray()));
+  EXPECT_EQ(issued, 1u);
+}
+
+TEST_F(TokenKeeperTest, SessionThatEndsWhileItsRequestIsCheckedGetsNoToken) {
+  const Token own = issue(alice(), [](auto wanted) { wanted.setKind(kLogin); });
+  auto opened = session(by_token(own.text));
+  auto request = opened.issueTokenRequest();
+  request.setCommandId("late");
+  request.initRequest().setKind(schema::TokenIssued::Kind::MACHINE);
+  auto answer = request.send().then([](auto&& given) { return std::string(given.getToken().cStr()); }, [](kj::Exception&&) { return std::string(); }).eagerlyEvaluate(nullptr);
+  const size_t before = events(Body::TOKEN_ISSUED).size();
+  for (int turn = 0; turn < 4; ++turn) served.loop.wait(kj::evalLater([] {}));  // it is asked; the pool is not done
+  desk().sessions()->end_token(own.id, "ended");
+  EXPECT_EQ(served.loop.wait(kj::mv(answer)), "");
+  served.loop.wait(served.loop.on_pool([] { return 0; }).ignoreResult());
+  EXPECT_EQ(events(Body::TOKEN_ISSUED).size(), before);
+}
+
+TEST_F(TokenKeeperTest, CommandIdOfAnotherRequestIsNotTakenForAToken) {
+  auto opened = alice();
+  const Token token = issue(opened);
+  ASSERT_TRUE(revoke(opened, token.id).is_ok());
+  auto request = opened.issueTokenRequest();
+  request.setCommandId("revoke " + std::to_string(commands));
+  request.initRequest().setKind(schema::TokenIssued::Kind::MACHINE);
+  const auto refusal = status_of(ask(kj::mv(request)).getRefusal());
+  EXPECT_FALSE(refusal.is_ok());
+  EXPECT_THAT(refusal.message(), Not(HasSubstr("answered with token")));
+}
+
 TEST_F(TokenKeeperTest, SameRequestTwiceDoesNotShowATokenAgain) {
   auto opened = alice();
   const Token first = issue(opened);

@@ -1,6 +1,5 @@
-#include "ldap/secret.h"
+#include "base/secret.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,7 +11,9 @@
 #include <new>
 #include <utility>
 
-namespace ldap {
+#include "base/secret_file.h"
+
+namespace base {
 namespace {
 
 constexpr size_t kFileBytes = 4096;
@@ -39,12 +40,10 @@ Secret Secret::take(std::string& text) {
   return secret;
 }
 
-base::Result<Secret> Secret::from_file(const std::string& path) {
-  auto refusal = [&path](std::string_view why) {
-    return base::Status(base::Code::kUnavailable, fmt::format("{}: {}; it must hold the directory's bind password on its first line", path, why));
-  };
-  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return refusal(std::strerror(errno));
+Result<Secret> Secret::from_file(const std::string& path) {
+  auto opened = open_secret_file(path);
+  if (!opened.is_ok()) return opened.status();
+  const int file = *opened;
   std::array<char, kFileBytes + 1> bytes;
   size_t size = 0;
   ssize_t got = 0;
@@ -55,9 +54,9 @@ base::Result<Secret> Secret::from_file(const std::string& path) {
   line = line.substr(0, line.find_first_of("\r\n"));
   Secret secret(size > kFileBytes ? std::string_view() : line);
   ::explicit_bzero(bytes.data(), bytes.size());
-  if (got < 0) return refusal(std::strerror(error));
-  if (size > kFileBytes) return refusal("is larger than 4 KiB");
-  if (secret.empty()) return refusal("is empty");
+  if (got < 0) return Status(Code::kUnavailable, fmt::format("{}: {}", path, std::strerror(error)));
+  if (size > kFileBytes) return Status(Code::kInvalidArgument, path + ": is longer than a secret can be");
+  if (secret.empty()) return Status(Code::kInvalidArgument, path + ": is empty");
   return secret;
 }
 
@@ -83,4 +82,4 @@ void Secret::wipe() {
   size_ = mapped_bytes_ = 0;
 }
 
-}  // namespace ldap
+}  // namespace base

@@ -1,4 +1,4 @@
-// A password while it is needed.
+// A password or a token while it is needed.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-namespace ldap {
+namespace base {
 
 /// Bytes that are wiped when they are no longer needed.
 ///
@@ -21,8 +21,8 @@ class Secret {
   explicit Secret(std::string_view bytes, std::string_view more = {});
   /// Takes the bytes out of `text`: that is wiped and left empty.
   static Secret take(std::string& text);
-  /// The first line of a file of at most 4 KiB. The message names the file, never what is in it.
-  static base::Result<Secret> from_file(const std::string& path);
+  /// The first line of a file that open_secret_file() takes. The message names the file, never what is in it.
+  static Result<Secret> from_file(const std::string& path);
 
   Secret(Secret&& other) noexcept;
   Secret& operator=(Secret&& other) noexcept;
@@ -40,4 +40,4 @@ class Secret {
   size_t mapped_bytes_ = 0;
 };
 
-}  // namespace ldap
+}  // namespace base

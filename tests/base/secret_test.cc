@@ -1,4 +1,4 @@
-#include "ldap/secret.h"
+#include "base/secret.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 
 namespace {
 
-using ldap::Secret;
+using base::Secret;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -58,18 +58,21 @@ TEST(SecretTest, ItsPagesStayOutOfCoreDumps) {
 
 TEST(SecretTest, AFileGivesItsFirstLine) {
   support::TemporaryFolder folder;
-  EXPECT_EQ(Secret::from_file(folder.write("a", "swordfish\nnot this\n"))->view(), "swordfish");
-  EXPECT_EQ(Secret::from_file(folder.write("b", "sword fish"))->view(), "sword fish");
-}
-
-TEST(SecretTest, AFileThatIsNoPasswordIsNamedAndNotShown) {
-  support::TemporaryFolder folder;
-  std::string large = folder.write("large", std::string(5000, 'x'));
-  EXPECT_THAT(Secret::from_file(large).status().message(), HasSubstr(large + ": is larger than 4 KiB"));
+  const auto write = [&](const char* name, std::string_view bytes) {
+    const std::string path = folder.write(name, bytes);
+    std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    return path;
+  };
+  EXPECT_EQ(Secret::from_file(write("a", "swordfish\nnot this\n"))->view(), "swordfish");
+  EXPECT_EQ(Secret::from_file(write("b", "sword fish"))->view(), "sword fish");
+  EXPECT_THAT(Secret::from_file(write("empty", "\nsecond")).status().message(), HasSubstr("is empty"));
+  const std::string large = write("large", std::string(5000, 'x'));
+  EXPECT_THAT(Secret::from_file(large).status().message(), HasSubstr(large + ": is longer"));
   EXPECT_THAT(Secret::from_file(large).status().message(), Not(HasSubstr("xxx")));
-  EXPECT_THAT(Secret::from_file(folder.write("empty", "\nsecond")).status().message(), HasSubstr("is empty"));
+  std::filesystem::permissions(large, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+  EXPECT_THAT(Secret::from_file(large).status().message(), HasSubstr("others may read or change it"));
   EXPECT_THAT(Secret::from_file(folder / "none").status().message(), HasSubstr("No such file"));
-  EXPECT_THAT(Secret::from_file(folder.path()).status().message(), HasSubstr("Is a directory"));
+  EXPECT_FALSE(Secret::from_file(folder.path()).is_ok());
 }
 
 }  // namespace
