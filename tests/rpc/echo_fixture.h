@@ -22,6 +22,7 @@ struct Seen {
   std::vector<rpc::PeerIdentity> peers;
   int hanging = 0;
   int made = 0;
+  std::vector<kj::Own<kj::PromiseFulfiller<void>>> staying;
 };
 
 class EchoServer final : public Echo::Server {
@@ -60,6 +61,11 @@ class EchoServer final : public Echo::Server {
     ++seen_.hanging;
     context.allowCancellation();
     return kj::Promise<void>(kj::NEVER_DONE).attach(kj::defer([this] { --seen_.hanging; }));
+  }
+  kj::Promise<void> stay(StayContext) override {
+    auto pair = kj::newPromiseAndFulfiller<void>();
+    seen_.staying.push_back(kj::mv(pair.fulfiller));
+    return kj::mv(pair.promise);
   }
   kj::Promise<void> fail(FailContext) override { KJ_FAIL_REQUIRE("detector is off"); }
 

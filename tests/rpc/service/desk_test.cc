@@ -53,6 +53,24 @@ TEST_F(LogInTest, NameOfALoginInVainIsRecordedOnlyWhereItIsKnownAsAnAccounts) {
   for (const auto& event : events(Body::ACCESS_DENIED)) EXPECT_THAT(event.get().toString().flatten().cStr(), testing::Not(HasSubstr("my secret")));
 }
 
+TEST_F(LogInTest, ConnectionIsAStrangersUntilALoginSucceeds) {
+  rpc::Peer peer = network();
+  peer.admission = std::make_shared<rpc::Admission>();
+  EXPECT_FALSE(by_password("alice", "guess", peer).hasSession());
+  EXPECT_FALSE(peer.admission->is_given());
+  EXPECT_FALSE(peer.admission->is_being_decided());
+  session(by_password("alice", "open sesame", peer));
+  EXPECT_TRUE(peer.admission->is_given());
+}
+
+TEST_F(LogInTest, ConnectionOfADaemonByCertificateIsNoStrangers) {
+  rpc::Peer peer = network();
+  peer.admission = std::make_shared<rpc::Admission>();
+  peer.caller = rpc::daemon_caller("workerd/node7", "certificate of a test", "192.0.2.1");
+  at(peer);
+  EXPECT_TRUE(peer.admission->is_given());
+}
+
 TEST_F(LogInTest, EmptyPasswordIsNotAskedOfTheDirectory) {
   EXPECT_EQ(by_password("alice", "").getRefusal().getCode(), Code::INVALID_ARGUMENT);
   EXPECT_EQ(accounts->asked, 0u);
