@@ -49,6 +49,11 @@ std::string words_for(const PeerIdentity& peer) {
   return fmt::format("a connection of {}", local.account_name.empty() ? fmt::format("uid {}", local.uid) : local.account_name);
 }
 
+std::string source_of(const PeerIdentity& peer) {
+  if (auto* far = std::get_if<TlsPeer>(&peer)) return far->source;
+  return std::to_string(std::get<LocalPeer>(peer).uid);
+}
+
 /// The sockets of a listener, on a path or in the network.
 struct Sockets {
   std::string address;
@@ -206,13 +211,13 @@ void Listener::Impl::admit(kj::Own<kj::AsyncIoStream> stream, PeerIdentity peer)
   auto admission = std::make_shared<Admission>();
   std::visit([&](auto& known) { known.admission = admission; }, peer);
   const uint64_t id = serve(kj::mv(stream), peer, make_bootstrap(peer));
-  strangers.add(id, std::move(admission), served.at(id)->stream);
+  strangers.add(id, source_of(peer), std::move(admission), served.at(id)->stream);
 }
 
 /// For one connection more. Strangers make room for it.
 bool Listener::Impl::has_room(size_t others) {
   return served.size() + others < options.max_connections ||
-         strangers.end_oldest(fmt::format("{} connections, the limit, and it had not logged in", options.max_connections));
+         strangers.end_one(fmt::format("{} connections, the limit, and it had not logged in", options.max_connections));
 }
 
 void Listener::Impl::refuse(kj::Own<kj::AsyncIoStream> stream, const PeerIdentity& peer) {

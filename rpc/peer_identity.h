@@ -32,6 +32,7 @@ struct TlsPeer {
   std::string address;  // "192.0.2.1:4711", "[2001:db8::1]:4711"
   std::string host;     // "192.0.2.1", "2001:db8::1"
   std::optional<PeerCertificate> certificate;
+  std::string source = {};  // what connections are counted by: `host`, of IPv6 its network of 64 bits
   std::shared_ptr<Admission> admission = {};
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,22 +14,32 @@ Strangers::Strangers(kj::Timer& timer, const ListenOptions& options, End end)
   if (login_ms_ > 0) ending_late_ = end_late().eagerlyEvaluate(nullptr);
 }
 
-void Strangers::add(uint64_t connection, std::shared_ptr<Admission> admission, PacedStream& stream) {
+void Strangers::add(uint64_t connection, std::string source, std::shared_ptr<Admission> admission, PacedStream& stream) {
   if (login_ms_ <= 0 || admission->is_given()) return;
-  if (strangers_.size() >= most_) end_oldest(fmt::format("{} others came while it had not logged in", most_));
+  if (strangers_.size() >= most_) end_one(fmt::format("{} others came while it had not logged in", most_));
   stream.hold_after(kMaxStrangerBytes);
   admission->on_given([this, connection, &stream] {
     stream.let_go();
     forget(connection);
   });
-  strangers_.emplace(connection, Stranger{std::move(admission), timer_.now() + login_ms_ * kj::MILLISECONDS});
+  strangers_.emplace(connection, Stranger{std::move(source), std::move(admission), timer_.now() + login_ms_ * kj::MILLISECONDS});
 }
 
-bool Strangers::end_oldest(const std::string& why) {
+bool Strangers::end_one(const std::string& why) {
   if (strangers_.empty()) return false;
-  // Whose login is under way goes last: it may be somebody, and logins under way have bounds of their own.
-  auto oldest = std::find_if(strangers_.begin(), strangers_.end(), [](const auto& one) { return !one.second.admission->is_being_decided(); });
-  end(oldest == strangers_.end() ? strangers_.begin()->first : oldest->first, why);
+  // A login under way may be somebody's, and logins under way have bounds of their own.
+  std::map<std::string_view, size_t> idle;
+  for (const auto& [connection, stranger] : strangers_) {
+    if (!stranger.admission->is_being_decided()) ++idle[stranger.source];
+  }
+  uint64_t chosen = strangers_.begin()->first;
+  size_t most = 0;
+  for (const auto& [connection, stranger] : strangers_) {
+    if (stranger.admission->is_being_decided() || idle[stranger.source] <= most) continue;
+    most = idle[stranger.source];
+    chosen = connection;
+  }
+  end(chosen, why);
   return true;
 }
 

@@ -26,15 +26,17 @@ class Strangers {
   using End = std::function<void(uint64_t connection, const std::string& why)>;
   Strangers(kj::Timer& timer, const ListenOptions& options, End end);
 
-  /// One more, unless `admission` is given already. If they are too many the oldest goes.
-  void add(uint64_t connection, std::shared_ptr<Admission> admission, PacedStream& stream);
-  /// Makes room for a new connection. False: there are none.
-  bool end_oldest(const std::string& why);
+  /// One more, unless `admission` is given already. If they are too many one goes.
+  void add(uint64_t connection, std::string source, std::shared_ptr<Admission> admission, PacedStream& stream);
+  /// Makes room for a new connection: the oldest goes of the source that has most, so that one source drives out its own. Whose
+  /// login is under way goes last. False: there are none.
+  bool end_one(const std::string& why);
   /// Known, or gone.
   void forget(uint64_t connection);
 
  private:
   struct Stranger {
+    std::string source;
     std::shared_ptr<Admission> admission;
     kj::TimePoint deadline;
   };

@@ -46,7 +46,7 @@ struct ListenOptions {
 
   // Where a bootstrap object finds out who its peer is, by its Admission:
   int login_ms = 0;           // how long that may take, but for the time it is being found out; 0: there is nothing to find out
-  size_t max_strangers = 64;  // at once; one more ends the oldest
+  size_t max_strangers = 64;  // at once; one more ends one of the source that has most
 
   // "unix:"
   mode_t socket_mode = 0600;  // who may connect

@@ -6,6 +6,7 @@
 #include <kj/debug.h>
 #include <kj/vector.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -133,6 +134,7 @@ class EchoTest : public testing::Test {
   rpc::BootstrapFactory factory() {
     return [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
       seen_.peers.push_back(peer);
+      if (on_peer_) on_peer_(seen_.peers.size() - 1);
       return kj::heap<EchoServer>(seen_, peer);
     };
   }
@@ -170,6 +172,7 @@ class EchoTest : public testing::Test {
 
   rpc::Loop loop_;
   Seen seen_;
+  std::function<void(size_t connection)> on_peer_;  // of those of `seen_`, the one that has come
   std::unique_ptr<rpc::Listener> listener_;
 };
 

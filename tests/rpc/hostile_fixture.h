@@ -18,10 +18,11 @@ class HostileClientsTest : public echo::TlsFixture {
   /// Listens, and lets a client call one call after the other from now on.
   void listen_and_work(rpc::ListenOptions options = {}) {
     listen(options);
+    on_peer_ = [this](size_t) { admission(0).give(); };
     worker_.emplace(client());
     working_ = work().eagerlyEvaluate([this](kj::Exception&& exception) { trouble_ = exception.getDescription().cStr(); });
     wait_until([this] { return answers_ > 0; });
-    admission(0).give();
+    on_peer_ = nullptr;
   }
   /// Of the connection that came as the nth.
   rpc::Admission& admission(size_t connection) { return *std::get<rpc::TlsPeer>(seen_.peers.at(connection)).admission; }

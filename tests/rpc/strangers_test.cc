@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,17 @@ class StrangersTest : public echo::HostileClientsTest {
     say(here.echo, "I am here");
     return here;
   }
+  /// As soon as its time is over.
+  void show_out_a_stranger() {
+    auto idle = shaken(raw());
+    echo::HostileClientsTest::wait_for_end(*idle);
+  }
   void wait_for_end(Client& client) { loop_.wait(client.connection.on_disconnect()); }
 };
 
 TEST_F(StrangersTest, WhoDoesNotLogInIsShownOut) {
   listen_and_work({.login_ms = 50});
-  auto idle = arrived();
-  wait_for_end(idle);
+  show_out_a_stranger();
   EXPECT_TRUE(log_->has("is ended: it had not logged in after 50 ms"));
   expect_unharmed();
 }
@@ -41,21 +46,20 @@ TEST_F(StrangersTest, WhoSendsAMessageByteByByteIsShownOut) {
 
 TEST_F(StrangersTest, WhoIsKnownStays) {
   listen_and_work({.login_ms = 50});
+  on_peer_ = [this](size_t) { admission(1).give(); };
   auto known = arrived();
-  admission(1).give();
-  auto later = arrived();
-  wait_for_end(later);
+  on_peer_ = nullptr;
+  show_out_a_stranger();
   EXPECT_EQ(say(known.echo, "still here"), "still here");
 }
 
 TEST_F(StrangersTest, ALoginUnderWayIsWaitedFor) {
   listen_and_work({.login_ms = 50});
+  std::shared_ptr<void> deciding;
+  on_peer_ = [&](size_t) { deciding = admission(1).decide(); };
   auto waits = arrived();
-  auto deciding = admission(1).decide();
-  for (int i = 0; i < 2; ++i) {
-    auto later = arrived();
-    wait_for_end(later);
-  }
+  on_peer_ = nullptr;
+  for (int i = 0; i < 2; ++i) show_out_a_stranger();
   EXPECT_EQ(say(waits.echo, "still here"), "still here");
   deciding.reset();
   wait_for_end(waits);
@@ -88,6 +92,19 @@ TEST_F(StrangersTest, TheOldestStrangerMakesRoomForANewOne) {
   wait_for_end(strangers[1]);
   EXPECT_TRUE(log_->has("3 others came while it had not logged in"));
   for (auto* stays : {&strangers[0], &strangers[2], &fourth}) EXPECT_EQ(say(stays->echo, "here"), "here");
+  expect_unharmed();
+}
+
+TEST_F(StrangersTest, ASourceWithManyStrangersDrivesOutItsOwn) {
+  listen_and_work({.login_ms = kLong, .max_strangers = 3});
+  auto honest = arrived();
+  std::vector<kj::Own<rpc::TlsStream>> flood;
+  for (int i = 0; i < 10; ++i) {
+    flood.push_back(shaken(raw("127.0.0.2")));
+    wait_until([&] { return seen_.peers.size() == flood.size() + 2; });
+  }
+  for (size_t i = 0; i + 2 < flood.size(); ++i) echo::HostileClientsTest::wait_for_end(*flood[i]);
+  EXPECT_EQ(say(honest.echo, "still here"), "still here");
   expect_unharmed();
 }
 

@@ -163,22 +163,18 @@ class HostileTest(unittest.TestCase):
             context.wrap_socket(self.connect(), server_hostname="127.0.0.1")
 
     def test_handshake_byte_by_byte(self):
-        hello = bytes([22, 3, 1, 64, 0, 1, 0, 63, 252, 3, 3]) + bytes(16384)
+        hello = bytes([22, 3, 1, 16, 0, 1, 0, 15, 252, 3, 3]) + bytes(4085)
         self.send_until_cut_off(self.connect(), (hello[i:i + 1] for i in range(len(hello))))
 
     # ---- who speaks it and is nobody
 
     def test_message_byte_by_byte(self):
-        message = struct.pack("<II", 0, 8000) + bytes(64000)
+        message = struct.pack("<II", 0, 500) + bytes(4000)
         self.send_until_cut_off(self.shake_hands(), (message[i:i + 1] for i in range(len(message))))
 
     def test_message_of_a_stranger_that_is_larger_than_a_login(self):
-        connection = self.shake_hands()
-        try:
+        with self.shake_hands() as connection, self.assertRaises(OSError):
             connection.sendall(struct.pack("<II", 0, 4 << 20) + bytes(32 << 20))
-        except (ConnectionError, ssl.SSLError):
-            return
-        self.fail("32 MiB of a stranger were let in")
 
     def test_message_over_the_limit(self):
         connection = self.shake_hands()
