@@ -55,7 +55,7 @@ void Handshakes::greet(kj::Own<kj::AsyncIoStream> accepted) {
 
   auto guest = kj::heap<Guest>();
   guest->id = ++last_id_;
-  guest->peer = {end.text(), end.host(), {}};
+  guest->peer = {end.text(), end.host(), {}, end.source()};
   auto source = sources_.try_emplace(end.source(), 0).first;
   if (source->second >= options_.max_connections_per_source) {
     return warn(*guest, fmt::format("{} has {} connections, the limit for one source", source->first, source->second));

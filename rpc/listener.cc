@@ -18,6 +18,7 @@
 #include "rpc/log_limit.h"
 #include "rpc/message_limits.h"
 #include "rpc/paced_stream.h"
+#include "rpc/strangers.h"
 #include "rpc/tcp_socket.h"
 #include "rpc/transport.h"
 #include "rpc/unix_socket.h"
@@ -39,6 +40,18 @@ std::optional<LocalPeer> peer_of(kj::AsyncIoStream& stream) {
   kj::uint length = sizeof(credentials);
   if (kj::runCatchingExceptions([&] { stream.getsockopt(SOL_SOCKET, SO_PEERCRED, &credentials, &length); }) != nullptr) return {};
   return LocalPeer{credentials.uid, credentials.gid, credentials.pid, ""};
+}
+
+/// For the log.
+std::string words_for(const PeerIdentity& peer) {
+  if (auto* far = std::get_if<TlsPeer>(&peer)) return fmt::format("a connection from {}", far->address);
+  const auto& local = std::get<LocalPeer>(peer);
+  return fmt::format("a connection of {}", local.account_name.empty() ? fmt::format("uid {}", local.uid) : local.account_name);
+}
+
+std::string source_of(const PeerIdentity& peer) {
+  if (auto* far = std::get_if<TlsPeer>(&peer)) return far->source;
+  return std::to_string(std::get<LocalPeer>(peer).uid);
 }
 
 /// The sockets of a listener, on a path or in the network.
@@ -74,15 +87,18 @@ base::Result<Sockets> open_network(const TlsPlace& place, const ListenOptions& o
 
 /// One accepted connection. The members' order is that of their use: the RPC system ends first, the stream last.
 struct Served {
-  Served(kj::Own<kj::AsyncIoStream> accepted, kj::Timer& timer, capnp::Capability::Client bootstrap)
-      : stream(kj::mv(accepted), timer),
+  Served(kj::Own<kj::AsyncIoStream> accepted, kj::Timer& timer, capnp::Capability::Client bootstrap, std::string whose,
+         CheckedNetwork::Ended ended)
+      : who(std::move(whose)),
+        stream(kj::mv(accepted), timer),
         network(stream, Side::SERVER, reader_options()),
-        checked(network),
+        checked(network, std::move(ended)),
         rpc(capnp::makeRpcServer(checked, kj::mv(bootstrap))) {
     stream.pace([this] { return network.getCurrentQueueSize(); }, kMaxUnsentBytes);
     rpc.setFlowLimit(kMaxUnansweredBytes / sizeof(capnp::word));
   }
 
+  const std::string who;  // "a connection of alice"
   PacedStream stream;
   capnp::TwoPartyVatNetwork network;
   CheckedNetwork checked;
@@ -102,6 +118,7 @@ struct Listener::Impl final : kj::TaskSet::ErrorHandler {
         sockets(std::move(opened)),
         names(loop),
         log(loop.timer()),
+        strangers(loop.timer(), options, [this](uint64_t id, const std::string& why) { end_and_tell(id, why); }),
         connections(*this) {
     tasks.emplace(*this);
     if (sockets.local) {
@@ -125,11 +142,14 @@ struct Listener::Impl final : kj::TaskSet::ErrorHandler {
   void listen_on(int socket);
   kj::Promise<void> accept_all(kj::ConnectionReceiver& receiver);
   void arrived(kj::Own<kj::AsyncIoStream> stream);
+  bool has_room(size_t others);
   void admit(kj::Own<kj::AsyncIoStream> stream, PeerIdentity peer);
-  void refuse(kj::Own<kj::AsyncIoStream> stream);
+  void refuse(kj::Own<kj::AsyncIoStream> stream, const PeerIdentity& peer);
   capnp::Capability::Client make_bootstrap(const PeerIdentity& peer);
-  uint64_t serve(kj::Own<kj::AsyncIoStream> stream, capnp::Capability::Client bootstrap);
+  uint64_t serve(kj::Own<kj::AsyncIoStream> stream, const PeerIdentity& peer, capnp::Capability::Client bootstrap);
   void end(uint64_t id);
+  void end_and_tell(uint64_t id, std::string_view why);
+  void requests_ended(uint64_t id, const kj::Exception* why);
   kj::Promise<void> end_stalled();
   kj::Promise<void> close();
   kj::Promise<void> when_answers_are_taken(kj::TimePoint latest);
@@ -144,6 +164,7 @@ struct Listener::Impl final : kj::TaskSet::ErrorHandler {
   LogLimit log;
   std::optional<Handshakes> handshakes;  // of the network's connections
   std::map<uint64_t, Served*> served;    // owned by `connections`
+  Strangers strangers;
   uint64_t last_id = 0;
   size_t arriving = 0;  // accepted, their account's name not known yet
   bool full = false;
@@ -172,9 +193,9 @@ kj::Promise<void> Listener::Impl::accept_all(kj::ConnectionReceiver& receiver) {
 
 void Listener::Impl::arrived(kj::Own<kj::AsyncIoStream> stream) {
   if (handshakes) return handshakes->greet(kj::mv(stream));
-  if (served.size() + arriving >= options.max_connections) return refuse(kj::mv(stream));
   auto peer = peer_of(*stream);
   if (!peer) return;
+  if (!has_room(arriving)) return refuse(kj::mv(stream), *peer);
   ++arriving;
   start(names.name_of(peer->uid)
             .then([this, peer = *peer, stream = kj::mv(stream)](std::string name) mutable {
@@ -185,17 +206,26 @@ void Listener::Impl::arrived(kj::Own<kj::AsyncIoStream> stream) {
 }
 
 void Listener::Impl::admit(kj::Own<kj::AsyncIoStream> stream, PeerIdentity peer) {
-  if (served.size() >= options.max_connections) return refuse(kj::mv(stream));
+  if (!has_room(0)) return refuse(kj::mv(stream), peer);
   full = false;
-  serve(kj::mv(stream), make_bootstrap(peer));
+  auto admission = std::make_shared<Admission>();
+  std::visit([&](auto& known) { known.admission = admission; }, peer);
+  const uint64_t id = serve(kj::mv(stream), peer, make_bootstrap(peer));
+  strangers.add(id, source_of(peer), std::move(admission), served.at(id)->stream);
 }
 
-void Listener::Impl::refuse(kj::Own<kj::AsyncIoStream> stream) {
+/// For one connection more. Strangers make room for it.
+bool Listener::Impl::has_room(size_t others) {
+  return served.size() + others < options.max_connections ||
+         strangers.end_one(fmt::format("{} connections, the limit, and it had not logged in", options.max_connections));
+}
+
+void Listener::Impl::refuse(kj::Own<kj::AsyncIoStream> stream, const PeerIdentity& peer) {
   if (!full) log.warn(fmt::format("{}: {} connections, its limit; more are refused", address, options.max_connections));
   full = true;
   if (served.size() + arriving >= options.max_connections + kMaxRefusedConnections) return;
   auto text = fmt::format("the ledger has {} connections, its limit; close some or try again later", options.max_connections);
-  auto id = serve(kj::mv(stream), error(kj::Exception::Type::OVERLOADED, text));
+  auto id = serve(kj::mv(stream), peer, error(kj::Exception::Type::OVERLOADED, text));
   start(loop.timer().afterDelay(kRefusedConnectionMs * kj::MILLISECONDS).then([this, id] { end(id); }));
 }
 
@@ -209,19 +239,38 @@ capnp::Capability::Client Listener::Impl::make_bootstrap(const PeerIdentity& pee
   return bootstrap;
 }
 
-uint64_t Listener::Impl::serve(kj::Own<kj::AsyncIoStream> stream, capnp::Capability::Client bootstrap) {
+uint64_t Listener::Impl::serve(kj::Own<kj::AsyncIoStream> stream, const PeerIdentity& peer, capnp::Capability::Client bootstrap) {
   uint64_t id = ++last_id;
-  auto connection = kj::heap<Served>(kj::mv(stream), loop.timer(), kj::mv(bootstrap));
+  auto connection = kj::heap<Served>(kj::mv(stream), loop.timer(), kj::mv(bootstrap), words_for(peer),
+                                     [this, id](const kj::Exception* why) { requests_ended(id, why); });
   auto ended = kj::newPromiseAndFulfiller<void>();
   connection->end = kj::mv(ended.fulfiller);
   served[id] = connection.get();
   auto gone = connection->network.onDisconnect().exclusiveJoin(kj::mv(ended.promise));
-  connections.add(gone.attach(kj::mv(connection), kj::defer([this, id] { served.erase(id); })));
+  connections.add(gone.attach(kj::mv(connection), kj::defer([this, id] {
+                            served.erase(id);
+                            strangers.forget(id);
+                          })));
   return id;
 }
 
 void Listener::Impl::end(uint64_t id) {
   if (auto found = served.find(id); found != served.end()) found->second->end->fulfill();
+}
+
+void Listener::Impl::end_and_tell(uint64_t id, std::string_view why) {
+  if (auto found = served.find(id); found != served.end()) log.warn(fmt::format("{}: {} is ended: {}", address, found->second->who, why));
+  end(id);
+}
+
+/// What waits to be sent may still be taken, the reason for the end with it; of whom a request was refused not for long.
+void Listener::Impl::requests_ended(uint64_t id, const kj::Exception* why) {
+  auto found = served.find(id);
+  if (found == served.end()) return;
+  found->second->stream.no_more_requests();
+  if (!why || why->getType() == kj::Exception::Type::DISCONNECTED) return;
+  log.warn(fmt::format("{}: {} is ended: {}", address, found->second->who, base::printable(why->getDescription().cStr())));
+  start(loop.timer().afterDelay(kRefusedConnectionMs * kj::MILLISECONDS).then([this, id] { end(id); }));
 }
 
 /// Gives up clients that, from one look to the next, took none of the answers that hold everything else up.

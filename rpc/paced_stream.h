@@ -1,4 +1,4 @@
-// A stream that takes no more requests while too many answers wait. Internal to rpc/.
+// A stream that takes no more requests while too many answers wait, or from a stranger. Internal to rpc/.
 #pragma once
 
 #include <kj/async-io.h>
@@ -7,11 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace rpc {
 
 /// Answers queue in memory without bound when a client sends calls and does not read; so a server that has much unsent stops
-/// reading from that client.
+/// reading from that client. From one who may be anybody it reads a bounded number of bytes.
 ///
 /// Owns:    the stream it wraps.
 /// Threads: loop thread.
@@ -22,6 +23,11 @@ class PacedStream final : public kj::AsyncIoStream {
 
   /// `unsent` tells the bytes that wait to be written; above `limit` reads wait.
   void pace(std::function<size_t()> unsent, size_t limit);
+  /// After so many bytes more, reads wait until let_go().
+  void hold_after(size_t bytes) { left_ = bytes; }
+  void let_go();
+  /// The client's requests are not read any more, because they have ended or one of them was refused.
+  void no_more_requests() { ended_ = true; }
   /// Reads wait from now on for ever.
   void stop_reading() { stopped_ = true; }
 
@@ -44,11 +50,13 @@ class PacedStream final : public kj::AsyncIoStream {
 
  private:
   void wrote();
+  bool must_wait() const { return unsent() > limit_ || left_ == 0; }
 
   kj::Own<kj::AsyncIoStream> inner_;
   kj::Timer& timer_;
   std::function<size_t()> unsent_;
   size_t limit_ = SIZE_MAX;
+  std::optional<size_t> left_;  // that may be read
   bool stopped_ = false;
   bool ended_ = false;  // the client will send no more
   uint64_t writes_done_ = 0;

@@ -3,9 +3,12 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
+
+#include "rpc/admission.h"
 
 namespace rpc {
 
@@ -15,6 +18,7 @@ struct LocalPeer {
   gid_t gid = 0;
   pid_t pid = 0;
   std::string account_name;  // "uid:1234" when the system has no name for it
+  std::shared_ptr<Admission> admission = {};
 };
 
 /// A certificate that an authority trusted here has signed, whose key the peer has.
@@ -28,6 +32,8 @@ struct TlsPeer {
   std::string address;  // "192.0.2.1:4711", "[2001:db8::1]:4711"
   std::string host;     // "192.0.2.1", "2001:db8::1"
   std::optional<PeerCertificate> certificate;
+  std::string source = {};  // what connections are counted by: `host`, of IPv6 its network of 64 bits
+  std::shared_ptr<Admission> admission = {};
 };
 
 using PeerIdentity = std::variant<LocalPeer, TlsPeer>;

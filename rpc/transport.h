@@ -25,6 +25,12 @@ constexpr uint64_t kMaxMessageBytes = 64 * 1024 * 1024;
 constexpr uint64_t kMaxUnansweredBytes = 32 * 1024 * 1024;
 /// Answers of one connection that wait for the client to read them; above it no more is read from it.
 constexpr uint64_t kMaxUnsentBytes = 8 * 1024 * 1024;
+/// What a peer may send before it has logged in, where that is asked for; the rest is read when it has.
+constexpr uint64_t kMaxStrangerBytes = 64 * 1024;
+/// Calls of one connection that are not over: not answered, or answered and the answer kept. One more ends the connection.
+constexpr size_t kMaxOpenCalls = 4096;
+/// Capabilities that one message may pass. More end the connection.
+constexpr size_t kMaxCapabilitiesOfMessage = 64;
 /// Connections beyond ListenOptions::max_connections that are told so; more than these are closed without a word.
 constexpr size_t kMaxRefusedConnections = 32;
 /// How long such a connection is kept.
@@ -37,6 +43,10 @@ struct ListenOptions {
   size_t max_connections = 256;  // at once
   int stalled_ms = 60'000;       // a client that reads none of its waiting answers for this long is given up
   int last_answers_ms = 2'000;   // how long close() waits for clients to take what they asked for
+
+  // Where a bootstrap object finds out who its peer is, by its Admission:
+  int login_ms = 0;           // how long that may take, but for the time it is being found out; 0: there is nothing to find out
+  size_t max_strangers = 64;  // at once; one more ends one of the source that has most
 
   // "unix:"
   mode_t socket_mode = 0600;  // who may connect

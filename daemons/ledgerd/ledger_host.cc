@@ -22,6 +22,7 @@
 namespace daemons {
 namespace {
 
+constexpr int kLoginMs = 15'000;           // who has connected and is nobody that long is shown out
 constexpr mode_t kSocketForAll = 0666;  // whoever reaches its folder may knock; what he may then is the policy's
 
 template <typename Builder>
@@ -176,6 +177,7 @@ base::Status LedgerHost::listen() {
     rpc::ListenOptions options;
     if (site_.access) {
       options.socket_mode = kSocketForAll;
+      options.login_ms = kLoginMs;
       options.tls = {site_.access->certificate, site_.access->key, site_.access->client_ca};
     }
     auto listener = rpc::Listener::open(loop_, address, [this](const rpc::PeerIdentity& peer) { return bootstrap(peer); }, options);

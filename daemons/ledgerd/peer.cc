@@ -10,6 +10,7 @@ namespace daemons {
 rpc::Peer peer_on_machine(const rpc::LocalPeer& local) {
   rpc::Peer peer;
   peer.source = "unix";
+  peer.admission = local.admission;
   peer.proof = fmt::format("peer uid {}", local.uid);
   if (local.uid == geteuid() || local.uid == 0) {
     rpc::Caller& owner = peer.caller.emplace();
@@ -26,6 +27,7 @@ rpc::Peer peer_on_machine(const rpc::LocalPeer& local) {
 rpc::Peer peer_on_network(const rpc::TlsPeer& far) {
   rpc::Peer peer;
   peer.source = far.host;
+  peer.admission = far.admission;
   if (far.certificate) peer.caller = rpc::daemon_caller(far.certificate->name, "certificate " + far.certificate->fingerprint, far.host);
   return peer;
 }

@@ -12,6 +12,7 @@
 #include "ledger/canonical.h"
 #include "rpc/access/caller.h"
 #include "rpc/access/policy.h"
+#include "rpc/admission.h"
 #include "rpc/service/access_settings.h"
 #include "rpc/service/accounts.h"
 #include "rpc/service/authority.h"
@@ -33,6 +34,7 @@ struct Peer {
   std::string account = {};  // of the machine (Unix socket); empty = none
   std::string proof = {};    // of the account
   std::string source = {};   // "unix", "192.0.2.1"
+  std::shared_ptr<Admission> admission = {};  // of the connection; null: there is nothing to admit to
 };
 
 /// Owns:    guard, denials, the keepers of roles and tokens. Borrows the service; sessions are their holders'.

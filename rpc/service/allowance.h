@@ -1,4 +1,4 @@
-// How much one connection may have the ledger do for it at a time.
+// How much one connection may have the ledger do for it at a time; calls under way are counted in rpc/checked_network.h.
 #pragma once
 
 #include <cstddef>

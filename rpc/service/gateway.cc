@@ -217,7 +217,9 @@ class SessionServer final : public schema::Session::Server {
 
 class GatewayServer final : public schema::Gateway::Server {
  public:
-  GatewayServer(LedgerService& service, Peer peer) : service_(service), peer_(std::move(peer)) {}
+  GatewayServer(LedgerService& service, Peer peer) : service_(service), peer_(std::move(peer)) {
+    if (peer_.caller) admit();
+  }
 
   kj::Promise<void> info(InfoContext context) override {
     auto info = context.getResults().initInfo();
@@ -237,17 +239,23 @@ class GatewayServer final : public schema::Gateway::Server {
     }
     auto entered = service_.access().log_in(peer_, context.getParams().getCredentials());
     context.releaseParams();
+    auto deciding = peer_.admission ? peer_.admission->decide() : nullptr;
     return entered.then([this, context, use = *use](AccessDesk::Entered authority) mutable {
       auto results = context.getResults();
       if (!authority.is_ok()) return write_refusal(authority.status(), results.initRefusal());
+      admit();
       std::shared_ptr<Authority> held(authority->get(), [authority = *authority, use](Authority*) {});
       schema::Session::Client session = kj::heap<SessionServer>(Viewpoint(service_), held, allowances_);
       const bool ends = held->caller().kind != Caller::Kind::kOwner;
       results.setSession(ends ? capnp::membrane(kj::mv(session), kj::refcounted<EndOfSession>(held)) : kj::mv(session));
-    });
+    }).attach(std::move(deciding));
   }
 
  private:
+  void admit() {
+    if (peer_.admission) peer_.admission->give();
+  }
+
   LedgerService& service_;
   const Peer peer_;
   const std::shared_ptr<Allowances> allowances_ = std::make_shared<Allowances>();

@@ -12,4 +12,5 @@ interface Echo {
   next @4 () -> (echo :Echo, depth :UInt32);
   hang @5 () -> ();                                     # Answers never; cancelling it is seen by the server.
   fail @6 () -> ();
+  stay @7 () -> ();                                     # Answers when the test says so, and cannot be cancelled.
 }

@@ -6,6 +6,7 @@
 #include <kj/debug.h>
 #include <kj/vector.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,6 +23,7 @@ struct Seen {
   std::vector<rpc::PeerIdentity> peers;
   int hanging = 0;
   int made = 0;
+  std::vector<kj::Own<kj::PromiseFulfiller<void>>> staying;
 };
 
 class EchoServer final : public Echo::Server {
@@ -60,6 +62,11 @@ class EchoServer final : public Echo::Server {
     ++seen_.hanging;
     context.allowCancellation();
     return kj::Promise<void>(kj::NEVER_DONE).attach(kj::defer([this] { --seen_.hanging; }));
+  }
+  kj::Promise<void> stay(StayContext) override {
+    auto pair = kj::newPromiseAndFulfiller<void>();
+    seen_.staying.push_back(kj::mv(pair.fulfiller));
+    return kj::mv(pair.promise);
   }
   kj::Promise<void> fail(FailContext) override { KJ_FAIL_REQUIRE("detector is off"); }
 
@@ -127,6 +134,7 @@ class EchoTest : public testing::Test {
   rpc::BootstrapFactory factory() {
     return [this](const rpc::PeerIdentity& peer) -> capnp::Capability::Client {
       seen_.peers.push_back(peer);
+      if (on_peer_) on_peer_(seen_.peers.size() - 1);
       return kj::heap<EchoServer>(seen_, peer);
     };
   }
@@ -164,6 +172,7 @@ class EchoTest : public testing::Test {
 
   rpc::Loop loop_;
   Seen seen_;
+  std::function<void(size_t connection)> on_peer_;  // of those of `seen_`, the one that has come
   std::unique_ptr<rpc::Listener> listener_;
 };
 

@@ -1,5 +1,6 @@
 #include "tools/commands/follow.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <set>
@@ -49,11 +50,13 @@ std::optional<schema::RunState> final_state(schema::Runs::ShowResults::Reader sh
   return job && is_final(job->getState()) ? std::optional(job->getState()) : std::nullopt;
 }
 
-/// Looks at every run still waited for; ends the following when there is none.
-kj::Promise<void> check(std::shared_ptr<Following> following) {
+/// Looks at every run still waited for, from the first on; ends the following when there is none.
+kj::Promise<void> check(std::shared_ptr<Following> following, size_t first = 0) {
+  constexpr size_t kAtOnce = 500;  // a connection may have so many calls and no more: rpc/transport.h
   if (following->order.until_finished.empty()) return kj::READY_NOW;
   kj::Vector<kj::Promise<void>> looks;
-  for (size_t i = 0; i < following->states.size(); ++i) {
+  const size_t end = std::min(first + kAtOnce, following->states.size());
+  for (size_t i = first; i < end; ++i) {
     if (following->states[i]) continue;
     const RunName& run = following->order.until_finished[i];
     auto request = following->runs.showRequest();
@@ -61,13 +64,15 @@ kj::Promise<void> check(std::shared_ptr<Following> following) {
     request.getRun().setRunNumber(run.run_number);
     looks.add(request.send().then([following, i, version = run.version](auto&& shown) { following->states[i] = final_state(shown, version); }));
   }
-  return kj::joinPromises(looks.releaseAsArray()).then([following] {
+  return kj::joinPromises(looks.releaseAsArray()).then([following, end]() -> kj::Promise<void> {
+    if (end < following->states.size()) return check(following, end);
     States states;
     for (const auto& state : following->states) {
-      if (!state) return;
+      if (!state) return kj::READY_NOW;
       states.push_back(*state);
     }
     following->done->fulfill(kj::mv(states));
+    return kj::READY_NOW;
   });
 }
 

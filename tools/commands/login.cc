@@ -77,16 +77,17 @@ base::Status keep(Context& context, Client& client, const StoredLogin& login) {
 
 base::Result<int> log_in(Context& context, const LoginOptions& options) {
   if (base::Status status = refuse_token_file(context, "login"); !status.is_ok()) return status;
-  base::Result<Client*> connected = context.connection();
-  if (!connected.is_ok()) return connected.status();
-  Client& client = **connected;
-  base::Result<std::string> ledger = ledger_id(client);
-  if (!ledger.is_ok()) return ledger.status();
   base::Result<std::string> account = account_to_log_in(options);
   if (!account.is_ok()) return account.status();
   keep_out_of_core_dumps();
   base::Result<Secret> password = options.password_fd ? read_password(*options.password_fd) : ask_password(fmt::format("password of {}: ", printable_lines(*account)));
   if (!password.is_ok()) return password.status();
+  // Not before: a connection that does not log in soon is ended.
+  base::Result<Client*> connected = context.connection();
+  if (!connected.is_ok()) return connected.status();
+  Client& client = **connected;
+  base::Result<std::string> ledger = ledger_id(client);
+  if (!ledger.is_ok()) return ledger.status();
   if (base::Status status = log_in_by_password(client, *account, std::move(*password)); !status.is_ok()) return status;
   base::Result<StoredLogin> login = issue_login(client, *ledger, "");
   if (!login.is_ok()) return login.status();

@@ -74,6 +74,24 @@ TEST_F(LogInTest, NameBeyondAsciiIsGoodOnlyAsTheDirectorySpellsIt) {
   EXPECT_EQ(by_password("mu\u0308ller", "word").getRefusal().getCode(), Code::PERMISSION_DENIED);
 }
 
+TEST_F(LogInTest, ConnectionIsAStrangersUntilALoginSucceeds) {
+  rpc::Peer peer = network();
+  peer.admission = std::make_shared<rpc::Admission>();
+  EXPECT_FALSE(by_password("alice", "guess", peer).hasSession());
+  EXPECT_FALSE(peer.admission->is_given());
+  EXPECT_FALSE(peer.admission->is_being_decided());
+  session(by_password("alice", "open sesame", peer));
+  EXPECT_TRUE(peer.admission->is_given());
+}
+
+TEST_F(LogInTest, ConnectionOfADaemonByCertificateIsNoStrangers) {
+  rpc::Peer peer = network();
+  peer.admission = std::make_shared<rpc::Admission>();
+  peer.caller = rpc::daemon_caller("workerd/node7", "certificate of a test", "192.0.2.1");
+  at(peer);
+  EXPECT_TRUE(peer.admission->is_given());
+}
+
 TEST_F(LogInTest, EmptyPasswordIsNotAskedOfTheDirectory) {
   EXPECT_EQ(by_password("alice", "").getRefusal().getCode(), Code::INVALID_ARGUMENT);
   EXPECT_EQ(accounts->asked, 0u);
