@@ -27,6 +27,7 @@ rpc::Peer peer_on_network(const rpc::TlsPeer& far) {
   rpc::Peer peer;
   peer.source = far.host;
   if (far.certificate) peer.caller = rpc::daemon_caller(far.certificate->name, "certificate " + far.certificate->fingerprint, far.host);
+  if (far.certificate && !peer.caller) peer.unknown_certificate = far.certificate->name;
   return peer;
 }
 

@@ -33,6 +33,7 @@ struct Peer {
   std::string account = {};  // of the machine (Unix socket); empty = none
   std::string proof = {};    // of the account
   std::string source = {};   // "unix", "192.0.2.1"
+  std::optional<std::string> unknown_certificate = {};  // the name in one that is shown and is no daemon's; empty = it has not exactly one
 };
 
 /// Owns:    guard, denials, the keepers of roles and tokens. Borrows the service; sessions are their holders'.
