@@ -88,7 +88,11 @@ HostOptions parse_host_options(int argc, char** argv, const char* program, const
     std::exit(2);
   };
   auto found = site::find(folder.empty() ? std::nullopt : std::optional(folder), ".");
-  if (!found.is_ok()) fail(found.status());
+  if (!found.is_ok()) {
+    fail(options.connect.empty() ? found.status()
+                                 : base::Status(found.status().code(), fmt::format("{}; --connect is where the ledger is, site.toml has what is of this machine",
+                                                                                   found.status().message())));
+  }
   auto site = site::load(*found);
   if (!site.is_ok()) fail(site.status());
   options.site = std::move(*site);

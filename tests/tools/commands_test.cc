@@ -29,6 +29,18 @@ TEST_F(CommandsTest, RunsJsonHasEveryFieldOfTheContract) {
       "reason_code": null, "reason_event": null})"));
 }
 
+TEST_F(CommandsTest, LedgerIsWhereTheEnvironmentSaysUnlessTheCommandLineSaysWhere) {
+  setenv("RUNLEDGER_CONNECT", "unix:/nowhere", 1);
+  const Ran there = command({"status"});
+  const Ran named = command({"status", "--connect", kAddress});
+  const Ran of_site = command({"status", "--site", "/srv/runledger"});
+  unsetenv("RUNLEDGER_CONNECT");
+  EXPECT_EQ(there.exit_code, 2);
+  EXPECT_THAT(there.err, HasSubstr("no ledger is listening at unix:/nowhere"));
+  EXPECT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(of_site.exit_code, 0) << of_site.err;
+}
+
 TEST_F(CommandsTest, UnknownIsNullAndNotZero) {
   ledger.add_run("MARI", 5);
   json row = json_of({"runs"})[0];
