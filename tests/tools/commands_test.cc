@@ -317,6 +317,16 @@ TEST_F(CommandsTest, RerunOfARangeTakesTheRunsThereAre) {
   EXPECT_EQ(command({"rerun", "MARI"}).exit_code, 2);
 }
 
+TEST_F(CommandsTest, RerunOfARangeNamesTheRunsThatWereNotAskedFor) {
+  // Symptom: at a member's limit it said "5 of 8 runs were not asked for", and not which.
+  for (uint64_t number : {1, 2, 3, 4, 5, 9}) ledger.add_run("MARI", number);
+  ledger.refuse_changes = "3 reductions of experiment 2010001 are waiting";
+  ledger.refuse_after = 3;
+  const Ran ran = command({"rerun", "MARI", "1-9"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("3 reductions of experiment 2010001 are waiting"), HasSubstr("3 of 6 runs were not asked for: MARI 4-5,9\n")));
+}
+
 TEST_F(CommandsTest, RerunThatIsWaitedForSaysHowEachVersionEnded) {
   // `rerun --wait --json` did not say how the version ended.
   add_reduced_run();

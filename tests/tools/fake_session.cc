@@ -48,7 +48,7 @@ void refuse(schema::Refusal::Builder refusal, schema::Refusal::Code code, const 
 
 /// Answers a change: refused when the test says so, else with the next seq.
 void answer(Ledger& ledger, schema::Answer::Builder answer, const std::string& what) {
-  if (!ledger.refuse_changes.empty()) {
+  if (!ledger.refuse_changes.empty() && ledger.asked.size() >= ledger.refuse_after) {
     refuse(answer.initRefusal(), schema::Refusal::Code::PERMISSION_DENIED, ledger.refuse_changes);
     return;
   }
