@@ -1,7 +1,6 @@
 #include "daemons/event_watch.h"
 
-#include <kj/debug.h>
-
+#include "daemons/refusal.h"
 #include "ledger/canonical.h"
 #include "ledger/event_bytes.h"
 
@@ -38,8 +37,7 @@ kj::Promise<EventWatch> EventWatch::start(schema::Runs::Client runs, const std::
   for (unsigned i = 0; i < wanted.size(); ++i) wanted.set(i, static_cast<uint16_t>(kinds[i]));
   request.setSink(kj::heap<Sink>(shared, kj::mv(pair.fulfiller)));
   return request.send().then([shared, ended = kj::mv(pair.promise)](auto&& answer) mutable {
-    KJ_REQUIRE(answer.getRefusal().getCode() == schema::Refusal::Code::OK, "the ledger's events cannot be watched",
-               answer.getRefusal().getText());
+    require_granted(answer.getRefusal(), "the ledger's events cannot be watched");
     return EventWatch(std::move(shared), answer.getSubscription(), kj::mv(ended));
   });
 }

@@ -12,6 +12,7 @@
 
 #include "base/secret_file.h"
 #include "base/version.h"
+#include "daemons/refusal.h"
 #include "rpc/answers.h"
 #include "rpc/transport.h"
 
@@ -26,10 +27,6 @@ std::string host_name() {
   char name[256] = "localhost";
   gethostname(name, sizeof name - 1);
   return name;
-}
-
-kj::Exception failure(const base::Status& status) {
-  return kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::heapString(status.message().data(), status.message().size()));
 }
 
 struct Keeper {
@@ -91,7 +88,11 @@ HostOptions parse_host_options(int argc, char** argv, const char* program, const
     std::exit(2);
   };
   auto found = site::find(folder.empty() ? std::nullopt : std::optional(folder), ".");
-  if (!found.is_ok()) fail(found.status());
+  if (!found.is_ok()) {
+    fail(options.connect.empty() ? found.status()
+                                 : base::Status(found.status().code(), fmt::format("{}; --connect is where the ledger is, site.toml has what is of this machine",
+                                                                                   found.status().message())));
+  }
   auto site = site::load(*found);
   if (!site.is_ok()) fail(site.status());
   options.site = std::move(*site);
@@ -108,7 +109,7 @@ kj::Promise<schema::Session::Client> log_in(schema::Gateway::Client gateway, con
     explicit_bzero(token->data(), token->size());
   }
   return request.send().then([](auto&& response) -> schema::Session::Client {
-    if (base::Status status = rpc::status_of(response.getRefusal()); !status.is_ok()) kj::throwFatalException(failure(status));
+    if (base::Status status = rpc::status_of(response.getRefusal()); !status.is_ok()) give_up(status);
     return response.getSession();
   });
 }

@@ -1,5 +1,7 @@
 #include "ledger/role_history.h"
 
+#include <fmt/format.h>
+
 #include <map>
 
 #include "base/text.h"
@@ -47,7 +49,7 @@ base::Result<std::vector<Row<schema::GrantRow>>> who_could_see(const Snapshot& s
   if (base::Status status = fold(snapshot, subject_of({}, experiment), rows); !status.is_ok()) return status;
   const bool has_members = !all_grants(rows).empty();
   if (!row && !has_members && snapshot.subject(subject_of({}, experiment), 1, 1).empty()) {
-    return base::Status(base::Code::kNotFound, "experiment " + base::printable(experiment) + ": the log had neither runs nor members of it then");
+    return base::Status(base::Code::kNotFound, fmt::format("experiment {}: up to event {} there are neither runs nor members of it", base::printable(experiment), snapshot.head()));
   }
   if (row) {
     for (auto instrument : row->get().getInstruments()) {

@@ -291,7 +291,7 @@ std::string TlsClientContext::why_not(ssl_st& connection, const TlsFailure& fail
       case X509_V_ERR_HOSTNAME_MISMATCH:
       case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return fmt::format(
-            "the server's certificate is not for {} but for {}; connect under one of these, or give it as server_name",
+            "the server's certificate is not for {} but for {}; connect under one of these, or name it with --tls-name",
             base::printable(name_), shown ? names_of(*shown) : "others");
       case X509_V_ERR_CERT_HAS_EXPIRED:
         return fmt::format("the server's certificate has expired ({}); whoever runs the ledger must renew it",
@@ -306,9 +306,8 @@ std::string TlsClientContext::why_not(ssl_st& connection, const TlsFailure& fail
       case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
       case X509_V_ERR_CERT_SIGNATURE_FAILURE:
         return fmt::format(
-            "the server's certificate is not signed by an authority that is trusted here ({}); give the file with the certificate "
-            "of "
-            "the authority that signed it as ca_file",
+            "the server's certificate is not signed by an authority that is trusted here ({}); give the file with the certificate of "
+            "the authority that signed it with --tls-ca",
             files_.ca_file.empty() ? "those of the system" : base::printable(files_.ca_file));
       default:
         return fmt::format("the server's certificate is refused: {}", X509_verify_cert_error_string(result));
@@ -318,9 +317,8 @@ std::string TlsClientContext::why_not(ssl_st& connection, const TlsFailure& fail
   if (is_no_tls(failure)) return "what answers there does not speak TLS; check the port";
   if (failure.kind == TlsFailure::Kind::kCut || failure.kind == TlsFailure::Kind::kTransport) {
     return fmt::format(
-        "the server closed the connection during the handshake ({}): it speaks no TLS there, or takes no more connections from "
-        "here; its log "
-        "says which",
+        "the server closed the connection during the handshake ({}): it speaks no TLS there, or takes no more connections from here; "
+        "its log says which",
         failure.text);
   }
   return failure.text;

@@ -70,7 +70,8 @@ struct Actor {
     daemon @2;             # A part of RunLedger acting on an event (promise: the event is in `cause`).
   }
   right @3 :Text;          # The role that allowed it and what gave the role, as it was then: "scientist of MARI by group isis_mari_team".
-                           # Empty = the event is from before there were roles. Since schema 2.
+                           # Empty = no role was asked for: a failed login, many denials as one, what the site file, [retention] or doctor do;
+                           # or the event is from before there were roles. Since schema 2.
 }
 
 struct Reason {

@@ -45,7 +45,7 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # user_attribute = "uid"
 # full_name_attribute = "cn"
 # group_base = "ou=groups,dc=example,dc=org"
-# group_filter = "(|(objectClass=posixGroup)(objectClass=groupOfNames))"
+# group_filter = "(|(objectClass=posixGroup)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))"   # Active Directory: "(objectClass=group)"
 # group_attribute = "cn"
 # member_of = false                      # true: the server keeps memberOf
 # nested_levels = 5                      # groups in groups

@@ -201,7 +201,7 @@ base::Result<std::filesystem::path> find(const std::optional<std::string>& given
     if (std::filesystem::exists(folder / "site.toml", error)) return folder;
     if (folder == folder.parent_path()) break;
   }
-  return Status(Code::kNotFound, "no site here: go into a site folder, set RUNLEDGER_SITE, or give --site DIR or --connect ADDRESS");
+  return Status(Code::kNotFound, "no site here: go into a site folder, set RUNLEDGER_SITE, or give --site DIR");
 }
 
 }  // namespace site

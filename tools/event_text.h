@@ -38,7 +38,7 @@ struct EventLine {
   std::string kind;  // the schema's name: "jobQueued"; "unknown" for one of a later release
   std::string actor;
   std::string proof;  // how the actor was known
-  std::string right;  // the role that allowed it, and what gave it; empty = the event is from before there were roles
+  std::string right;  // the role that allowed it, and what gave it; empty = none was asked for, or the event is from before there were roles
   uint64_t cause = 0;
   EventSubject subject;
   std::string code;  // reason code; empty = none

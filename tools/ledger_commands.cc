@@ -51,6 +51,9 @@ base::Result<int> descriptor_with(const std::string& token) {
 base::Status become_export(Context& context, std::vector<std::string> words) {
   const base::Result<std::string> token = context.token();
   if (!token.is_ok()) return token.status();
+  const base::Result<std::string> address = context.address();  // the token is for the ledger there and no other
+  if (!address.is_ok()) return address.status();
+  context.options.address = *address;
   if (!token->empty()) {
     const base::Result<int> descriptor = descriptor_with(*token);
     if (!descriptor.is_ok()) return descriptor.status();

@@ -21,7 +21,9 @@ base::Result<std::string> find_address(const tools::GlobalOptions& options) {
   if (options.address) return *options.address;
   std::error_code unused;
   base::Result<std::filesystem::path> folder = site::find(options.site, std::filesystem::current_path(unused));
-  if (!folder.is_ok()) return folder.status();
+  if (!folder.is_ok()) {
+    return base::Status(folder.status().code(), folder.status().message() + "; to reach a ledger elsewhere set RUNLEDGER_CONNECT, or give --connect ADDRESS");
+  }
   base::Result<site::Site> site = site::load(*folder);
   if (!site.is_ok()) return site.status();
   if (site->listen.empty()) {

@@ -92,7 +92,7 @@ int run_program(std::vector<std::string> arguments, Context& context, std::span<
   app.fallthrough();
   app.add_option("--site", context.options.site, "Site folder; else RUNLEDGER_SITE, else the nearest one at or above this folder")
       ->type_name("DIR");
-  app.add_option("--connect", context.options.address, "Address of ledgerd, unix:PATH or tls:HOST:PORT, instead of the site's own")->type_name("ADDRESS");
+  app.add_option("--connect", context.options.address, "Address of ledgerd, unix:PATH or tls:HOST:PORT; without it and --site RUNLEDGER_CONNECT, else the site's own")->type_name("ADDRESS");
   app.add_option("--token-file", context.options.token_file, "File with the token to log in by; else RUNLEDGER_TOKEN_FILE, else what runledger login got")
       ->type_name("FILE");
   app.add_option("--tls-ca", context.options.tls.ca_file, "Authorities to trust at a tls address; else RUNLEDGER_TLS_CA, else those of the system")

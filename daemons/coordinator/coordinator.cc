@@ -15,6 +15,7 @@
 #include "daemons/coordinator/script_capture.h"
 #include "daemons/coordinator/script_defaults.h"
 #include "daemons/port.h"
+#include "daemons/refusal.h"
 #include "ledger/canonical.h"
 #include "ledger/event_bytes.h"
 #include "ledger/variables.h"
@@ -98,8 +99,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     request.setName(std::string(kName));
     return request.send()
         .then([this](auto&& response) {
-          KJ_REQUIRE(response.getRefusal().getCode() == schema::Refusal::Code::OK, "the ledger does not let coordinatord work",
-                     response.getRefusal().getText());
+          require_granted(response.getRefusal(), "the ledger does not let coordinatord work");
           port_ = response.getPort();
           submitter_.emplace(loop_.timer(), *port_);
           runs_ = session_.runsRequest().send().getRuns();
@@ -141,9 +141,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     kinds.set(2, static_cast<uint16_t>(Body::REDUCTION_REQUESTED));
     request.setSink(kj::heap<Sink>(kj::addRef(*this)));
     return request.send().then([this](auto&& response) {
-      if (response.getRefusal().getCode() != schema::Refusal::Code::OK) {
-        kj::throwFatalException(KJ_EXCEPTION(FAILED, "the ledger refused the subscription", response.getRefusal().getText()));
-      }
+      require_granted(response.getRefusal(), "the ledger's events cannot be watched");
       subscription_ = response.getSubscription();
     });
   }
@@ -497,9 +495,7 @@ class Coordinator::Impl final : public kj::Refcounted {
     request.setSha256(ledger::data(sha256));
     request.setOffset(have.size());
     return request.send().then([this, sha256, have = std::move(have)](auto&& response) mutable -> kj::Promise<std::string> {
-      if (response.getRefusal().getCode() != schema::Refusal::Code::OK) {
-        kj::throwFatalException(KJ_EXCEPTION(FAILED, "a stored document is missing", response.getRefusal().getText()));
-      }
+      require_granted(response.getRefusal(), "a stored document cannot be read");
       have += view(response.getBytes());
       if (have.size() >= response.getTotalBytes()) return std::move(have);
       return blob_from(std::move(sha256), std::move(have));

@@ -29,6 +29,7 @@ rpc::Peer peer_on_network(const rpc::TlsPeer& far) {
   peer.source = far.host;
   peer.admission = far.admission;
   if (far.certificate) peer.caller = rpc::daemon_caller(far.certificate->name, "certificate " + far.certificate->fingerprint, far.host);
+  if (far.certificate && !peer.caller) peer.unknown_certificate = far.certificate->name;
   return peer;
 }
 

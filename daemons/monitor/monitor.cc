@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "daemons/event_watch.h"
 #include "daemons/monitor/instrument_watch.h"
+#include "daemons/refusal.h"
 #include "daemons/signs_of_life.h"
 #include "rpc/loop.h"
 
@@ -49,10 +50,7 @@ struct Monitor::Impl final : kj::TaskSet::ErrorHandler {
     request.setName(settings.name.c_str());
     auto response = request.send();
     auto given = response.getPort();
-    granted = response.then([](auto&& answer) {
-      KJ_REQUIRE(answer.getRefusal().getCode() == schema::Refusal::Code::OK, "the ledger does not let monitord work",
-                 answer.getRefusal().getText());
-    });
+    granted = response.then([](auto&& answer) { require_granted(answer.getRefusal(), "the ledger does not let monitord work"); });
     return given;
   }
 
@@ -168,9 +166,8 @@ kj::Promise<void> Monitor::Impl::load(InstrumentWatch& watch, kj::Array<kj::byte
   request.setLimit(kFilesPerPage);
   request.setAfter(after);
   return request.send().then([this, &watch](auto&& answer) -> kj::Promise<void> {
-    auto code = answer.getRefusal().getCode();
-    if (code == schema::Refusal::Code::NOT_FOUND) return kj::READY_NOW;  // configured, and no file yet
-    KJ_REQUIRE(code == schema::Refusal::Code::OK, "the ledger does not say which files it has", answer.getRefusal().getText());
+    if (answer.getRefusal().getCode() == schema::Refusal::Code::NOT_FOUND) return kj::READY_NOW;  // configured, and no file yet
+    require_granted(answer.getRefusal(), "the ledger does not say which files it has");
     for (auto row : answer.getFiles()) watch.record(row);
     if (answer.getNext().size() == 0) return kj::READY_NOW;
     return load(watch, kj::heapArray<kj::byte>(answer.getNext()));

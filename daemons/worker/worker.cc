@@ -18,6 +18,7 @@
 #include "base/counted.h"
 #include "base/text.h"
 #include "daemons/event_watch.h"
+#include "daemons/refusal.h"
 #include "daemons/signs_of_life.h"
 #include "daemons/worker/attempt.h"
 #include "daemons/worker/environments.h"
@@ -35,10 +36,6 @@ using rpc::status_of;
 constexpr auto kFirstPause = 200 * kj::MILLISECONDS;
 constexpr auto kLongestPause = 5 * kj::SECONDS;
 constexpr auto kEnding = 60 * kj::SECONDS;  // for killed scripts to be gone
-
-[[noreturn]] void give_up(const Status& status) {
-  kj::throwFatalException(kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(status.message().c_str())));
-}
 
 /// Keeps a second worker out of a scratch folder that is emptied at start; held as long as the object.
 class ScratchLock {
@@ -212,8 +209,7 @@ kj::Promise<void> Worker::Impl::open_port() {
   request.setRole(schema::DaemonRole::WORKER);
   request.setName("workerd/" + settings_.name);
   return request.send().then([this, runs](auto&& response) mutable {
-    Status status = status_of(response.getRefusal());
-    if (!status.is_ok()) give_up(status.in("worker " + settings_.name));
+    require_granted(response.getRefusal(), "worker " + settings_.name);
     auto& reporter = reporter_.emplace(loop_.timer(), response.getPort());
     context_.emplace(
         AttemptContext{loop_, launcher_, runs, reporter, settings_.scratch, settings_.supervisor, run_script_,
@@ -249,8 +245,7 @@ kj::Promise<void> Worker::Impl::clear_scratch() {
 /// Of every worker: those of our name are a former bearer's, and what was accepted of others is anybody's to publish.
 kj::Promise<kj::Array<uint64_t>> Worker::Impl::open_jobs() {
   return session_.operatorRequest().send().then([this](auto&& response) -> kj::Promise<kj::Array<uint64_t>> {
-    Status status = status_of(response.getRefusal());
-    if (!status.is_ok()) give_up(status.in("worker " + settings_.name + ": asking what was left open"));
+    require_granted(response.getRefusal(), "worker " + settings_.name + ": asking what was left open");
     return response.getOperator().workersRequest().send().then([this](auto&& workers) {
       kj::Vector<uint64_t> jobs;
       for (auto worker : workers.getWorkers()) jobs.addAll(worker.getJobs());

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/daemon_name.h"
 #include "schema/api.capnp.h"
 
 namespace rpc {
@@ -43,10 +44,6 @@ struct Caller {
   schema::DaemonRole daemon = schema::DaemonRole::MONITOR;  // of a daemon
 };
 
-/// The worker's own name in "workerd/NAME"; empty for another daemon.
-inline std::string_view worker_of(std::string_view daemon) {
-  constexpr std::string_view kPrefix = "workerd/";
-  return daemon.starts_with(kPrefix) ? daemon.substr(kPrefix.size()) : std::string_view();
-}
+using base::worker_of;
 
 }  // namespace rpc

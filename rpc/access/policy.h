@@ -70,7 +70,7 @@ class Sight {
   bool is_everything() const { return everything_ && scope_.empty(); }
   /// experiment empty = unknown.
   bool sees(std::string_view instrument, std::string_view experiment) const;
-  /// Where what it sees lies, sorted: all runs of these instruments, and in `instruments_within()` those of these experiments.
+  /// Where what it sees lies, sorted: all runs of these instruments, and wherever they are those of these experiments.
   const std::vector<std::string>& instruments() const { return instruments_; }
   const std::vector<std::string>& experiments() const { return experiments_; }
   bool sees_all_of(std::string_view instrument) const;

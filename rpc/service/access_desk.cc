@@ -102,6 +102,12 @@ kj::Promise<AccessDesk::Entered> AccessDesk::log_in(const Peer& peer, schema::Cr
 kj::Promise<AccessDesk::Entered> AccessDesk::by_connection(const Peer& peer) {
   if (peer.caller) return open(*peer.caller, 0, peer.caller->kind == Caller::Kind::kDaemon ? Recorded::kAlways : Recorded::kNever);
   if (!settings_.enforced) return Entered(base::Status(Code::kPermissionDenied, "this site has no [access]: only the account that runs the ledger connects"));
+  if (peer.unknown_certificate) {
+    return Entered(base::Status(Code::kPermissionDenied,
+                                fmt::format("the certificate shown has the common name \"{}\", which is no daemon's: sign one for monitord, coordinatord or workerd/NAME, or show "
+                                            "none and log in with name and password (`runledger login`) or a token",
+                                            base::printable(*peer.unknown_certificate))));
+  }
   if (peer.account.empty()) {
     return Entered(base::Status(Code::kPermissionDenied, "this connection does not say who you are: log in with name and password (`runledger login`), or with a token"));
   }

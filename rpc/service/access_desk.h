@@ -35,6 +35,7 @@ struct Peer {
   std::string proof = {};    // of the account
   std::string source = {};   // "unix", "192.0.2.1"
   std::shared_ptr<Admission> admission = {};  // of the connection; null: there is nothing to admit to
+  std::optional<std::string> unknown_certificate = {};  // the name in one that is shown and is no daemon's; empty = it has not exactly one
 };
 
 /// Owns:    guard, denials, the keepers of roles and tokens. Borrows the service; sessions are their holders'.

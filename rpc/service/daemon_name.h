@@ -1,22 +1,20 @@
-// The names of daemons, which say what their work is: "monitord", "coordinatord", "workerd/NAME".
+// What the name of a daemon entitles to.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/daemon_name.h"
 #include "rpc/access/caller.h"
 
 namespace rpc {
 
 /// nullopt: no daemon has such a name.
 inline std::optional<schema::DaemonRole> daemon_role_of(std::string_view name) {
-  constexpr std::string_view kWorker = "workerd/";
-  constexpr size_t kMaxNameBytes = 128;
-  if (name == "monitord") return schema::DaemonRole::MONITOR;
-  if (name == "coordinatord") return schema::DaemonRole::COORDINATOR;
-  if (name.starts_with(kWorker) && name.size() > kWorker.size() && name.size() <= kMaxNameBytes) return schema::DaemonRole::WORKER;
-  return std::nullopt;
+  if (!base::is_daemon_name(name)) return std::nullopt;
+  if (name == base::kMonitorName) return schema::DaemonRole::MONITOR;
+  return name == base::kCoordinatorName ? schema::DaemonRole::COORDINATOR : schema::DaemonRole::WORKER;
 }
 
 /// No account of a facility is known by these: what somebody did, and which commands were his, goes by names.

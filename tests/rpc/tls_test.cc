@@ -162,7 +162,7 @@ TEST_F(TlsTest, AServerOfAnUnknownAuthorityIsNotTrusted) {
   EXPECT_THAT(connect_failure({.ca_file = other_authority_.certificate()}),
               AllOf(HasSubstr(address() + ": the server's certificate is not signed by an authority that is trusted here (" +
                               other_authority_.certificate()),
-                    HasSubstr("ca_file")));
+                    HasSubstr("--tls-ca")));
   EXPECT_THAT(connect_failure({}), HasSubstr("(those of the system)"));
   wait_until([&] { return log_->has("refused the certificate it was shown (unknown CA)"); });
 }
@@ -170,7 +170,7 @@ TEST_F(TlsTest, AServerOfAnUnknownAuthorityIsNotTrusted) {
 TEST_F(TlsTest, AServersNameMustBeInItsCertificate) {
   listen({.tls = shown(authority_.server("elsewhere", {"DNS:ledger.example.org", "IP:192.0.2.1"}))});
   EXPECT_THAT(connect_failure(trusting()),
-              HasSubstr("the server's certificate is not for 127.0.0.1 but for ledger.example.org, 192.0.2.1; connect under one"));
+              HasSubstr("the server's certificate is not for 127.0.0.1 but for ledger.example.org, 192.0.2.1; connect under one of these, or name it with --tls-name"));
   auto named = trusting();
   named.server_name = "ledger.example.org";
   auto here = client(named);

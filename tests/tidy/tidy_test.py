@@ -101,6 +101,12 @@ class TidyTest(unittest.TestCase):
                     dead.append(f"{path.relative_to(ROOT)}: {link}")
         self.assertEqual(dead, [])
 
+    def test_every_word_for_an_action_is_explained(self):
+        words = re.findall(r'\{Action::\w+, "(\w+)"', (ROOT / "rpc/access/policy.cc").read_text())
+        page = (ROOT / "docs/operations/access.md").read_text()
+        self.assertGreater(len(words), 0)
+        self.assertEqual([word for word in words if f"`{word}`" not in page], [], "docs/operations/access.md explains what accessDenied events say")
+
     def test_every_top_folder_says_what_it_is(self):
         folders = {p.relative_to(ROOT).parts[0] for p in tracked() if len(p.relative_to(ROOT).parts) > 1}
         silent = [f for f in sorted(folders) if not f.startswith(".") and f not in ("cmake", "docs", "tests") and not (ROOT / f / "README.md").exists()]

@@ -252,6 +252,14 @@ TEST_F(AuditTest, ActionsShowWhatAndByWhichRight) {
   EXPECT_EQ(command({"audit", "actions", "carol"}).exit_code, 1);
 }
 
+TEST_F(AuditTest, ActionsAreNotWhatOthersDidToAnAccount) {
+  add_access_events();  // events 4 and 5 give bob a role and take one
+  ledger.add_event("bob").getBody().initSessionOpened().setSource("192.0.2.2");
+  const json actions = json_of({"audit", "actions", "bob"});
+  ASSERT_EQ(actions.size(), 1u);
+  EXPECT_EQ(actions[0]["kind"], "sessionOpened");
+}
+
 TEST_F(AuditTest, SpansAreOfEventsTimesOrTheLast) {
   add_access_events();  // alice's are events 1, 2, 3, 6, 7, a second apart
   const auto seqs = [&](std::vector<std::string> span) {

@@ -17,6 +17,7 @@ class CommandsTest : public testing::Test {
  protected:
   void SetUp() override {
     setenv("TZ", "UTC", 1);
+    unsetenv("RUNLEDGER_CONNECT");
     ledger.add_instrument("MARI");
     ledger.add_instrument("SANS2D");
   }

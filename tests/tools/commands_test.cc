@@ -29,6 +29,18 @@ TEST_F(CommandsTest, RunsJsonHasEveryFieldOfTheContract) {
       "reason_code": null, "reason_event": null})"));
 }
 
+TEST_F(CommandsTest, LedgerIsWhereTheEnvironmentSaysUnlessTheCommandLineSaysWhere) {
+  setenv("RUNLEDGER_CONNECT", "unix:/nowhere", 1);
+  const Ran there = command({"status"});
+  const Ran named = command({"status", "--connect", kAddress});
+  const Ran of_site = command({"status", "--site", "/srv/runledger"});
+  unsetenv("RUNLEDGER_CONNECT");
+  EXPECT_EQ(there.exit_code, 2);
+  EXPECT_THAT(there.err, HasSubstr("no ledger is listening at unix:/nowhere"));
+  EXPECT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(of_site.exit_code, 0) << of_site.err;
+}
+
 TEST_F(CommandsTest, UnknownIsNullAndNotZero) {
   ledger.add_run("MARI", 5);
   json row = json_of({"runs"})[0];
@@ -303,6 +315,16 @@ TEST_F(CommandsTest, RerunOfARangeTakesTheRunsThereAre) {
                                         "rerun MARI 9 basis 0 stored ()"));
   EXPECT_EQ(command({"rerun", "MARI", "20-30"}).exit_code, 1);
   EXPECT_EQ(command({"rerun", "MARI"}).exit_code, 2);
+}
+
+TEST_F(CommandsTest, RerunOfARangeNamesTheRunsThatWereNotAskedFor) {
+  // Symptom: at a member's limit it said "5 of 8 runs were not asked for", and not which.
+  for (uint64_t number : {1, 2, 3, 4, 5, 9}) ledger.add_run("MARI", number);
+  ledger.refuse_changes = "3 reductions of experiment 2010001 are waiting";
+  ledger.refuse_after = 3;
+  const Ran ran = command({"rerun", "MARI", "1-9"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("3 reductions of experiment 2010001 are waiting"), HasSubstr("3 of 6 runs were not asked for: MARI 4-5,9\n")));
 }
 
 TEST_F(CommandsTest, RerunThatIsWaitedForSaysHowEachVersionEnded) {

@@ -10,9 +10,15 @@
 namespace fake {
 namespace {
 
+/// It is about an account's roles or tokens.
+bool is_done_to(schema::Event::Body::Reader body, capnp::Text::Reader account) {
+  return (body.isRoleGranted() && body.getRoleGranted().getAccount() == account) || (body.isRoleRevoked() && body.getRoleRevoked().getAccount() == account) ||
+         (body.isTokenIssued() && body.getTokenIssued().getAccount() == account) || (body.isTokenRevoked() && body.getTokenRevoked().getAccount() == account);
+}
+
 bool touches(schema::Event::Reader event, schema::Subject::Reader subject, const Ledger& ledger) {
   uint64_t job = tools::job_of(event);
-  if (subject.isActor()) return event.getActor().getName() == subject.getActor();
+  if (subject.isActor()) return event.getActor().getName() == subject.getActor() || is_done_to(event.getBody(), subject.getActor());
   if (subject.isDenials()) return event.getBody().isAccessDenied();
   auto is_run = [&](schema::RunKey::Reader run) {
     return subject.isRun() && run.getInstrument() == subject.getRun().getInstrument() && run.getRunNumber() == subject.getRun().getRunNumber();
@@ -42,7 +48,7 @@ void refuse(schema::Refusal::Builder refusal, schema::Refusal::Code code, const 
 
 /// Answers a change: refused when the test says so, else with the next seq.
 void answer(Ledger& ledger, schema::Answer::Builder answer, const std::string& what) {
-  if (!ledger.refuse_changes.empty()) {
+  if (!ledger.refuse_changes.empty() && ledger.asked.size() >= ledger.refuse_after) {
     refuse(answer.initRefusal(), schema::Refusal::Code::PERMISSION_DENIED, ledger.refuse_changes);
     return;
   }

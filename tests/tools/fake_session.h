@@ -43,7 +43,8 @@ struct Ledger {
   std::string watched;  // what the last watch was to show
   bool ends_watches = false;  // a watch is ended once all of `live` is done
   std::vector<std::string> asked;  // every change asked for, as text
-  std::string refuse_changes;      // not empty: changes are refused with this (permissionDenied)
+  std::string refuse_changes;      // not empty: changes are refused with this (permissionDenied) ...
+  size_t refuse_after = 0;         // ... once so many were asked for
 
   schema::RunRow::Builder add_run(const char* instrument, uint64_t number, schema::RunState state = schema::RunState::DETECTED);
   /// Version `version` of the last run added, with its job.

@@ -3,6 +3,7 @@
 
 #include <climits>
 #include <deque>
+#include <functional>
 #include <memory>
 
 #include "tools/access_json.h"
@@ -82,8 +83,10 @@ base::Result<uint64_t> event_before(Client& client, int64_t time_ns) {
   return answer.status().code() == Code::kNotFound ? base::Result<uint64_t>(0) : answer.status();
 }
 
-/// The events about a subject within a span, oldest first.
-base::Result<std::deque<Document<schema::Event>>> events_within(Context& context, const Span& span, const SetSubject& subject) {
+using IsWanted = std::function<bool(schema::Event::Reader)>;
+
+/// The wanted events of those about a subject within a span, oldest first.
+base::Result<std::deque<Document<schema::Event>>> events_within(Context& context, const Span& span, const SetSubject& subject, const IsWanted& is_wanted) {
   base::Result<Client*> client = context.client();
   if (!client.is_ok()) return client.status();
   base::Result<Bounds> bounds = parse(context, span);
@@ -97,7 +100,7 @@ base::Result<std::deque<Document<schema::Event>>> events_within(Context& context
   std::deque<Document<schema::Event>> events;
   base::Status read = read_history(**client, subject, after, [&](Document<schema::Event> event) {
     if (event.get().getSeq() > bounds->last_seq || event.get().getTime() > bounds->last_ns) return false;
-    events.push_back(std::move(event));
+    if (is_wanted(event.get())) events.push_back(std::move(event));
     if (span.last != 0 && events.size() > span.last) events.pop_front();
     return true;
   });
@@ -111,7 +114,10 @@ struct ActionsOptions {
 };
 
 base::Result<int> actions(Context& context, const ActionsOptions& options) {
-  auto events = events_within(context, options.span, [&](schema::Subject::Builder subject) { subject.setActor(kj_text(options.account)); });
+  // The record of an account also has what others did to its roles and tokens.
+  auto events = events_within(
+      context, options.span, [&](schema::Subject::Builder subject) { subject.setActor(kj_text(options.account)); },
+      [&](schema::Event::Reader event) { return text_of(event.getActor().getName()) == options.account; });
   if (!events.is_ok()) return events.status();
   JobNames jobs;
   for (const auto& event : *events) jobs.learn(event.get());
@@ -127,7 +133,8 @@ base::Result<int> actions(Context& context, const ActionsOptions& options) {
 }
 
 base::Result<int> denials(Context& context, const Span& span) {
-  auto events = events_within(context, span, [](schema::Subject::Builder subject) { subject.setDenials(); });
+  auto events = events_within(
+      context, span, [](schema::Subject::Builder subject) { subject.setDenials(); }, [](schema::Event::Reader) { return true; });
   if (!events.is_ok()) return events.status();
   Json json = Json::array();
   Table table({{"EVENT", Table::Align::kRight}, {"TIME"}, {"ACCOUNT"}, {"ACTION"}, {"SUBJECT"}, {"FROM"}, {"TIMES", Table::Align::kRight}, {"WHY", Table::Align::kLeft, true}});

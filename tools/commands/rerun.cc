@@ -192,6 +192,27 @@ int report(Context& context, const std::vector<Asked>& all, bool waited) {
   return code;
 }
 
+/// "MARI 28001-28003,28007", as `rerun` takes it: the runs that were not asked for.
+std::string left_out(const std::vector<RunName>& runs, const std::vector<Asked>& all) {
+  std::vector<RunRange> ranges;
+  auto asked = all.begin();
+  for (const RunName& run : runs) {  // in the order they were asked for
+    if (asked != all.end() && asked->run.run_number == run.run_number) {
+      ++asked;
+    } else if (!ranges.empty() && ranges.back().last + 1 == run.run_number) {
+      ranges.back().last = run.run_number;
+    } else {
+      ranges.push_back({run.run_number, run.run_number});
+    }
+  }
+  std::string text;
+  for (const RunRange& range : ranges) {
+    text += fmt::format("{}{}", text.empty() ? "" : ",", range.first);
+    if (range.last != range.first) text += fmt::format("-{}", range.last);
+  }
+  return fmt::format("{} {}", runs.front().instrument, text);
+}
+
 base::Result<int> rerun(Context& context, const RerunOptions& options) {
   base::Result<RunSelection> selection = context.selection(options.words);
   if (!selection.is_ok()) return selection.status();
@@ -240,7 +261,7 @@ base::Result<int> rerun(Context& context, const RerunOptions& options) {
   if (problem.is_ok()) return code;
   if (runs->size() == 1) return problem;
   return base::Status(base::Code::kInternal,
-                      fmt::format("{} of {} runs were not asked for", runs->size() - all.size(), runs->size()));
+                      fmt::format("{} of {} runs were not asked for: {}", runs->size() - all.size(), runs->size(), left_out(*runs, all)));
 }
 
 }  // namespace

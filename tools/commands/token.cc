@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/daemon_name.h"
 #include "base/text.h"
 #include "site/site.h"
 #include "tools/access_json.h"
@@ -28,8 +29,7 @@ struct CreateOptions {
 };
 
 base::Status check_daemon(const std::string& name) {
-  constexpr std::string_view kWorker = "workerd/";
-  if (name == "monitord" || name == "coordinatord" || (name.starts_with(kWorker) && name.size() > kWorker.size())) return {};
+  if (base::is_daemon_name(name)) return {};
   return {Code::kInvalidArgument, fmt::format("--daemon '{}' is none; write monitord, coordinatord or workerd/NAME", base::printable(name))};
 }
 

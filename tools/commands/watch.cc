@@ -138,7 +138,7 @@ void add_watch(CLI::App& app, Context& context) {
   command->add_option("--experiment", options->experiment, "Only what is about this experiment and its runs")->type_name("NUMBER");
   command->add_option("--job", options->job, "Only what is about this job")->type_name("JOB")->check(CLI::PositiveNumber);
   command->add_option("--worker", options->worker, "Only what is about this worker and what it ran")->type_name("NAME");
-  command->add_option("--by", options->by, "Only what this person or daemon did")->type_name("NAME");
+  command->add_option("--by", options->by, "Only what this person or daemon did, or what was done to its roles and tokens")->type_name("NAME");
   command->add_option("--kind", options->kinds, "Only events of this kind, as --json names it; several with commas")
       ->type_name("KIND")
       ->allow_extra_args(false)

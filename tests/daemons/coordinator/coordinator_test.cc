@@ -159,6 +159,20 @@ TEST_F(CoordinatorTest, ValueTheScriptHasNoVariableForIsNamedWithTheJob) {
               HasSubstr("; set but not used, as its script has no such variable: mask"));
 }
 
+TEST_F(CoordinatorTest, DenialIsTheReasonItEndsWith) {
+  // Symptom: with a wrong credential the log showed the source's own condition, "expected response.getRefusal().getCode() == ...".
+  class DenyingSession final : public schema::Session::Server {
+    kj::Promise<void> daemon(DaemonContext context) override {
+      context.getResults().initRefusal().setCode(schema::Refusal::Code::PERMISSION_DENIED);
+      context.getResults().getRefusal().setText("alice is no daemon");
+      return kj::READY_NOW;
+    }
+  };
+  daemons::Coordinator denied{served.loop, kj::heap<DenyingSession>(), {base::shared_file("run_script.py"), served.folder / "other"}, *launcher};
+  auto end = denied.run().then([] { return std::string(); }, [](kj::Exception&& problem) { return std::string(problem.getDescription().cStr()); });
+  EXPECT_EQ(served.loop.wait(kj::mv(end)), "the ledger does not let coordinatord work: alice is no daemon");
+}
+
 TEST_F(CoordinatorTest, InstrumentWhoseVariablesTakeForEverDelaysNoOther) {
   // Symptom: one endless reduce_vars.py made every run of the facility wait, 30 s for each of its own runs.
   std::filesystem::path pipe = served.folder / "pipe";

@@ -34,6 +34,7 @@ TEST(PeerTest, CertificateMakesTheDaemonOfItsNameAndNobodyElse) {
     const rpc::Peer peer = daemons::peer_on_network(from(name));
     EXPECT_FALSE(peer.caller) << name;
     EXPECT_EQ(peer.account, "") << name;
+    EXPECT_EQ(peer.unknown_certificate, name) << "for the refusal";
     EXPECT_EQ(peer.source, "192.0.2.1");
   }
   EXPECT_FALSE(daemons::peer_on_network({"192.0.2.1:4711", "192.0.2.1", {}}).caller) << "no certificate";

@@ -118,6 +118,11 @@ class FakeLedger::Session final : public schema::Session::Server {
   }
   kj::Promise<void> daemon(DaemonContext context) override {
     KJ_REQUIRE(context.getParams().getRole() == schema::DaemonRole::MONITOR);
+    if (!ledger_.denial.empty()) {
+      context.getResults().initRefusal().setCode(schema::Refusal::Code::PERMISSION_DENIED);
+      context.getResults().getRefusal().setText(ledger_.denial);
+      return kj::READY_NOW;
+    }
     context.getResults().setPort(kj::heap<Port>(ledger_));
     return kj::READY_NOW;
   }

@@ -49,6 +49,7 @@ class FakeLedger {
   size_t busy_answers = 0;          // so many commands are first answered kUnavailable
   std::set<uint64_t> poison;        // run numbers whose command makes the whole call fail
   std::set<uint64_t> unwanted;      // run numbers refused for good
+  std::string denial;               // not empty: no port is given, and this is why
   std::string detail;               // of the last sign of life
   size_t most_in_a_call = 0;
   bool gone = false;                // every call fails as if the connection were broken

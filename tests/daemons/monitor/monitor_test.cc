@@ -388,6 +388,14 @@ TEST_F(MonitorTest, WatchThatEndsIsNoticed) {
   EXPECT_THAT(broken_, HasSubstr("the ledger ended the watch of its events"));
 }
 
+TEST_F(MonitorTest, DenialIsTheReasonItEndsWith) {
+  // Symptom: with a wrong credential the log showed the source's own condition, "expected answer.getRefusal().getCode() == ...".
+  ledger_.denial = "alice is no daemon";
+  start();
+  waiter_.until([this] { return !broken_.empty(); });
+  EXPECT_EQ(broken_, "the ledger does not let monitord work: alice is no daemon");
+}
+
 TEST_F(MonitorTest, StatusFollowsTheFilesAtOnce) {
   // Symptom: `status` showed "0 instruments, 0 folders" for seconds after a start.
   settings_.alive_ms = 86'400'000;

@@ -136,6 +136,13 @@ TEST_F(LogInTest, ConnectionThatSaysNothingIsToldToLogIn) {
   EXPECT_THAT(by_connection(at(network())).getRefusal().getText().cStr(), HasSubstr("runledger login"));
 }
 
+TEST_F(LogInTest, CertificateThatIsNoDaemonsIsNamed) {
+  rpc::Peer peer = network();
+  peer.unknown_certificate = "worker-reduction1";
+  EXPECT_THAT(by_connection(at(peer)).getRefusal().getText().cStr(),
+              HasSubstr("the common name \"worker-reduction1\", which is no daemon's: sign one for monitord, coordinatord or workerd/NAME"));
+}
+
 TEST_F(LogInTest, DaemonByItsCertificateIsThatDaemonAndOnRecord) {
   rpc::Peer peer = network("192.0.2.7");
   peer.caller = rpc::daemon_caller("workerd/w1", "certificate 12ab", "192.0.2.7");
