@@ -118,17 +118,11 @@ TEST_F(LogInTest, AccountOfTheMachineThatTheDirectoryDoesNotKnowIsRefused) {
 TEST_F(LogInTest, NamesOfDaemonsAndOfTheOwnerAreNobodyElses) {
   // What is a caller's own, and which commands were his, goes by his name.
   settings.owners = {"runledger"};
-  support::ServedLedger own;
-  own.service->use_access(settings, accounts);
+  served.service->use_access(settings, accounts);
   for (const std::string name : {"ledgerd", "monitord", "coordinatord", "workerd/w1", "workerd/", "runledger"}) {
     accounts->known[name] = {"word", {administrator()}};
-    auto request = own.service->gateway(network()).loginRequest();
-    request.initCredentials().initPassword().setName(name);
-    request.getCredentials().getPassword().setPassword("word");
-    auto over_socket = own.loop.wait(own.service->gateway(socket_of(name)).loginRequest().send().then([](auto&& answer) { return kj::mv(answer); }));
-    EXPECT_THAT(over_socket.getRefusal().getText().cStr(), HasSubstr(name + " is the name of"));
-    auto by_word = own.loop.wait(request.send().then([](auto&& answer) { return kj::mv(answer); }));
-    EXPECT_THAT(by_word.getRefusal().getText().cStr(), HasSubstr(name + " is the name of"));
+    EXPECT_THAT(by_connection(at(socket_of(name))).getRefusal().getText().cStr(), HasSubstr(name + " is the name of"));
+    EXPECT_THAT(by_password(name, "word", network("192.0.2." + std::to_string(++commands))).getRefusal().getText().cStr(), HasSubstr(name + " is the name of"));
   }
 }
 

@@ -189,17 +189,17 @@ TEST_F(TokenKeeperTest, RequestsAtTheSameTimeDoNotPassTheLimitTogether) {
 
 TEST_F(TokenKeeperTest, SessionThatEndsWhileItsRequestIsCheckedGetsNoToken) {
   const Token own = issue(alice(), [](auto wanted) { wanted.setKind(kLogin); });
-  auto opened = session(by_token(own.text));
-  auto request = opened.issueTokenRequest();
-  request.setCommandId("late");
-  request.initRequest().setKind(schema::TokenIssued::Kind::MACHINE);
-  auto answer = request.send().then([](auto&& given) { return std::string(given.getToken().cStr()); }, [](kj::Exception&&) { return std::string(); }).eagerlyEvaluate(nullptr);
-  const size_t before = events(Body::TOKEN_ISSUED).size();
-  for (int turn = 0; turn < 4; ++turn) served.loop.wait(kj::evalLater([] {}));  // it is asked; the pool is not done
-  desk().sessions()->end_token(own.id, "ended");
-  EXPECT_EQ(served.loop.wait(kj::mv(answer)), "");
-  served.loop.wait(served.loop.on_pool([] { return 0; }).ignoreResult());
-  EXPECT_EQ(events(Body::TOKEN_ISSUED).size(), before);
+  capnp::MallocMessageBuilder message, asked_for;
+  auto credentials = message.initRoot<schema::Credentials>();
+  credentials.setToken(own.text);
+  auto opened = served.loop.wait(desk().log_in(network(), credentials));
+  ASSERT_TRUE(opened.is_ok()) << opened.status().message();
+  auto wanted = asked_for.initRoot<schema::TokenRequest>();
+  wanted.setKind(schema::TokenIssued::Kind::MACHINE);
+  auto asked = desk().tokens().issue(*opened, "late", wanted);
+  (*opened)->end("it is over");
+  EXPECT_EQ(served.loop.wait(kj::mv(asked)).status().message(), "it is over");
+  EXPECT_EQ(events(Body::TOKEN_ISSUED).size(), 1u);
 }
 
 TEST_F(TokenKeeperTest, CommandIdOfAnotherRequestIsNotTakenForAToken) {
