@@ -58,7 +58,8 @@ class AccessDesk final : private kj::TaskSet::ErrorHandler {
 
   // ---- the directory
   using Changed = RoleKeeper::Changed;
-  kj::Promise<base::Result<Changed>> refresh(bool believe) { return roles_.refresh(believe); }
+  /// `asked_by` stands in the events.
+  kj::Promise<base::Result<Changed>> refresh(bool believe, std::string asked_by = {}) { return roles_.refresh(believe, std::move(asked_by)); }
   kj::Promise<void> keep_refreshed() { return roles_.keep_refreshed(); }
   void write_status(schema::AccessStatus::Builder status) const { roles_.write_status(status); }
   /// What `session` may and why, for whoami.

@@ -81,7 +81,7 @@ class AdministratorServer final : public schema::Administrator::Server {
       write_refusal(status, context.getResults().initRefusal());
       return kj::READY_NOW;
     }
-    return service_.access().refresh(context.getParams().getBelieve()).then([context](base::Result<AccessDesk::Changed> changed) mutable {
+    return service_.access().refresh(context.getParams().getBelieve(), authority_->caller().name).then([context](base::Result<AccessDesk::Changed> changed) mutable {
       if (!changed.is_ok()) return write_refusal(changed.status(), context.getResults().initRefusal());
       context.getResults().setGranted(changed->granted);
       context.getResults().setRevoked(changed->revoked);

@@ -14,7 +14,7 @@ constexpr const char* kVarious = "various";
 
 std::string key_of(const Denial& denial) {
   std::string key;
-  for (const std::string& part : {denial.who.name, denial.action, source_key(denial.source)}) key.append(part).append(1, '\0');
+  for (const std::string& part : {denial.who.name, denial.action, denial.subject, source_key(denial.source)}) key.append(part).append(1, '\0');
   return key.append(1, static_cast<char>(denial.who.kind));
 }
 

@@ -22,7 +22,9 @@ constexpr size_t kGrantsACommand = 200;
 constexpr size_t kChangesAtOnce = 64;
 constexpr size_t kMaxLookedUp = 20'000;
 
-ledger::Identity keeper() { return {schema::Actor::Kind::DAEMON, "ledgerd", "this process", "keeps roles"}; }
+ledger::Identity keeper(const std::string& asked_by) {
+  return {schema::Actor::Kind::DAEMON, "ledgerd", "this process", asked_by.empty() ? std::string("keeps roles") : "keeps roles, as " + base::printable(asked_by) + " asked"};
+}
 
 bool is_by_group(const Grant& grant) { return !grant.group.empty(); }
 
@@ -41,6 +43,7 @@ struct RoleKeeper::Change {
   bool is_gone = false;
   std::vector<Grant> given, granted, revoked;
   std::vector<std::string> tokens;  // that end
+  std::string asked_by;             // whoever had the directory read; empty = it was due
 };
 
 struct RoleKeeper::Plan {
@@ -83,7 +86,7 @@ kj::Promise<base::Result<std::vector<Grant>>> RoleKeeper::learn(KnownAccount acc
   if (!revoked.empty()) withheld_[account.name] = revoked;
   if (!doubt_.empty()) revoked.clear();
   sessions_->become(account.name, account.grants);
-  return change_roles(account.name, granted, revoked, false).then([this, account = std::move(account)](base::Status status) -> Roles {
+  return change_roles({.account = account.name, .granted = granted, .revoked = revoked}).then([this, account = std::move(account)](base::Status status) -> Roles {
     if (!status.is_ok()) spdlog::warn("roles cannot be put on record: {}", status.message());
     if (is_gone(account.name)) return base::Status(base::Code::kPermissionDenied, fmt::format("{} is no account of the facility's directory any more", base::printable(account.name)));
     if (!status.is_ok()) return account.grants;
@@ -93,7 +96,8 @@ kj::Promise<base::Result<std::vector<Grant>>> RoleKeeper::learn(KnownAccount acc
   });
 }
 
-kj::Promise<base::Status> RoleKeeper::change_roles(const std::string& account, const std::vector<Grant>& granted, const std::vector<Grant>& revoked, bool is_gone) {
+kj::Promise<base::Status> RoleKeeper::change_roles(const Change& wanted) {
+  const auto& [account, is_gone, given, granted, revoked, tokens, asked_by] = wanted;
   kj::Vector<kj::Promise<base::Status>> parts;
   for (size_t from = 0; from < std::max(granted.size(), revoked.size()); from += kGrantsACommand) {
     CommandMessage command("roles/" + random_hex(16));
@@ -110,7 +114,7 @@ kj::Promise<base::Status> RoleKeeper::change_roles(const std::string& account, c
     reason.setCode(is_gone ? "account_gone" : "directory");
     reason.setText(is_gone ? fmt::format("{} is no account of the directory any more", base::to_utf8(account))
                            : std::string("so the groups of the directory, or the site file, have it now"));
-    parts.add(service_.submit(command.reader(), keeper()).then([](ledger::Answer answer) { return answer.status; }));
+    parts.add(service_.submit(command.reader(), keeper(asked_by)).then([](ledger::Answer answer) { return answer.status; }));
   }
   return kj::joinPromises(parts.releaseAsArray()).then([](kj::Array<base::Status> done) {
     for (base::Status& status : done) {
@@ -120,7 +124,7 @@ kj::Promise<base::Status> RoleKeeper::change_roles(const std::string& account, c
   });
 }
 
-kj::Promise<base::Status> RoleKeeper::end_tokens(std::string account, std::vector<std::string> tokens) {
+kj::Promise<base::Status> RoleKeeper::end_tokens(std::string account, std::vector<std::string> tokens, std::string asked_by) {
   kj::Vector<kj::Promise<base::Status>> parts;
   for (const std::string& token : tokens) {
     CommandMessage command("roles/" + random_hex(16));
@@ -129,7 +133,7 @@ kj::Promise<base::Status> RoleKeeper::end_tokens(std::string account, std::vecto
     auto reason = revoked.initReason();
     reason.setCode("account_gone");
     reason.setText(fmt::format("{} is no account of the directory any more", base::to_utf8(account)));
-    parts.add(service_.submit(command.reader(), keeper()).then([this, token](ledger::Answer answer) {
+    parts.add(service_.submit(command.reader(), keeper(asked_by)).then([this, token](ledger::Answer answer) {
       if (answer.status.is_ok()) sessions_->end_token(token, fmt::format("token {} was revoked: this session has ended; log in again", token));
       return answer.status;
     }));
@@ -144,10 +148,10 @@ kj::Promise<base::Status> RoleKeeper::end_tokens(std::string account, std::vecto
 
 // ---- the whole directory
 
-kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh(bool believe) {
+kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh(bool believe, std::string asked_by) {
   auto pair = kj::newPromiseAndFulfiller<base::Result<Changed>>();
   auto turn = last_refresh_.addBranch()
-                  .then([this, believe] { return refresh_now(believe); })
+                  .then([this, believe, asked_by = std::move(asked_by)] { return refresh_now(believe, asked_by); })
                   .catch_([](kj::Exception&& problem) -> base::Result<Changed> {
                     return base::Status(base::Code::kInternal, fmt::format("the roles were not read: {}", problem.getDescription().cStr()));
                   })
@@ -161,7 +165,7 @@ kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh(bool believe)
   return kj::mv(pair.promise);
 }
 
-kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh_now(bool believe) {
+kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh_now(bool believe, std::string asked_by) {
   using Result = base::Result<Changed>;
   auto read = std::make_shared<Read>();
   return accounts_->all()
@@ -186,7 +190,7 @@ kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh_now(bool beli
           return look_up(read, 0);
         });
       })
-      .then([this, read, believe](base::Status status) -> kj::Promise<Result> {
+      .then([this, read, believe, asked_by = std::move(asked_by)](base::Status status) -> kj::Promise<Result> {
         if (!status.is_ok()) return Result(status);
         if (believe) {
           read->gone_for_sure = read->gone;
@@ -195,8 +199,9 @@ kj::Promise<base::Result<RoleKeeper::Changed>> RoleKeeper::refresh_now(bool beli
         }
         return service_.loop()
             .on_pool([snapshot = std::shared_ptr<const ledger::Snapshot>(service_.snapshot()), read] { return plan(*snapshot, *read); })
-            .then([this, believe](Plan made) -> kj::Promise<Result> {
+            .then([this, believe, asked_by](Plan made) -> kj::Promise<Result> {
               if (!made.status.is_ok()) return Result(made.status);
+              for (Change& change : made.changes) change.asked_by = asked_by;
               if (!believe) {
                 if (base::Status doubted = doubt(made); !doubted.is_ok()) return Result(doubted);
               }
@@ -316,11 +321,11 @@ void RoleKeeper::take_effect(const Plan& plan) {
 }
 
 kj::Promise<base::Status> RoleKeeper::put_on_record(const Change& change) {
-  auto changed = change_roles(change.account, change.granted, change.revoked, change.is_gone);
+  auto changed = change_roles(change);
   if (change.tokens.empty()) return changed;
-  return changed.then([this, account = change.account, tokens = change.tokens](base::Status status) mutable -> kj::Promise<base::Status> {
+  return changed.then([this, account = change.account, tokens = change.tokens, asked_by = change.asked_by](base::Status status) mutable -> kj::Promise<base::Status> {
     if (!status.is_ok()) return status;
-    return end_tokens(std::move(account), std::move(tokens));
+    return end_tokens(std::move(account), std::move(tokens), std::move(asked_by));
   });
 }
 

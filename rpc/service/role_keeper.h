@@ -45,7 +45,7 @@ class RoleKeeper {
   bool is_gone(const std::string& account) const { return gone_.contains(account); }
 
   /// Reads the whole directory and puts the differences on record; living sessions change with it. One after the other.
-  kj::Promise<base::Result<Changed>> refresh(bool believe);
+  kj::Promise<base::Result<Changed>> refresh(bool believe, std::string asked_by = {});
   /// Again and again. In the copy of another ledger, whose record has the roles: looks at that one instead.
   kj::Promise<void> keep_refreshed();
 
@@ -60,7 +60,7 @@ class RoleKeeper {
   using Given = std::map<std::string, std::vector<Grant>>;
   using Names = std::vector<std::string>;
 
-  kj::Promise<base::Result<Changed>> refresh_now(bool believe);
+  kj::Promise<base::Result<Changed>> refresh_now(bool believe, std::string asked_by);
   /// Which of `names` from `index` on the directory does not know any more, put into `gone`; or why that is not known.
   kj::Promise<base::Status> look_up(std::shared_ptr<Read> read, size_t index);
   static Plan plan(const ledger::Snapshot& snapshot, const Read& read);
@@ -69,8 +69,8 @@ class RoleKeeper {
   /// Sessions, and what roles_of() and is_gone() answer; the record follows.
   void take_effect(const Plan& plan);
   kj::Promise<base::Status> put_on_record(const Change& change);
-  kj::Promise<base::Status> change_roles(const std::string& account, const std::vector<Grant>& granted, const std::vector<Grant>& revoked, bool is_gone);
-  kj::Promise<base::Status> end_tokens(std::string account, std::vector<std::string> tokens);
+  kj::Promise<base::Status> change_roles(const Change& wanted);
+  kj::Promise<base::Status> end_tokens(std::string account, std::vector<std::string> tokens, std::string asked_by);
   void follow_record();
   /// Sessions opened while something was on its way to the record have it, too.
   void compare_sessions();
