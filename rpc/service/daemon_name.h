@@ -18,7 +18,9 @@ inline std::optional<schema::DaemonRole> daemon_role_of(std::string_view name) {
 }
 
 /// No account of a facility is known by these: what somebody did, and which commands were his, goes by names.
-inline bool is_reserved_name(std::string_view name) { return name == "ledgerd" || name == "monitord" || name == "coordinatord" || name.starts_with("workerd/"); }
+inline bool is_reserved_name(std::string_view name) {
+  return name == "ledgerd" || name == base::kMonitorName || name == base::kCoordinatorName || name.starts_with(base::kWorkerPrefix);
+}
 
 /// The daemon of that name, known by `proof`; nullopt as above.
 inline std::optional<Caller> daemon_caller(std::string_view name, std::string proof, std::string source) {
