@@ -379,7 +379,7 @@ void RoleKeeper::write_status(schema::AccessStatus::Builder status) const {
   status.setConfigured(accounts_->has_directory());
   status.setRefreshedAt(refreshed_at_ns_);
   if (!problem_.empty()) {
-    status.setProblem(fmt::format("{} (since {})", problem_, base::iso_time(problem_since_ns_)));
+    status.setProblem(fmt::format("since {}: {}", base::iso_time(problem_since_ns_ - problem_since_ns_ % 1'000'000'000), problem_));
   } else {
     status.setProblem(doubt_);
   }
