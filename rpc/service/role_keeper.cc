@@ -86,7 +86,11 @@ kj::Promise<base::Result<std::vector<Grant>>> RoleKeeper::learn(KnownAccount acc
   if (!revoked.empty()) withheld_[account.name] = revoked;
   if (!doubt_.empty()) revoked.clear();
   sessions_->become(account.name, account.grants);
-  return change_roles({.account = account.name, .granted = granted, .revoked = revoked}).then([this, account = std::move(account)](base::Status status) -> Roles {
+  Change change;
+  change.account = account.name;
+  change.granted = granted;
+  change.revoked = revoked;
+  return change_roles(change).then([this, account = std::move(account)](base::Status status) -> Roles {
     if (!status.is_ok()) spdlog::warn("roles cannot be put on record: {}", status.message());
     if (is_gone(account.name)) return base::Status(base::Code::kPermissionDenied, fmt::format("{} is no account of the facility's directory any more", base::printable(account.name)));
     if (!status.is_ok()) return account.grants;
