@@ -39,11 +39,11 @@ struct RoleKeeper::Read {
 };
 
 struct RoleKeeper::Change {
-  std::string account;
+  std::string account = {};
   bool is_gone = false;
-  std::vector<Grant> given, granted, revoked;
-  std::vector<std::string> tokens;  // that end
-  std::string asked_by;             // whoever had the directory read; empty = it was due
+  std::vector<Grant> given = {}, granted = {}, revoked = {};
+  std::vector<std::string> tokens = {};  // that end
+  std::string asked_by = {};             // whoever had the directory read; empty = it was due
 };
 
 struct RoleKeeper::Plan {
