@@ -64,9 +64,6 @@ Status read_follow(const toml::table& root, const std::filesystem::path& folder,
   Table table(source, "[follow]", folder);
   Follow& follow = site.follow.emplace();
   follow.address = table.address("address", table.text("address", std::nullopt));
-  if (follow.address.starts_with("tls:")) {
-    table.fail(source.get("address"), "address", "\"unix:PATH\": a follower does not log in over the network yet; forward the source's socket (docs/following.md)");
-  }
   follow.public_key = table.text("public_key", "");
   const std::string file = table.text("public_key_file", "");
   if (!file.empty()) follow.public_key_file = table.absolute(file);

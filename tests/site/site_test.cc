@@ -71,7 +71,7 @@ TEST_F(SiteTest, FollowerNamesItsSourceAndItsKeyAndHasNoInstruments) {
   EXPECT_THAT(problem(site), HasSubstr("prove --key")) << "no key is trusted silently";
   EXPECT_THAT(problem(site + "public_key = \"x\"\npublic_key_file = \"y\"\n"), HasSubstr("one of both"));
   EXPECT_THAT(problem("[facility]\nname = \"Copy\"\n[follow]\npublic_key = \"x\"\n"), HasSubstr("address is missing"));
-  EXPECT_THAT(problem("[facility]\nname = \"Copy\"\n[follow]\naddress = \"tls:source:7411\"\npublic_key = \"x\"\n"), HasSubstr("forward the source's socket"));
+  EXPECT_THAT(problem("[facility]\nname = \"Copy\"\n[follow]\naddress = \"tls:source:7411\"\npublic_key = \"x\"\n"), HasSubstr("address must be \"unix:PATH\""));
   EXPECT_THAT(problem("[facility]\nname = \"Copy\"\n[follow]\naddress = \"unix:run/ledger.sock\"\npublic_key = \"x\"\n"), HasSubstr("another site"));
   EXPECT_THAT(problem(std::string(kMari) + "[follow]\naddress = \"unix:/x\"\npublic_key = \"x\"\n"), HasSubstr("[[instrument]] tables out"));
   EXPECT_THAT(problem(site + "public_key = \"x\"\n[retention]\nlogs = \"2y\"\n"), HasSubstr("[retention] table out"));
