@@ -115,9 +115,16 @@ kj::Promise<base::Status> RoleKeeper::change_roles(const Change& wanted) {
     write(granted, [&](size_t count) { return change.initGranted(count); });
     write(revoked, [&](size_t count) { return change.initRevoked(count); });
     auto reason = change.initReason();
-    reason.setCode(is_gone ? "account_gone" : "directory");
-    reason.setText(is_gone ? fmt::format("{} is no account of the directory any more", base::to_utf8(account))
-                           : std::string("so the groups of the directory, or the site file, have it now"));
+    if (is_gone) {
+      reason.setCode("account_gone");
+      reason.setText(fmt::format("{} is no account of the directory any more", base::to_utf8(account)));
+    } else if (std::none_of(granted.begin(), granted.end(), is_by_group) && std::none_of(revoked.begin(), revoked.end(), is_by_group)) {
+      reason.setCode("site_file");
+      reason.setText("so the site file has it now");
+    } else {
+      reason.setCode("directory");
+      reason.setText("so the groups of the directory have it now");
+    }
     parts.add(service_.submit(command.reader(), keeper(asked_by)).then([](ledger::Answer answer) { return answer.status; }));
   }
   return kj::joinPromises(parts.releaseAsArray()).then([](kj::Array<base::Status> done) {
