@@ -301,7 +301,7 @@ Status check(const Settings& settings) {
     return wrong("user_filter must be a filter in brackets with {user} in it");
   }
   if (!balanced(settings.group_filter)) return wrong("group_filter must be a filter in brackets");
-  if (!is_attribute(settings.user_attribute) || !is_attribute(settings.full_name_attribute) || !is_attribute(settings.group_attribute)) {
+  if (!is_attribute(settings.user_attribute) || !is_attribute(settings.group_attribute)) {
     return wrong("an attribute's name has letters, digits, - and . only");
   }
   if (settings.nested_levels < 0 || settings.nested_levels > 100) return wrong("nested_levels is a number from 0 to 100");

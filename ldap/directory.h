@@ -26,7 +26,6 @@ struct Settings {
   std::string user_base;
   std::string user_filter = "(uid={user})";  // {user}: the name that was typed, escaped
   std::string user_attribute = "uid";
-  std::string full_name_attribute = "cn";
 
   std::string group_base;
   std::string group_filter = "(|(objectClass=posixGroup)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))";
@@ -43,7 +42,7 @@ struct Settings {
 
 struct Account {
   std::string name;  // as the directory spells it
-  std::string dn, full_name;
+  std::string dn;
   std::vector<std::string> groups;  // names, sorted, each once, those of groups in groups too
 };
 

@@ -80,7 +80,7 @@ std::vector<std::string> Reader::group_attributes() const {
 }
 
 base::Result<std::optional<FoundAccount>> Reader::account(const std::string& name) {
-  std::vector<std::string> wanted = joined(account_attributes(), {settings_.full_name_attribute});
+  std::vector<std::string> wanted = account_attributes();
   if (settings_.member_of) wanted.push_back("memberOf");
   auto entries = connection_.search_two(settings_.user_base, with_user(settings_.user_filter, filter_value(name)), wanted, until_);
   if (!entries.is_ok()) return entries.status();
@@ -90,7 +90,6 @@ base::Result<std::optional<FoundAccount>> Reader::account(const std::string& nam
   FoundAccount found;
   found.account.name = account_name(entry, settings_.user_attribute);
   found.account.dn = entry.dn;
-  found.account.full_name = first_name(entry, settings_.full_name_attribute);
   found.member_of = entry.values("memberOf");
   found.disabled = is_disabled(entry, std::time(nullptr));
   if (found.account.name.empty() || !dn_key(entry.dn)) return std::optional<FoundAccount>();

@@ -42,7 +42,6 @@ Status read_directory(const toml::table& source, const std::filesystem::path& fo
     table.fail(source.get("user_filter"), "user_filter", "a filter with {user} where the name goes, such as \"(uid={user})\"");
   }
   directory.user_attribute = table.text("user_attribute", "");
-  directory.full_name_attribute = table.text("full_name_attribute", "");
   directory.group_base = table.text("group_base", std::nullopt);
   directory.group_filter = table.text("group_filter", "");
   directory.group_attribute = table.text("group_attribute", "");

@@ -15,7 +15,7 @@ struct Directory {
   std::string ca;
   std::string bind_name;
   std::string bind_password_file;
-  std::string user_base, user_filter, user_attribute, full_name_attribute;
+  std::string user_base, user_filter, user_attribute;
   std::string group_base, group_filter, group_attribute;
   bool member_of = false;
   uint64_t nested_levels = 5;

@@ -43,7 +43,6 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # user_base = "ou=people,dc=example,dc=org"
 # user_filter = "(uid={{user}})"
 # user_attribute = "uid"
-# full_name_attribute = "cn"
 # group_base = "ou=groups,dc=example,dc=org"
 # group_filter = "(|(objectClass=posixGroup)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))"   # Active Directory: "(objectClass=group)"
 # group_attribute = "cn"

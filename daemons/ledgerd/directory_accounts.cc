@@ -78,7 +78,7 @@ class SiteAccounts final : public rpc::Accounts {
   kj::Promise<base::Result<KnownAccount>> authenticate(std::string, base::Secret) override { return base::Result<KnownAccount>(ldap::refused()); }
   kj::Promise<base::Result<KnownAccount>> find(std::string name) override {
     std::vector<Grant> grants = site_.of(name);
-    return base::Result<KnownAccount>(KnownAccount{std::move(name), {}, std::move(grants), "the site file"});
+    return base::Result<KnownAccount>(KnownAccount{std::move(name), std::move(grants), "the site file"});
   }
   kj::Promise<base::Result<Given>> all() override {
     Given given;
@@ -161,7 +161,7 @@ class DirectoryAccounts final : public rpc::Accounts {
       const std::vector<Grant> named = site_.of(account->name);
       grants.insert(grants.end(), named.begin(), named.end());
       tidy_up(grants);
-      return KnownAccount{account->name, account->full_name, std::move(grants), by_};
+      return KnownAccount{account->name, std::move(grants), by_};
     });
   }
 
@@ -188,7 +188,6 @@ ldap::Settings settings_of(const site::Directory& directory) {
   settings.group_base = directory.group_base;
   set(settings.user_filter, directory.user_filter);
   set(settings.user_attribute, directory.user_attribute);
-  set(settings.full_name_attribute, directory.full_name_attribute);
   set(settings.group_filter, directory.group_filter);
   set(settings.group_attribute, directory.group_attribute);
   settings.member_of = directory.member_of;

@@ -62,7 +62,7 @@ class NoAccounts final : public Accounts {
   using Given = std::map<std::string, std::vector<Grant>>;
   bool has_directory() const override { return false; }
   kj::Promise<base::Result<KnownAccount>> authenticate(std::string, base::Secret) override { return base::Result<KnownAccount>(wrong()); }
-  kj::Promise<base::Result<KnownAccount>> find(std::string name) override { return base::Result<KnownAccount>(KnownAccount{std::move(name), {}, {}, {}}); }
+  kj::Promise<base::Result<KnownAccount>> find(std::string name) override { return base::Result<KnownAccount>(KnownAccount{std::move(name), {}, {}}); }
   kj::Promise<base::Result<Given>> all() override { return base::Result<Given>(Given()); }
   std::vector<Grant> named_by_site(const std::string&) const override { return {}; }
 };

@@ -16,7 +16,6 @@ namespace rpc {
 /// An account as the directory has it now, with the roles its groups and the site file give it.
 struct KnownAccount {
   std::string name;       // as the directory spells it
-  std::string full_name;  // empty = not said
   std::vector<Grant> grants;  // sorted
   std::string by;         // who said so: "ldaps://ldap1.example.org"
 };

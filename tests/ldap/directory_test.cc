@@ -81,7 +81,6 @@ TEST_F(DirectoryTest, TheRightPasswordGivesTheAccountAndItsGroups) {
   auto account = login(*open(), "alice");
   ASSERT_TRUE(account.is_ok()) << account.status().message();
   EXPECT_EQ(account->name, "alice");
-  EXPECT_EQ(account->full_name, "Alice Example");
   EXPECT_EQ(account->dn, "uid=alice,ou=people,dc=facility,dc=example");
   EXPECT_THAT(account->groups, IsSupersetOf({"sns_mari_team"s, "snsadmin"s, "IPTS-1020"s}));
   EXPECT_TRUE(std::is_sorted(account->groups.begin(), account->groups.end()));

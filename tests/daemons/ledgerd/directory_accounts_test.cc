@@ -52,7 +52,7 @@ class MadeUpDirectory final : public ldap::Directory {
 
  private:
   ldap::Account account(const std::string& name) const {
-    ldap::Account account{name, "uid=" + name, "", {}};
+    ldap::Account account{name, "uid=" + name, {}};
     for (const auto& [group, members] : content_->members) {
       if (std::find(members.begin(), members.end(), name) != members.end()) account.groups.push_back(group);
     }

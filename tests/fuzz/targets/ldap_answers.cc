@@ -164,7 +164,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (answer->account) {
     check(ldap::is_name(answer->account->name));
-    check(answer->account->full_name.empty() || ldap::is_name(answer->account->full_name));
     check_names(answer->account->groups);
   }
   std::vector<std::string> names;

@@ -71,7 +71,7 @@ class FakeAccounts final : public rpc::Accounts {
     std::sort(grants.begin(), grants.end());
     return grants;
   }
-  base::Result<rpc::KnownAccount> account(const std::string& name) const { return rpc::KnownAccount{name, "", grants_of(name), "a test"}; }
+  base::Result<rpc::KnownAccount> account(const std::string& name) const { return rpc::KnownAccount{name, grants_of(name), "a test"}; }
 
   template <typename T>
   kj::Promise<base::Result<T>> answer(base::Result<T> result) {
