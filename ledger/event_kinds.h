@@ -11,7 +11,7 @@
 namespace ledger {
 
 /// Of schema/event.capnp; raised when an event or field is added that older releases do not know.
-inline constexpr uint64_t kSchemaVersion = 2;
+inline constexpr uint64_t kSchemaVersion = 3;
 
 /// Whether this release knows the kind (discriminant of Event.body).
 bool is_known_kind(uint16_t kind);

@@ -98,6 +98,8 @@ class Snapshot : public RowReader {
   virtual base::Result<base::Sha256> tree_node(int level, uint64_t index) const = 0;
   /// Last position a daemon stored with a command; 0 = none.
   virtual uint64_t position(std::string_view daemon) const = 0;
+  /// What a sender's command was answered, if its id counts as known (promise P4): for what is dear to make up again.
+  virtual std::optional<Answer> answered(const Identity& identity, std::string_view command_id) const = 0;
   /// In the copy of another ledger, the last checkpoint of that one whose end has been reached; empty = none.
   virtual std::string held_checkpoint() const { return {}; }
 };

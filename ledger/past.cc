@@ -22,8 +22,10 @@ namespace {
 constexpr size_t kEventsAPage = 1000;
 constexpr size_t kRecent = 16;
 constexpr ViewId kRunViews[] = {ViewId::kRuns, ViewId::kJobs, ViewId::kQueue, ViewId::kExperiments};
-constexpr ViewId kSettingsViews[] = {ViewId::kInstruments, ViewId::kVariables};
+constexpr ViewId kSettingsViews[] = {ViewId::kInstruments, ViewId::kVariables, ViewId::kStages, ViewId::kSupportFiles};
 constexpr ViewId kExperimentViews[] = {ViewId::kExperiments};
+constexpr ViewId kCampaignViews[] = {ViewId::kCampaigns};
+constexpr ViewId kCampaignOwnerViews[] = {ViewId::kJobs};
 
 const View& view_of(ViewId id) {
   for (const View* each : views()) {
@@ -118,6 +120,10 @@ void Past::fold_event(uint64_t seq, Views ids, MemoryRows& rows) const {
   if (!words.is_ok()) return note(words.status());
   try {
     StoredEvent event(*words);
+    // Who asked for a campaign's job is said by the campaign's own event, which is not about the run.
+    const auto body = event.get().getBody();
+    const uint64_t campaign = body.isJobQueued() ? body.getJobQueued().getCampaign() : 0;
+    if (campaign != 0 && campaign < seq && std::find(ids.begin(), ids.end(), ViewId::kJobs) != ids.end()) fold_event(campaign, kCampaignOwnerViews, rows);
     rows.at(seq);
     for (const ViewId id : ids) view_of(id).fold(event.get(), rows);
   } catch (const kj::Exception& error) {
@@ -125,28 +131,37 @@ void Past::fold_event(uint64_t seq, Views ids, MemoryRows& rows) const {
   }
 }
 
-std::shared_ptr<const MemoryRows> Past::fold(std::string_view subject, uint64_t seq, Views ids) const {
-  auto rows = empty_rows();
+void Past::each_event(std::string_view subject, uint64_t last, const std::function<void(uint64_t seq)>& act) const {
   for (uint64_t from = 1;;) {
     const std::vector<uint64_t> seqs = now_->subject(subject, from, kEventsAPage);
     for (const uint64_t each : seqs) {
-      if (each > seq) return rows;
-      fold_event(each, ids, *rows);
+      if (each > last) return;
+      act(each);
     }
-    if (seqs.size() < kEventsAPage) return rows;
+    if (seqs.size() < kEventsAPage) return;
     from = seqs.back() + 1;
   }
 }
 
-std::shared_ptr<const RowReader> Past::folded(std::string_view subject, Views ids) const {
+std::shared_ptr<const MemoryRows> Past::fold(std::string_view subject, uint64_t seq, Views ids) const {
+  auto rows = empty_rows();
+  each_event(subject, seq, [&](uint64_t each) { fold_event(each, ids, *rows); });
+  return rows;
+}
+
+std::shared_ptr<const RowReader> Past::recent(std::string_view subject, const std::function<std::shared_ptr<const RowReader>()>& make) const {
   for (auto entry = recent_.begin(); entry != recent_.end(); ++entry) {
     if (entry->first != subject) continue;
     recent_.splice(recent_.begin(), recent_, entry);
     return entry->second;
   }
-  recent_.emplace_front(subject, fold(subject, seq_, ids));
+  recent_.emplace_front(subject, make());
   if (recent_.size() > kRecent) recent_.pop_back();
   return recent_.front().second;
+}
+
+std::shared_ptr<const RowReader> Past::folded(std::string_view subject, Views ids) const {
+  return recent(subject, [&] { return fold(subject, seq_, ids); });
 }
 
 std::shared_ptr<const RowReader> Past::run_rows(std::string_view run_key) const {
@@ -160,6 +175,23 @@ std::shared_ptr<const RowReader> Past::settings_rows(std::string_view instrument
 }
 std::shared_ptr<const RowReader> Past::experiment_rows(std::string_view experiment) const {
   return folded(experiment_subject(experiment), kExperimentViews);
+}
+
+std::shared_ptr<const RowReader> Past::campaign_rows(uint64_t campaign) const {
+  const auto now = find_campaign(*now_, campaign);
+  if (!now || now->get().getCampaign() > seq_) return empty_rows();
+  // Nothing becomes of a campaign that has finished.
+  if (now->get().getFinishedAt() != 0 && now->get().getReason().getEvent() <= seq_) return {std::shared_ptr<const RowReader>(), now_.get()};
+  const std::string subject = campaign_subject(campaign);
+  return recent(subject, [&] {
+    std::set<uint64_t> seqs;  // its own events, and those of its jobs
+    each_event(subject, seq_, [&](uint64_t seq) {
+      if (seqs.insert(seq); find_job(*now_, seq)) each_event(job_subject(seq), seq_, [&](uint64_t each) { seqs.insert(each); });
+    });
+    auto rows = empty_rows();
+    for (const uint64_t seq : seqs) fold_event(seq, kCampaignViews, *rows);
+    return rows;
+  });
 }
 
 std::optional<std::string> Past::run_key_of_job(uint64_t job) const {
@@ -269,6 +301,14 @@ std::optional<std::string> Past::get(ViewId view, std::string_view key) const {
     case ViewId::kExperiments:
       if (kind == 'x') return run_rows(key.substr(1))->get(view, key);
       return experiment_rows(text_after_kind(key))->get(view, key);
+    case ViewId::kCampaigns:
+      if (kind == 'c' && key.size() == 9) return campaign_rows(UINT64_MAX - read_u64(key, 1))->get(view, key);
+      if (kind == 'r' && key.size() > 9) return campaign_rows(read_u64(key, 1))->get(view, key);
+      return std::nullopt;
+    case ViewId::kStages:
+      if (kind == 's') return settings_rows(text_after_kind(key))->get(view, key);
+      return std::nullopt;
+    case ViewId::kSupportFiles: return settings_rows(text_after_kind(key))->get(view, key);
     case ViewId::kFiles:
     case ViewId::kAccess:
     case ViewId::kWorkers: return std::nullopt;
@@ -304,9 +344,17 @@ void Past::scan(ViewId view, std::string_view from, const Visit& visit) const {
     case ViewId::kExperiments:
       if (kind == 'r') return experiment_rows(text_after_kind(from))->scan(view, from, visit);
       break;
+    case ViewId::kCampaigns:
+      if (kind == 'r' && from.size() >= 9) return campaign_rows(read_u64(from, 1))->scan(view, from, visit);
+      if (kind != 'c') return;
+      break;
+    case ViewId::kStages:
+      if (kind == 's') settings_rows(text_after_kind(from))->scan(view, from, visit);
+      return;
+    case ViewId::kSupportFiles: return settings_rows(text_after_kind(from))->scan(view, from, visit);
     default: return;
   }
-  // Instruments and experiments: those there are now, as far as they were there then.
+  // Instruments, experiments and campaigns: those there are now, as far as they were there then.
   now_->scan(view, from, [&](std::string_view key, std::string_view) {
     if (key[0] != kind) return false;
     const auto row = get(view, key);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -23,7 +24,8 @@ base::Result<uint64_t> seq_at(const Snapshot& now, int64_t time_ns);
 ///
 /// Owns:    a snapshot of now, rows folded so far. Threads: one at a time.
 /// Errors:  as Snapshot says; also kCorruption in status() where an event cannot be folded.
-/// Holds runs, jobs, queue, instruments, variables and experiments. Files and workers are of now only: none are shown.
+/// Holds runs, jobs, queue, instruments, variables, experiments, campaigns, rules of stages and support files. Files, workers, roles and what
+/// stages made are of now only: none are shown.
 /// A scan walks the rows of one kind (the first letter of their keys) and ends with it.
 class Past final : public Snapshot {
  public:
@@ -44,6 +46,7 @@ class Past final : public Snapshot {
   std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override;
   base::Result<base::Sha256> tree_node(int level, uint64_t index) const override { return now_->tree_node(level, index); }
   uint64_t position(std::string_view) const override { return 0; }
+  std::optional<Answer> answered(const Identity&, std::string_view) const override { return std::nullopt; }
 
  private:
   using Views = std::span<const ViewId>;
@@ -52,12 +55,16 @@ class Past final : public Snapshot {
   std::shared_ptr<const MemoryRows> fold(std::string_view subject, uint64_t seq, Views views) const;
   /// The same at seq_, kept for the next questions about it.
   std::shared_ptr<const RowReader> folded(std::string_view subject, Views views) const;
+  void each_event(std::string_view subject, uint64_t last, const std::function<void(uint64_t seq)>& act) const;
+  /// What was made for `subject` before, else made now.
+  std::shared_ptr<const RowReader> recent(std::string_view subject, const std::function<std::shared_ptr<const RowReader>()>& make) const;
   void fold_event(uint64_t seq, Views views, MemoryRows& rows) const;
   void note(base::Status status) const;
 
   std::shared_ptr<const RowReader> run_rows(std::string_view run_key) const;
   std::shared_ptr<const RowReader> settings_rows(std::string_view instrument) const;
   std::shared_ptr<const RowReader> experiment_rows(std::string_view experiment) const;
+  std::shared_ptr<const RowReader> campaign_rows(uint64_t campaign) const;
   const MemoryRows& counts() const;  // of runs
   const MemoryRows& queue() const;
   std::optional<std::string> run_key_of_job(uint64_t job) const;

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
-#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "ledger/decide.h"
 #include "ledger/memory_rows.h"
+#include "ledger/rule_index.h"
+#include "ledger/run_marks.h"
 #include "ledger/variables.h"
 #include "ledger/view_rows.h"
 #include "ledger/views/variables.h"
@@ -18,73 +19,71 @@
 namespace ledger {
 namespace {
 
-using Name = std::pair<schema::Variable::Group, std::string>;
-using Values = std::map<Name, std::string>;
-constexpr size_t kRunsAPage = 500;
+using Settings = std::optional<Row<schema::VariableRules>>;
 
-/// The rules and defaults of a few names: all it takes to resolve those.
-class Resolver {
+RuleIndex index_of(schema::VariableSet::Reader own, const Settings& settings) {
+  return {own, settings ? settings->get().getRules() : RuleIndex::Settings()};
+}
+
+/// What becomes of the variables of a change, run by run.
+class Effect {
  public:
-  Resolver(const std::set<Name>& names, schema::VariableSet::Reader defaults, const std::optional<Row<schema::VariableRules>>& all) {
-    std::vector<schema::ResolvedVariable::Reader> own;
-    for (auto variable : defaults.getVariables()) {
-      if (names.contains({variable.getGroup(), std::string(view(variable.getName()))})) own.push_back(variable);
+  Effect(capnp::List<schema::Variable>::Reader variables, const RuleIndex& before, const RuleIndex& after) : before_(before), after_(after) {
+    for (auto variable : variables) {
+      const std::string_view name = view(variable.getName());
+      const Both places{before.find(variable.getGroup(), name), after.find(variable.getGroup(), name)};
+      if (after.names()[places.after].in_script) names_.push_back(places);  // no run has another one
     }
-    auto variables = defaults_.initRoot<schema::VariableSet>().initVariables(static_cast<uint32_t>(own.size()));
-    for (uint32_t i = 0; i < own.size(); ++i) variables.setWithCaveats(i, own[i]);
-    std::vector<schema::VariableRule::Reader> theirs;
-    if (all) {
-      for (auto rule : all->get().getRules()) {
-        if (names.contains({rule.getVariable().getGroup(), std::string(view(rule.getVariable().getName()))})) theirs.push_back(rule);
-      }
-    }
-    auto rules = rules_.initRoot<schema::VariableRules>().initRules(static_cast<uint32_t>(theirs.size()));
-    for (uint32_t i = 0; i < theirs.size(); ++i) rules.setWithCaveats(i, theirs[i]);
+    std::sort(names_.begin(), names_.end(), [](const Both& one, const Both& other) { return one.after < other.after; });
   }
 
-  capnp::List<schema::VariableRule>::Reader rules() { return rules_.getRoot<schema::VariableRules>().asReader().getRules(); }
-
-  Values values(std::string_view experiment, uint64_t run_number) {
-    const Row<schema::VariableSet> set(
-        resolve(defaults_.getRoot<schema::VariableSet>().asReader(), rules(), experiment, run_number).document);
-    Values values;
-    for (auto variable : set.get().getVariables()) {
-      values[{variable.getGroup(), std::string(view(variable.getName()))}] = view(variable.getValue());
+  struct Shift {
+    std::string_view name, before, after;
+  };
+  /// Neighbours mostly lie at the same place, and so have the same answer.
+  const std::vector<Shift>& of(std::string_view experiment, uint64_t run_number) {
+    const std::pair places(before_.place(experiment, run_number), after_.place(experiment, run_number));
+    if (places == last_) return shifts_;
+    last_ = places;
+    shifts_.clear();
+    for (const Both& name : names_) {
+      const std::string_view had = value(before_, name.before, places.first), gets = value(after_, name.after, places.second);
+      if (had != gets) shifts_.push_back({after_.names()[name.after].name, had, gets});
     }
-    return values;
+    return shifts_;
   }
 
  private:
-  capnp::MallocMessageBuilder defaults_, rules_;
+  struct Both {
+    size_t before, after;  // its place in each index
+  };
+  static std::string_view value(const RuleIndex& index, size_t name, RuleIndex::Place place) {
+    return name == index.names().size() ? std::string_view() : index.value(name, index.setting(name, place));
+  }
+
+  const RuleIndex& before_;
+  const RuleIndex& after_;
+  std::vector<Both> names_;
+  std::optional<std::pair<RuleIndex::Place, RuleIndex::Place>> last_;
+  std::vector<Shift> shifts_;
 };
 
-RunSelection runs_of(std::string_view instrument, schema::Scope::Reader scope) {
-  RunSelection selection{.instrument = std::string(instrument)};
-  if (scope.isExperiment()) selection.experiment = view(scope.getExperiment());
-  if (scope.isFromRun()) {
-    selection.first_run = scope.getFromRun();
-    selection.last_run = scope.getToRun();
-  }
-  return selection;
+void visit_runs_of(const RowReader& rows, std::string_view instrument, schema::Scope::Reader scope, const VisitMark& visit) {
+  if (scope.isExperiment()) return visit_run_marks_of(rows, instrument, view(scope.getExperiment()), visit);
+  visit_run_marks(rows, instrument, scope.isFromRun() ? scope.getFromRun() : 0, last_run_of(scope), visit);
 }
 
 uint64_t first_of(schema::Scope::Reader scope) { return scope.isFromRun() ? scope.getFromRun() : 0; }
-uint64_t last_of(schema::Scope::Reader scope) { return scope.isFromRun() && scope.getToRun() != 0 ? scope.getToRun() : UINT64_MAX; }
 
-/// Does a setting for `one` win over one for `other`, where both apply? As resolve() ranks them.
-bool more_particular(schema::Scope::Reader one, schema::Scope::Reader other) {
-  const auto rank = [](schema::Scope::Reader scope) {
-    return std::tuple(scope.which(), first_of(scope), UINT64_MAX - last_of(scope));
-  };
-  static_assert(schema::Scope::DEFAULT < schema::Scope::FROM_RUN && schema::Scope::FROM_RUN < schema::Scope::EXPERIMENT);
-  return rank(one) > rank(other);
-}
+/// The settings of each name; all of them are read once.
+using SettingsByName = std::map<std::pair<schema::Variable::Group, std::string_view>, std::vector<schema::VariableRule::Reader>>;
 
 /// Which runs after `last_run` get the value, and which of them a more particular setting keeps from it.
-std::string coming_words(schema::Variable::Reader variable, schema::Scope::Reader scope,
-                         capnp::List<schema::VariableRule>::Reader rules, uint64_t last_run) {
-  const std::string value = fmt::format("{} = {}", view(variable.getName()), view(variable.getValue()));
-  if (last_of(scope) <= last_run) {
+std::string coming_words(schema::Variable::Reader variable, schema::Scope::Reader scope, const std::vector<schema::VariableRule::Reader>& settings,
+                         uint64_t last_run) {
+  const std::string value = variable.getFollowsScript() ? fmt::format("{} as the script has it", view(variable.getName()))
+                                                        : fmt::format("{} = {}", view(variable.getName()), view(variable.getValue()));
+  if (last_run_of(scope) <= last_run) {
     return fmt::format("{}: for no coming run, as the last one was {}", value, last_run);
   }
   const uint64_t first = std::max(first_of(scope), last_run + 1);
@@ -95,19 +94,19 @@ std::string coming_words(schema::Variable::Reader variable, schema::Scope::Reade
     if (scope.getToRun() != 0) words += fmt::format(" to {}", scope.getToRun());
   }
   std::string others;
-  for (auto rule : rules) {
-    const bool same = rule.getVariable().getGroup() == variable.getGroup() && rule.getVariable().getName() == variable.getName();
-    if (!same || !more_particular(rule.getScope(), scope)) continue;
-    if (scope.isExperiment() && rule.getScope().isExperiment()) continue;  // another experiment's
-    if (last_of(rule.getScope()) < first || first_of(rule.getScope()) > last_of(scope)) continue;
-    others += fmt::format("{}{} {} is set", others.empty() ? "" : ", ", scope_words(rule.getScope()), view(rule.getVariable().getValue()));
+  for (auto setting : settings) {
+    if (scope_rank(setting.getScope()) <= scope_rank(scope)) continue;
+    if (last_run_of(setting.getScope()) < first || first_of(setting.getScope()) > last_run_of(scope)) continue;
+    const auto other = setting.getVariable();
+    others += fmt::format("{}{} {}", others.empty() ? "" : ", ", scope_words(setting.getScope()),
+                          other.getFollowsScript() ? "it follows the script" : fmt::format("{} is set", view(other.getValue())));
   }
   return others.empty() ? words : fmt::format("{}; but {}", words, others);
 }
 
 }  // namespace
 
-VariablesPreview preview(const RowReader& rows, schema::VariablesSet::Reader change, size_t keep_changes) {
+VariablesPreview preview(const RowReader& rows, schema::VariablesSet::Reader change, size_t keep_changes, const KeepGoing& keep_going) {
   VariablesPreview result;
   capnp::MallocMessageBuilder message;
   auto command = message.initRoot<schema::Command>();
@@ -130,37 +129,34 @@ VariablesPreview preview(const RowReader& rows, schema::VariablesSet::Reader cha
   if (auto now = rows.get(ViewId::kVariables, key)) changed.put(ViewId::kVariables, key, *now);
   VariablesView().fold(drafts->front().event(), changed);
 
-  std::set<Name> names;
-  for (auto variable : set.getVariables()) names.emplace(variable.getGroup(), view(variable.getName()));
   std::optional<Row<schema::VariableSet>> defaults;
   if (auto row = find_instrument(rows, instrument)) {
     if (auto bytes = rows.blob(view(row->get().getScript().getDefaults()))) defaults.emplace(*bytes);
   }
   const auto own = defaults ? defaults->get() : schema::VariableSet::Reader();
-  Resolver before(names, own, variable_rules(rows, instrument));
-  Resolver after(names, own, variable_rules(changed, instrument));
+  const Settings had = variable_rules(rows, instrument), gets = variable_rules(changed, instrument);
+  const RuleIndex before = index_of(own, had), after = index_of(own, gets);
 
-  const RunSelection selection = runs_of(instrument, set.getScope());
-  std::string next;
-  do {
-    auto page = list_runs(rows, selection, kRunsAPage, next);
-    for (const auto& row : page.rows) {
-      const auto run = row.get();
-      if (run.getState() == schema::RunState::REFUSED) continue;
-      ++result.considered;
-      Values had = before.values(view(run.getExperiment()), run.getRun().getRunNumber());
-      for (auto& [name, value] : after.values(view(run.getExperiment()), run.getRun().getRunNumber())) {
-        if (had[name] == value) continue;
-        if (++result.change_count <= keep_changes) {
-          result.changes.push_back({run.getRun().getRunNumber(), name.second, had[name], value});
-        }
-      }
+  Effect effect(set.getVariables(), before, after);
+  Pace pace(keep_going);
+  visit_runs_of(rows, instrument, set.getScope(), [&](uint64_t run_number, std::string_view experiment) {
+    if (!pace.step()) return false;
+    for (const Effect::Shift& shift : effect.of(experiment, run_number)) {
+      if (++result.change_count > keep_changes) continue;
+      result.changes.push_back({run_number, std::string(shift.name), std::string(shift.before), std::string(shift.after)});
     }
-    next = page.next;
-  } while (!next.empty());
+    return true;
+  });
+  result.considered = pace.considered();
 
+  SettingsByName settings;
+  if (gets) {
+    for (auto setting : gets->get().getRules()) settings[{setting.getVariable().getGroup(), view(setting.getVariable().getName())}].push_back(setting);
+  }
   const uint64_t last = last_run(rows, instrument);
-  for (auto variable : set.getVariables()) result.coming.push_back(coming_words(variable, set.getScope(), after.rules(), last));
+  for (auto variable : set.getVariables()) {
+    result.coming.push_back(coming_words(variable, set.getScope(), settings[{variable.getGroup(), view(variable.getName())}], last));
+  }
   return result;
 }
 

@@ -37,9 +37,9 @@ RecordedSubjects::Keys RecordedSubjects::link(const Snapshot& snapshot, std::str
     if (words.status().code() != base::Code::kNotFound) status_ = words.status();
     return {};
   };
-  if (subject.starts_with('j') && subject.size() == 9) {
+  if ((subject.starts_with('j') || subject.starts_with('c')) && subject.size() == 9) {
     if (const auto known = jobs_.find(name); known != jobs_.end()) return known->second;
-    Subjects made = made_by(read_u64(subject, 1));  // a job's number is that of the event that made it
+    Subjects made = made_by(read_u64(subject, 1));  // the number of a job or campaign is that of the event that made it
     if (made.link_from != subject) return {};
     if (jobs_.size() >= kJobs) jobs_.clear();
     return jobs_[std::move(name)] = std::move(made.link_to);

@@ -12,7 +12,7 @@ namespace ledger {
 
 /// Says it of one event after the other, without looking through the index.
 ///
-/// Owns:    what jobs met lately are about.
+/// Owns:    what jobs and campaigns met lately are about.
 /// Threads: one at a time.
 /// Errors:  kCorruption where an event cannot be read; those of the snapshot.
 class RecordedSubjects {

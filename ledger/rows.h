@@ -20,6 +20,9 @@ enum class ViewId : uint16_t {
   kExperiments = 7,
   kWorkers = 8,
   kAccess = 9,  // roles and tokens
+  kCampaigns = 10,
+  kStages = 11,  // rules and results
+  kSupportFiles = 12,
 };
 
 /// Reads rows; deciding gets no more than this.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "ledger/command_record.h"
 #include "ledger/keys.h"
 #include "ledger/log_scan.h"
 #include "ledger/log_state.h"
@@ -102,6 +103,16 @@ base::Result<base::Sha256> StoreSnapshot::tree_node(int level, uint64_t index) c
 uint64_t StoreSnapshot::position(std::string_view daemon) const {
   const auto stored = read(Table::kPositions, daemon);
   return stored && stored->size() == 8 ? read_u64(*stored) : 0;
+}
+
+std::optional<Answer> StoreSnapshot::answered(const Identity& identity, std::string_view command_id) const {
+  const auto record = read(Table::kCommands, command_key(identity, command_id));
+  auto answer = record ? decode_answer(*record) : std::nullopt;
+  if (!answer) return std::nullopt;
+  const auto forgotten = read(Table::kMeta, Store::kForgottenKey);
+  if (forgotten && forgotten->size() == 8 && *answered_at(*record) <= read_u64(*forgotten)) return std::nullopt;
+  answer->repeated = true;
+  return answer;
 }
 
 std::string StoreSnapshot::held_checkpoint() const { return read(Table::kMeta, Store::kHeldCheckpointKey).value_or(std::string()); }

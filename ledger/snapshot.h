@@ -28,6 +28,7 @@ class StoreSnapshot final : public Snapshot {
   std::vector<uint64_t> subject(std::string_view key, uint64_t from, size_t limit) const override;
   base::Result<base::Sha256> tree_node(int level, uint64_t index) const override;
   uint64_t position(std::string_view daemon) const override;
+  std::optional<Answer> answered(const Identity& identity, std::string_view command_id) const override;
   std::string held_checkpoint() const override;
 
  private:

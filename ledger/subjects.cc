@@ -73,8 +73,18 @@ class Collector {
     ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
     for (const std::string& end : ends) about(end);
     about(job_subject(job));
+    if (queued.getCampaign() != 0) about(campaign_subject(queued.getCampaign()));
     link(job_subject(job), std::move(ends));
   }
+  void about_new_campaign(uint64_t campaign, schema::CampaignStarted::Reader started, capnp::Text::Reader owner) {
+    std::vector<std::string> ends;
+    if (owner.size() > 0) ends.push_back(actor_subject(view(owner)));
+    for (auto instrument : started.getInstruments()) ends.push_back(instrument_subject(view(instrument)));
+    for (const std::string& end : ends) about(end);
+    about(campaign_subject(campaign));
+    link(campaign_subject(campaign), std::move(ends));
+  }
+  void about_campaign(uint64_t campaign) { about_linked(campaign_subject(campaign)); }
 
  private:
   void link(std::string from, std::vector<std::string> to) {
@@ -109,6 +119,11 @@ std::string roles_subject(schema::Grant::Reader grant) {
   return text_subject('o', view(grant.getInstrument()));
 }
 std::string denials_subject() { return "d"; }
+std::string campaign_subject(uint64_t campaign) {
+  std::string key = "c";
+  append_u64(key, campaign);
+  return key;
+}
 std::string actor_subject(std::string_view actor) { return text_subject('a', actor); }
 
 Subjects subjects_of(schema::Event::Reader event,
@@ -230,6 +245,43 @@ Subjects subjects_of(schema::Event::Reader event,
       break;
     case Body::TOKEN_REVOKED:
       collect.about_account(body.getTokenRevoked().getAccount());
+      break;
+    case Body::SUPPORT_FILE_SEEN:
+      collect.about_settings(body.getSupportFileSeen().getInstrument());
+      break;
+    case Body::STAGE_SET:
+      collect.about_settings(body.getStageSet().getInstrument());
+      break;
+    case Body::STAGE_REMOVED:
+      collect.about_settings(body.getStageRemoved().getInstrument());
+      break;
+    case Body::COMBINATION_REQUESTED: {
+      const auto wanted = body.getCombinationRequested();
+      collect.about_instrument(view(wanted.getInstrument()));
+      for (uint64_t run : wanted.getRuns()) collect.about_linked(run_subject(view(wanted.getInstrument()), run));
+      break;
+    }
+    case Body::TRIAL_REQUESTED:
+      collect.about_run(body.getTrialRequested().getRun());
+      break;
+    case Body::CAMPAIGN_STARTED:
+      collect.about_new_campaign(event.getSeq(), body.getCampaignStarted(), event.getActor().getName());
+      break;
+    case Body::CAMPAIGN_PAUSED:
+      collect.about_campaign(body.getCampaignPaused().getCampaign());
+      break;
+    case Body::CAMPAIGN_RESUMED:
+      collect.about_campaign(body.getCampaignResumed().getCampaign());
+      break;
+    case Body::CAMPAIGN_STOPPED:
+      collect.about_campaign(body.getCampaignStopped().getCampaign());
+      break;
+    case Body::CAMPAIGN_RUN_PASSED:
+      collect.about(campaign_subject(body.getCampaignRunPassed().getCampaign()));
+      collect.about_run(body.getCampaignRunPassed().getRun());
+      break;
+    case Body::CAMPAIGN_FINISHED:
+      collect.about_campaign(body.getCampaignFinished().getCampaign());
       break;
     case Body::LOSS_ACCEPTED:
     case Body::COMMANDS_FORGOTTEN:

@@ -22,11 +22,13 @@ std::string worker_subject(std::string_view worker);
 std::string actor_subject(std::string_view actor);
 std::string roles_subject(schema::Grant::Reader grant);  // all grants for the same instrument or experiment, or for the facility
 std::string denials_subject();
+std::string campaign_subject(uint64_t campaign);  // its own events, and the queueing of its jobs
 std::string blob_subject(std::string_view sha256);  // its erasures
 std::string ledger_subject();  // the ledger itself: losses accepted, bytes erased, records forgotten
 
 /// Whatever is about a job is also about its runs, instrument and experiment, and whatever is about a run also about its
-/// experiment. The event that makes the job (or finds the experiment) leaves that as a link for the events that follow.
+/// experiment; whatever is about a campaign as one thing is also about its instruments and its owner. The event that makes the job or the campaign
+/// (or finds the experiment) leaves that as a link for the events that follow.
 struct Subjects {
   std::vector<std::string> keys;  // sorted, no key twice
   std::string link_from;          // empty = no new link

@@ -1,10 +1,9 @@
 #include "ledger/variables.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 
-#include "base/experiment.h"
 #include "ledger/canonical.h"
 #include "ledger/keys.h"
 
@@ -55,58 +54,41 @@ class SetBuilder {
   std::set<std::string> unknown_;
 };
 
-/// How particular a setting is: the larger the more. Its seq only decides between settings equal in everything else.
-using Rank = std::tuple<Rule, uint64_t, uint64_t, uint64_t>;
-
-std::optional<Rank> rank(schema::VariableRule::Reader rule, std::string_view experiment, uint64_t run_number) {
-  auto scope = rule.getScope();
-  switch (scope.which()) {
-    case schema::Scope::DEFAULT: return Rank(Rule::DEFAULT_SCOPE, 0, 0, rule.getSeq());
-    case schema::Scope::EXPERIMENT:
-      if (!base::names_experiment(experiment) || view(scope.getExperiment()) != experiment) return std::nullopt;
-      return Rank(Rule::EXPERIMENT, 0, 0, rule.getSeq());
-    case schema::Scope::FROM_RUN: {
-      uint64_t last = scope.getToRun() == 0 ? UINT64_MAX : scope.getToRun();
-      if (run_number < scope.getFromRun() || run_number > last) return std::nullopt;
-      return Rank(Rule::FROM_RUN, scope.getFromRun(), UINT64_MAX - last, rule.getSeq());
-    }
-  }
-  return std::nullopt;
-}
+capnp::Text::Reader text(std::string_view view) { return {view.data(), view.size()}; }  // of a text that ends in 0
 
 }  // namespace
 
-ResolvedVariables resolve(schema::VariableSet::Reader defaults, capnp::List<schema::VariableRule>::Reader rules,
-                          std::string_view experiment, uint64_t run_number, uint64_t script_seq) {
-  SetBuilder set(defaults);
-  for (auto variable : set.variables()) {
-    variable.setRule(Rule::SCRIPT_DEFAULT);
-    variable.setSetBy("");
-    variable.setSetAt(0);
-    variable.setSetSeq(script_seq);
-  }
-  std::map<Name, std::pair<Rank, schema::VariableRule::Reader>> best;
-  for (auto rule : rules) {
-    auto ranked = rank(rule, experiment, run_number);
-    if (!ranked) continue;
-    auto [place, fresh] =
-        best.emplace(Name(rule.getVariable().getGroup(), view(rule.getVariable().getName())), std::pair(*ranked, rule));
-    if (!fresh && place->second.first < *ranked) place->second = {*ranked, rule};
-  }
-  for (const auto& [name, choice] : best) {
-    auto variable = set.find(name.first, name.second, false);
-    if (!variable) {
-      set.unknown(name.second);
+ResolvedVariables resolve(const RuleIndex& index, std::string_view experiment, uint64_t run_number, uint64_t script_seq) {
+  const std::vector<RuleIndex::Name>& names = index.names();
+  const RuleIndex::Place place = index.place(experiment, run_number);
+  const auto count = std::count_if(names.begin(), names.end(), [](const RuleIndex::Name& name) { return name.in_script; });
+  capnp::MallocMessageBuilder message;
+  auto list = message.initRoot<schema::VariableSet>().initVariables(static_cast<uint32_t>(count));
+  std::set<std::string_view> unknown;
+  uint32_t next = 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const RuleIndex::Setting* setting = index.setting(i, place);
+    if (!names[i].in_script) {
+      if (setting != nullptr && !setting->follows_script) unknown.insert(names[i].name);
       continue;
     }
-    auto rule = choice.second;
-    variable->setValue(rule.getVariable().getValue());
-    variable->setRule(std::get<0>(choice.first));
-    variable->setSetBy(rule.getSetBy());
-    variable->setSetAt(rule.getSetAt());
-    variable->setSetSeq(rule.getSeq());
+    auto variable = list[next++];
+    variable.setGroup(names[i].group);
+    variable.setName(text(names[i].name));
+    variable.setValue(text(index.value(i, setting)));
+    if (!names[i].help.empty()) variable.setHelp(text(names[i].help));
+    variable.setRule(setting == nullptr ? Rule::SCRIPT_DEFAULT : setting->rule);
+    variable.setSetBy(setting == nullptr ? "" : text(setting->set_by));
+    variable.setSetAt(setting == nullptr ? 0 : setting->set_at);
+    variable.setSetSeq(setting == nullptr ? script_seq : setting->seq);
   }
-  return set.finish();
+  return {std::string(built_bytes(message)), {unknown.begin(), unknown.end()}};
+}
+
+ResolvedVariables resolve(schema::VariableSet::Reader defaults, capnp::List<schema::VariableRule>::Reader rules,
+                          std::string_view experiment, uint64_t run_number, uint64_t script_seq) {
+  const RuleIndex::OneRun only{experiment, run_number};
+  return resolve(RuleIndex(defaults, rules, &only), experiment, run_number, script_seq);
 }
 
 ResolvedVariables with_previous(schema::VariableSet::Reader current, schema::VariableSet::Reader previous) {
@@ -146,10 +128,12 @@ ResolvedVariables with_given(schema::VariableSet::Reader current, capnp::List<sc
 }
 
 std::string variables_trouble(schema::InstrumentRow::Reader instrument) {
-  auto script = instrument.getScript();
-  if (script.getProblem().size() == 0) return {};
-  return "the variables of " + std::string(view(instrument.getConfig().getInstrument())) + "'s script are not known: " +
-         std::string(view(script.getProblem())) +
+  return variables_trouble(view(instrument.getConfig().getInstrument()), view(instrument.getScript().getProblem()));
+}
+
+std::string variables_trouble(std::string_view instrument, std::string_view problem) {
+  if (problem.empty()) return {};
+  return "the variables of " + std::string(instrument) + "'s script are not known: " + std::string(problem) +
          "; mend that, and the next run, or `runledger rerun RUN --script current`, reads them again";
 }
 

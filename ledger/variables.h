@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ledger/rule_index.h"
 #include "schema/document.capnp.h"
 #include "schema/row.capnp.h"
 
@@ -17,8 +18,10 @@ struct ResolvedVariables {
 };
 
 /// The values for run `run_number` of `experiment` (empty = unknown): of the settings that apply to it the most particular one
-/// (its experiment, else the largest fromRun at or below it, else default), else the script's default. Of two settings from
-/// the same run the one that ends sooner is the more particular. `script_seq`: the scriptRegistered event of `defaults`.
+/// (ledger/rule_index.h says how they rank), else the script's own. A setting that follows the script leaves the script's value, and stands
+/// as the rule that chose it. `script_seq`: the scriptRegistered event of the script's own.
+ResolvedVariables resolve(const RuleIndex& index, std::string_view experiment, uint64_t run_number, uint64_t script_seq = 0);
+/// The same for one run alone.
 ResolvedVariables resolve(schema::VariableSet::Reader defaults, capnp::List<schema::VariableRule>::Reader rules,
                           std::string_view experiment, uint64_t run_number, uint64_t script_seq = 0);
 
@@ -34,6 +37,8 @@ ResolvedVariables with_given(schema::VariableSet::Reader set, capnp::List<schema
 /// Why nobody can say which variables the instrument's script has, and what to do, as a sentence; empty = they are known, or no
 /// script was registered yet.
 std::string variables_trouble(schema::InstrumentRow::Reader instrument);
+/// The same of a script whose own `problem` is known.
+std::string variables_trouble(std::string_view instrument, std::string_view problem);
 
 /// The bytes scopes sort and compare by: default, then from-run ones by fromRun and end, then experiments.
 std::string scope_key(schema::Scope::Reader scope);

@@ -7,6 +7,7 @@
 
 #include "ledger/keys.h"
 #include "ledger/views/access.h"
+#include "ledger/views/campaigns.h"
 #include "ledger/views/edit.h"
 #include "ledger/views/experiments.h"
 #include "ledger/views/files.h"
@@ -14,6 +15,8 @@
 #include "ledger/views/jobs.h"
 #include "ledger/views/queue.h"
 #include "ledger/views/runs.h"
+#include "ledger/views/stages.h"
+#include "ledger/views/support_files.h"
 #include "ledger/views/variables.h"
 #include "ledger/views/workers.h"
 
@@ -97,23 +100,17 @@ bool state_matches(const RunSelection& selection, schema::RunState state) {
   return selection.states.empty() || std::find(selection.states.begin(), selection.states.end(), state) != selection.states.end();
 }
 
-/// Run keys of one source at or after `from` that fit the selection, at most `limit`.
-void collect(const RowReader& rows, const RunSelection& selection, const KeySource& source, std::string_view from, size_t limit,
-             std::vector<std::string>& keys) {
+/// Run keys of one source at or after `from` that fit the selection, each with what stands under it, until `visit` returns false.
+void scan_source(const RowReader& rows, const RunSelection& selection, const KeySource& source, std::string_view from, const RowReader::Visit& visit) {
   const std::string& instrument = source.instrument;
   std::string start = source.prefix + std::string(std::max<std::string_view>(from, instrument));
   if (!instrument.empty() && from.empty()) append_u64(start, selection.first_run);
-  size_t taken = 0;
-  scan_prefix(rows, source.view, source.prefix, start, [&](std::string_view key, std::string_view) {
+  scan_prefix(rows, source.view, source.prefix, start, [&](std::string_view key, std::string_view value) {
     key.remove_prefix(source.prefix.size());
     if (!key.starts_with(instrument)) return false;
-    uint64_t run_number = read_u64(key, key.size() - 8);
+    const uint64_t run_number = read_u64(key, key.size() - 8);
     if (selection.last_run != 0 && run_number > selection.last_run) return instrument.empty();
-    if (run_number >= selection.first_run) {
-      keys.emplace_back(key);
-      ++taken;
-    }
-    return taken < limit;
+    return run_number < selection.first_run || visit(key, value);
   });
 }
 
@@ -134,7 +131,10 @@ class KeyStream {
   void read() {
     keys_.clear();
     next_ = 0;
-    collect(rows_, selection_, source_, from_, wanted_, keys_);
+    scan_source(rows_, selection_, source_, from_, [&](std::string_view key, std::string_view) {
+      keys_.emplace_back(key);
+      return keys_.size() < wanted_;
+    });
     ended_ = keys_.size() < wanted_;
     if (!keys_.empty()) from_ = keys_.back() + '\0';
     wanted_ = std::min(most_, 2 * wanted_);
@@ -159,6 +159,13 @@ template <typename Take>
 void merge_runs(const RowReader& rows, const RunSelection& selection, std::string_view from, size_t expected, const Take& take) {
   std::vector<KeyStream> streams;
   auto sources = sources_of(selection);
+  if (sources.size() == 1 && sources[0].view == ViewId::kRuns && selection.states.empty()) {  // the rows themselves
+    return scan_source(rows, selection, sources[0], from, [&](std::string_view key, std::string_view bytes) {
+      std::string name(key);
+      Row<schema::RunRow> row(bytes);
+      return take(name, row);
+    });
+  }
   const size_t first_read = sources.size() == 1 ? expected : std::min(expected, expected / std::max<size_t>(sources.size(), 1) + kFewKeys);
   streams.reserve(sources.size());
   for (auto& source : sources) streams.emplace_back(rows, selection, std::move(source), from, first_read, expected);
@@ -214,8 +221,40 @@ uint64_t job_for_cause(const RowReader& rows, uint64_t event) {
   return read_count(rows, ViewId::kJobs, JobsView::answer_key(event));
 }
 
-void visit_runs(const RowReader& rows, const RunSelection& selection, const VisitRun& visit) {
-  merge_runs(rows, selection, {}, kKeysAtOnce, [&](std::string&, Row<schema::RunRow>& row) { return visit(row.get()); });
+bool is_pending_trial(const RowReader& rows, uint64_t event, schema::RunKey::Reader run) {
+  return rows.get(ViewId::kRuns, RunsView::trial_key(event)) == run_key(view(run.getInstrument()), run.getRunNumber());
+}
+std::optional<Row<schema::SupportFileRow>> find_support_file(const RowReader& rows, std::string_view instrument, std::string_view path) {
+  return find<schema::SupportFileRow>(rows, ViewId::kSupportFiles, SupportFilesView::row_key(instrument, path));
+}
+std::optional<Row<schema::StageRow>> find_stage(const RowReader& rows, std::string_view instrument, std::string_view stage) {
+  return find<schema::StageRow>(rows, ViewId::kStages, StagesView::rule_key(instrument, stage));
+}
+std::optional<Row<schema::StageResultRow>> find_stage_result(const RowReader& rows, std::string_view instrument, std::string_view stage,
+                                                             std::string_view group) {
+  return find<schema::StageResultRow>(rows, ViewId::kStages, StagesView::result_key(instrument, stage, group));
+}
+std::optional<Row<schema::StageResultRow>> stage_result_of_job(const RowReader& rows, uint64_t job) {
+  const auto name = rows.get(ViewId::kStages, StagesView::job_key(job));
+  return name ? find<schema::StageResultRow>(rows, ViewId::kStages, kind_key('r', *name)) : std::nullopt;
+}
+uint64_t stage_job_in(const RowReader& rows, std::string_view directory) {
+  return read_count(rows, ViewId::kStages, StagesView::directory_key(directory));
+}
+std::optional<Row<schema::CampaignRow>> find_campaign(const RowReader& rows, uint64_t campaign) {
+  return find<schema::CampaignRow>(rows, ViewId::kCampaigns, CampaignsView::row_key(campaign));
+}
+std::optional<Row<schema::CampaignRunRow>> find_campaign_run(const RowReader& rows, uint64_t campaign, std::string_view instrument,
+                                                             uint64_t run_number) {
+  return find<schema::CampaignRunRow>(rows, ViewId::kCampaigns, CampaignsView::run_row_key(campaign, run_key(instrument, run_number)));
+}
+uint64_t campaign_of_job(const RowReader& rows, uint64_t job) {
+  const auto row = find_job(rows, job);
+  return row ? row->get().getQueued().getCampaign() : 0;
+}
+
+void visit_runs(const RowReader& rows, const RunSelection& selection, const VisitRun& visit, std::string_view after) {
+  merge_runs(rows, selection, after, kKeysAtOnce, [&](std::string&, Row<schema::RunRow>& row) { return visit(row.get()); });
 }
 
 Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& selection, size_t limit, std::string_view after) {
@@ -250,6 +289,48 @@ Page<schema::QueueRow> list_queue(const RowReader& rows, size_t limit, std::stri
   for (auto& row : held.rows) result.rows.push_back(std::move(row));
   result.next = std::move(held.next);
   return result;
+}
+
+Page<schema::SupportFileRow> list_support_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after) {
+  return page<schema::SupportFileRow>(rows, ViewId::kSupportFiles, SupportFilesView::prefix(instrument), limit, after);
+}
+std::vector<Row<schema::StageRow>> stage_rules(const RowReader& rows, std::string_view instrument) {
+  return all<schema::StageRow>(rows, ViewId::kStages, kind_key('s', text_key(instrument)));
+}
+Page<schema::StageResultRow> list_stage_results(const RowReader& rows, std::string_view instrument, std::string_view stage, size_t limit,
+                                                std::string_view after) {
+  return page<schema::StageResultRow>(rows, ViewId::kStages, StagesView::results_prefix(instrument, stage), limit, after);
+}
+std::vector<Row<schema::StageResultRow>> pending_combinations(const RowReader& rows, std::string_view instrument) {
+  std::vector<Row<schema::StageResultRow>> pending;
+  scan_prefix(rows, ViewId::kStages, StagesView::pending_prefix(instrument), {}, [&](std::string_view key, std::string_view) {
+    if (auto row = find<schema::StageResultRow>(rows, ViewId::kStages, kind_key('r', key.substr(1)))) pending.push_back(std::move(*row));
+    return true;
+  });
+  return pending;
+}
+Page<schema::CampaignRow> list_campaigns(const RowReader& rows, size_t limit, std::string_view after) {
+  return page<schema::CampaignRow>(rows, ViewId::kCampaigns, "c", limit, after);
+}
+std::vector<uint64_t> open_campaigns(const RowReader& rows) {
+  std::vector<uint64_t> campaigns;
+  scan_prefix(rows, ViewId::kCampaigns, "o", {}, [&](std::string_view key, std::string_view) {
+    campaigns.push_back(read_u64(key, 1));
+    return true;
+  });
+  return campaigns;
+}
+Page<schema::CampaignRunRow> campaign_runs(const RowReader& rows, uint64_t campaign, size_t limit, std::string_view after) {
+  return page<schema::CampaignRunRow>(rows, ViewId::kCampaigns, CampaignsView::runs_prefix(campaign), limit, after);
+}
+std::vector<uint64_t> waiting_campaign_jobs(const RowReader& rows, uint64_t campaign) {
+  std::vector<uint64_t> jobs;
+  const std::string prefix = CampaignsView::waiting_prefix(campaign);
+  scan_prefix(rows, ViewId::kCampaigns, prefix, {}, [&](std::string_view key, std::string_view) {
+    jobs.push_back(read_u64(key, prefix.size()));
+    return true;
+  });
+  return jobs;
 }
 
 std::vector<Row<schema::InstrumentRow>> list_instruments(const RowReader& rows) {

@@ -29,8 +29,28 @@ std::optional<Row<schema::VariableRules>> variable_rules(const RowReader& rows, 
 std::optional<Row<schema::TokenRow>> find_token(const RowReader& rows, std::string_view token);
 /// True when the account has exactly this.
 bool find_grant(const RowReader& rows, std::string_view account, schema::Grant::Reader grant);
-/// The job that answered a runDetected, runRevised or reductionRequested event; 0 = none.
+/// The job that answered a runDetected, runRevised, reductionRequested or trialRequested event; 0 = none.
 uint64_t job_for_cause(const RowReader& rows, uint64_t event);
+
+/// Whether `event` is a trialRequested about this run that was not answered yet.
+bool is_pending_trial(const RowReader& rows, uint64_t event, schema::RunKey::Reader run);
+std::optional<Row<schema::SupportFileRow>> find_support_file(const RowReader& rows, std::string_view instrument, std::string_view path);
+
+/// Stages. `group` as stage_group() of ledger/views/stages.h makes it.
+std::optional<Row<schema::StageRow>> find_stage(const RowReader& rows, std::string_view instrument, std::string_view stage);
+std::optional<Row<schema::StageResultRow>> find_stage_result(const RowReader& rows, std::string_view instrument, std::string_view stage,
+                                                             std::string_view group);
+/// The result that this job of a stage makes; nullopt also for a job of another kind.
+std::optional<Row<schema::StageResultRow>> stage_result_of_job(const RowReader& rows, uint64_t job);
+/// The stage's job whose output belongs into `directory`; 0 = none.
+uint64_t stage_job_in(const RowReader& rows, std::string_view directory);
+
+std::optional<Row<schema::CampaignRow>> find_campaign(const RowReader& rows, uint64_t campaign);
+/// A run of the campaign that has a job or was passed.
+std::optional<Row<schema::CampaignRunRow>> find_campaign_run(const RowReader& rows, uint64_t campaign, std::string_view instrument,
+                                                             uint64_t run_number);
+/// The campaign a job belongs to; 0 = none.
+uint64_t campaign_of_job(const RowReader& rows, uint64_t job);
 
 /// Some rows of a list, and where the next page starts; `next` empty = that was the end. `after` takes a `next` as it is.
 template <typename T>
@@ -58,13 +78,31 @@ struct RunSelection {
 Page<schema::RunRow> list_runs(const RowReader& rows, const RunSelection& selection, size_t limit, std::string_view after = {});
 /// The same until `visit` returns false.
 using VisitRun = std::function<bool(schema::RunRow::Reader run)>;
-void visit_runs(const RowReader& rows, const RunSelection& selection, const VisitRun& visit);
+void visit_runs(const RowReader& rows, const RunSelection& selection, const VisitRun& visit, std::string_view after = {});
 Page<schema::FileRow> list_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after = {});
 /// What list_experiments takes as `after` to begin with this one.
 std::string experiment_key(std::string_view experiment);
 Page<schema::ExperimentRow> list_experiments(const RowReader& rows, size_t limit, std::string_view after = {});
 /// Waiting jobs, the next one first, then the held ones.
 Page<schema::QueueRow> list_queue(const RowReader& rows, size_t limit, std::string_view after = {});
+
+/// Sorted by path.
+Page<schema::SupportFileRow> list_support_files(const RowReader& rows, std::string_view instrument, size_t limit, std::string_view after = {});
+/// The instrument's rules, by name.
+std::vector<Row<schema::StageRow>> stage_rules(const RowReader& rows, std::string_view instrument);
+/// By stage, then group; stage empty = of all.
+Page<schema::StageResultRow> list_stage_results(const RowReader& rows, std::string_view instrument, std::string_view stage, size_t limit,
+                                                std::string_view after = {});
+/// Combinations somebody asked for that have no job yet.
+std::vector<Row<schema::StageResultRow>> pending_combinations(const RowReader& rows, std::string_view instrument);
+/// Newest first.
+Page<schema::CampaignRow> list_campaigns(const RowReader& rows, size_t limit, std::string_view after = {});
+/// Campaigns that have not finished, oldest first.
+std::vector<uint64_t> open_campaigns(const RowReader& rows);
+/// Its runs that have a job or were passed, by instrument and number.
+Page<schema::CampaignRunRow> campaign_runs(const RowReader& rows, uint64_t campaign, size_t limit, std::string_view after = {});
+/// Its jobs that wait or are held, oldest first.
+std::vector<uint64_t> waiting_campaign_jobs(const RowReader& rows, uint64_t campaign);
 
 std::vector<Row<schema::InstrumentRow>> list_instruments(const RowReader& rows);
 std::vector<Row<schema::WorkerRow>> list_workers(const RowReader& rows);

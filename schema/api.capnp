@@ -52,6 +52,8 @@ interface Session {
   # Those not revoked nor expired; account empty = the caller's own, "*" = everybody's.
   revokeToken @10 (commandId :Text, token :Text, reason :Text) -> (answer :Command.Answer);
   # By its id. Its sessions end at once.
+
+  campaigns @11 () -> (campaigns :Campaigns);
 }
 
 struct TokenRequest {
@@ -97,7 +99,18 @@ struct RunFilter {
   firstRun @2 :UInt64;     # 0 = from the first.
   lastRun @3 :UInt64;      # 0 = to the last.
   states @4 :List(Row.RunState);    # Empty = all.
+  ranges @5 :List(RunRange);        # Empty = all.
+  reason @6 :Text;         # Code of the run's reason; empty = any.
+  script @7 :Data;         # First bytes of a SHA-256: of the script, or a file beside it; empty = any.
+  variables @8 :List(VariableMatch);   # All of these values.
+  detectedFrom @9 :Int64;  # 0 = from the first.
+  detectedTo @10 :Int64;   # 0 = to the last.
+  supportFile @11 :Text;   # Its path, or 8 or more digits of its SHA-256 in hex; empty = any.
+  stale @12 :Bool;         # Only results that are not what would be made today.
+  # script, variables, supportFile and stale are about the newest version that succeeded, or else the newest.
 }
+struct RunRange { first @0 :UInt64; last @1 :UInt64; }
+struct VariableMatch { name @0 :Text; value @1 :Text; }   # JSON.
 
 interface Runs {
   list @0 (filter :RunFilter, limit :UInt32, after :Data) -> (runs :List(Row.RunRow), next :Data, refusal :Command.Refusal);
@@ -118,6 +131,32 @@ interface Runs {
   status @6 () -> (status :Status);
   instruments @7 () -> (instruments :List(Row.InstrumentRow));
   experiments @8 (limit :UInt32, after :Data) -> (experiments :List(Row.ExperimentRow), next :Data);
+
+  stale @9 (filter :RunFilter, limit :UInt32, after :Data) -> (results :List(StaleResult), considered :UInt64, next :Data, refusal :Command.Refusal);
+  # Results whose script, variables or support files are not what would be chosen now, sorted as runs are. limit as in `list`. A page ends
+  # early when many runs had to be looked at; `considered` counts these.
+  trial @10 (commandId :Text, request :Event.TrialRequested, files :List(Data)) -> (answer :Command.Answer);
+  # `files`: the texts the request names, which the ledger may have already.
+  combine @11 (commandId :Text, request :Event.CombinationRequested) -> (answer :Command.Answer);
+  job @12 (job :UInt64) -> (job :Row.JobRow, refusal :Command.Refusal);
+  stageResults @13 (instrument :Text, stage :Text, limit :UInt32, after :Data)
+      -> (results :List(Row.StageResultRow), next :Data, refusal :Command.Refusal);
+  # stage empty = of all.
+}
+
+struct StaleResult {
+  run @0 :Event.RunKey;
+  version @1 :UInt16;
+  job @2 :UInt64;
+  why @3 :List(StaleReason);
+}
+struct StaleReason {
+  kind @0 :Kind;
+  name @1 :Text;           # Of the file beside the script, the variable, or the support file's path; empty = the script itself.
+  was @2 :Text;            # JSON value, or the hash in hex; empty = there was none.
+  now @3 :Text;
+  event @4 :UInt64;        # That brought what is chosen now; 0 = none did.
+  enum Kind { script @0; scriptFile @1; variable @2; supportFile @3; }
 }
 
 struct Subject {
@@ -130,6 +169,7 @@ struct Subject {
     actor @5 :Text;
     seq @6 :UInt64;        # One event.
     denials @7 :Void;      # Every accessDenied.
+    campaign @8 :UInt64;   # Its own events, and the queueing of its jobs.
   }
 }
 
@@ -198,6 +238,10 @@ interface Instrument {
   # Every value a variable of that name had, oldest first, with the versions reduced under it.
   preview @9 (change :Event.VariablesSet) -> (effect :VariablesEffect, refusal :Command.Refusal);
   # What setVariables would do; nothing is recorded.
+  supportFiles @10 (limit :UInt32, after :Data) -> (files :List(Row.SupportFileRow), next :Data, refusal :Command.Refusal);
+  stages @11 () -> (stages :List(Row.StageRow), refusal :Command.Refusal);
+  setStage @12 (commandId :Text, rule :Event.StageRule) -> (answer :Command.Answer);
+  removeStage @13 (commandId :Text, name :Text, comment :Text) -> (answer :Command.Answer);
 }
 
 struct VariableHistory {
@@ -217,6 +261,59 @@ struct VariablesEffect {
   problems @4 :List(Text); # Why setVariables would refuse it; empty = it would not.
 }
 struct ChangedRun { run @0 :Event.RunKey; name @1 :Text; before @2 :Text; after @3 :Text; }   # Values in JSON; empty = none.
+
+interface Campaigns {
+  plan @0 (request :CampaignRequest, progress :Progress) -> (plan :CampaignEstimate, refusal :Command.Refusal);
+  # What start would do; nothing is recorded. progress may be null.
+  start @1 (commandId :Text, request :CampaignRequest) -> (answer :Command.Answer, campaign :UInt64);
+  list @2 (limit :UInt32, after :Data) -> (campaigns :List(Row.CampaignRow), next :Data);     # Newest first.
+  show @3 (campaign :UInt64) -> (campaign :Row.CampaignRow, refusal :Command.Refusal);
+  runs @4 (campaign :UInt64, limit :UInt32, after :Data) -> (runs :List(Row.CampaignRunRow), next :Data, refusal :Command.Refusal);
+  report @5 (campaign :UInt64, limit :UInt32, after :Data) -> (runs :List(ComparedRun), next :Data, refusal :Command.Refusal);
+  # How the outputs differ from those of the version each run had before.
+  pause @6 (commandId :Text, campaign :UInt64, comment :Text) -> (answer :Command.Answer);
+  resume @7 (commandId :Text, campaign :UInt64, comment :Text) -> (answer :Command.Answer);
+  stop @8 (commandId :Text, campaign :UInt64, keepQueued :Bool, comment :Text) -> (answer :Command.Answer);
+}
+
+struct CampaignRequest {
+  purpose @0 :Text;
+  kind @1 :Event.CampaignStarted.Kind;
+  filter @2 :RunFilter;
+  selection @3 :Text;      # The filter in words, for people.
+  script @4 :Event.ReductionRequested.ScriptChoice;
+  variables @5 :List(Event.Variable);
+  freshVariables @6 :Bool;
+  interpreter @7 :Text;
+}
+struct CampaignEstimate {
+  runs @0 :List(PlannedVersion);    # At most 1000.
+  runCount @1 :UInt64;
+  passed @2 :List(PassedRun);       # Chosen, but not to be had: at most 1000.
+  passedCount @3 :UInt64;
+  considered @4 :UInt64;
+  estimateMs @5 :UInt64;   # Sum of past durations; runs without one count as their instrument's others do on the average.
+  unknownDurations @6 :UInt64;      # Runs of which, and of whose instrument, no duration is known.
+  workers @7 :UInt32;      # Jobs that run at once now; 0 = no worker is there.
+  problems @8 :List(Text); # Why start would refuse it; empty = it would not.
+}
+struct PlannedVersion { run @0 :Event.RunKey; basis @1 :UInt16; lastMs @2 :UInt64; }
+struct PassedRun { run @0 :Event.RunKey; reason @1 :Event.Reason; }
+
+struct ComparedRun {
+  run @0 :Event.RunKey;
+  before @1 :UInt16;       # Version it had; 0 = none.
+  after @2 :UInt16;        # The campaign's.
+  outcome @3 :Outcome;
+  equal @4 :UInt32;        # Files of the same path and bytes.
+  changed @5 :UInt32;      # Of the same path and other bytes.
+  added @6 :UInt32;
+  missing @7 :UInt32;
+  bytesBefore @8 :UInt64;
+  bytesAfter @9 :UInt64;
+  paths @10 :List(Text);   # Of what differs, at most 20: "~ a.nxs", "+ b.nxs", "- c.nxs".
+  enum Outcome { unfinished @0; same @1; differs @2; onlyAfter @3; failed @4; }   # onlyAfter: no version before had succeeded.
+}
 
 interface Operator {
   queue @0 (limit :UInt32, after :Data) -> (waiting :List(Row.QueueRow), next :Data);

@@ -45,6 +45,17 @@ struct Command {
     changeRoles @32 :ChangeRoles;             # Becomes a roleGranted or roleRevoked for each that is not so on record already.
     issueToken @33 :Event.TokenIssued;
     revokeToken @34 :Event.TokenRevoked;      # account is filled by the ledger.
+    seeSupportFile @35 :Event.SupportFileSeen;
+    setStage @36 :Event.StageRule;
+    removeStage @37 :Event.StageRemoved;
+    requestCombination @38 :Event.CombinationRequested;
+    requestTrial @39 :Event.TrialRequested;
+    startCampaign @40 :Event.CampaignStarted;   # runs and instruments are filled by the ledger, from the plan.
+    pauseCampaign @41 :Event.CampaignPaused;
+    resumeCampaign @42 :Event.CampaignResumed;
+    stopCampaign @43 :Event.CampaignStopped;
+    passCampaignRun @44 :Event.CampaignRunPassed;
+    finishCampaign @45 :Event.CampaignFinished;
   }
 }
 

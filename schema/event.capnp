@@ -57,6 +57,17 @@ struct Event {
     roleRevoked @38 :RoleRevoked;
     tokenIssued @39 :TokenIssued;
     tokenRevoked @40 :TokenRevoked;
+    supportFileSeen @41 :SupportFileSeen;
+    stageSet @42 :StageRule;
+    stageRemoved @43 :StageRemoved;
+    combinationRequested @44 :CombinationRequested;
+    trialRequested @45 :TrialRequested;
+    campaignStarted @46 :CampaignStarted;
+    campaignPaused @47 :CampaignPaused;
+    campaignResumed @48 :CampaignResumed;
+    campaignStopped @49 :CampaignStopped;
+    campaignRunPassed @50 :CampaignRunPassed;
+    campaignFinished @51 :CampaignFinished;
   }
 }
 
@@ -91,6 +102,7 @@ enum Contract {            # What a reduction script expects of its caller; docs
   unset @0;
   isis @1;                 # main(input_file, output_dir), reduce_vars.py
   sns @2;                  # reduce_INST.py FILE OUTDIR/
+  fia @3;                  # Top-level text; its assignments are the variables, its global `output` the result. Since schema 3.
 }
 
 struct InstrumentConfigured {
@@ -107,7 +119,17 @@ struct InstrumentConfigured {
   runNumberPattern @9 :Text;        # Regular expression with one group; empty = the last digits of the file's stem.
   detect @10 :Text;                 # "directory" or "lastrun".
   retired @11 :Bool;                # The table was taken out of the site file; the rest is as it last stood. Nothing new is taken for it.
+
+  # Since schema 3:
+  condaPython @12 :Text;   # "/opt/conda/envs/{env}/bin/python": the interpreter of a script that says CONDA_ENV = "...". Empty = such a line is passed over.
+  interpreters @13 :List(NamedInterpreter);   # Others that a re-run may name.
+  stderrFails @14 :Bool;   # What is printed to standard error fails the attempt, whatever its exit status says (sns) ...
+  stderrAllowed @15 :List(Text);    # ... unless one of these regular expressions is found in it.
+  flatFolder @16 :Text;    # With {instrument} {experiment}: where links to the files of each run's newest version are kept. Empty = nowhere.
+  supportUrls @17 :List(Text);      # What a variable's url must begin with to be fetched. Empty = none is.
 }
+
+struct NamedInterpreter { name @0 :Text; path @1 :Text; }
 
 struct InstrumentPaused { instrument @0 :Text; reason @1 :Reason; }
 struct InstrumentResumed { instrument @0 :Text; reason @1 :Reason; }
@@ -115,7 +137,7 @@ struct InstrumentResumed { instrument @0 :Text; reason @1 :Reason; }
 # ---- scripts and variables ----
 
 struct ScriptFile {
-  name @0 :Text;           # File name beside the script ("reduce.py", "reduce_vars.py").
+  name @0 :Text;           # Path below the script's folder ("reduce_vars.py"; since schema 3 also "mr_reduction/__init__.py").
   sha256 @1 :Data;         # Its exact bytes, in the blob store.
 }
 
@@ -125,7 +147,7 @@ struct ScriptRegistered {
   contract @1 :Contract;
   path @2 :Text;           # Where it was read from.
   sha256 @3 :Data;         # Of the main script's bytes.
-  siblings @4 :List(ScriptFile);   # Files it needs from its folder: reduce_vars.py.
+  siblings @4 :List(ScriptFile);   # Files it needs from its folder: reduce_vars.py; since schema 3 all it imports or names. Sorted by name.
   defaults @5 :Data;       # SHA-256 of the script's own variables as a VariableSet document; empty = it has none.
   problem @6 :Text;        # Why the defaults could not be read (syntax error in reduce_vars.py, ...); empty = they could.
 }
@@ -135,6 +157,27 @@ struct Variable {
   name @1 :Text;           # As in the script; may hold blanks.
   value @2 :Text;          # JSON: keeps str, int, float, bool, None (null) and lists apart. {"python": "repr"} = has no JSON form; left to the script.
   enum Group { standard @0; advanced @1; }
+  followsScript @3 :Bool;  # The value is the script's own, whatever it is then; `value` is empty. Since schema 3.
+}
+
+struct SupportFile {
+  # A file that a variable's value names, by the content it had. Since schema 3.
+  group @0 :Variable.Group;
+  name @1 :Text;           # Of the variable.
+  path @2 :Text;           # As the value names it, made absolute; or the url.
+  sha256 @3 :Data;
+  sizeBytes @4 :UInt64;
+  kept @5 :Bool;           # Its bytes are in the blob store, and the job gets these. False: too large for that; the job gets the file itself, if it still has this hash.
+}
+
+struct SupportFileSeen {
+  # Another content than the one last on record at this path, or its first. Since schema 3.
+  instrument @0 :Text;
+  path @1 :Text;
+  sha256 @2 :Data;         # Empty = it cannot be read now; `problem` says why.
+  sizeBytes @3 :UInt64;
+  kept @4 :Bool;
+  problem @5 :Text;
 }
 
 struct Scope {
@@ -237,6 +280,51 @@ struct ReductionRequested {
   freshVariables @4 :Bool; # True: resolve again from what is set now; false: those of `basis`.
   comment @5 :Text;
   enum ScriptChoice { stored @0; current @1; }
+  interpreter @6 :Text;    # Name of one of the instrument's interpreters, or "instrument" for its own; empty = with a stored script that of the
+                           # version repeated, else the instrument's. Since schema 3.
+}
+
+struct TrialRequested {
+  # Somebody tries a script on a run, in a place of his own. It is no version: nothing the run shows changes. Since schema 3.
+  run @0 :RunKey;
+  scriptPath @1 :Text;     # Where the text came from, on the machine of who asks.
+  scriptSha256 @2 :Data;
+  siblings @3 :List(ScriptFile);
+  variables @4 :List(Variable);     # Values given; the rest is as it is set for the run, over the script's own.
+  interpreter @5 :Text;    # As in ReductionRequested.
+  comment @6 :Text;
+}
+
+# ---- stages: scripts over results (since schema 3) ----
+
+struct StageRule {
+  # When results are there, start another script with them. Set again under the same name it replaces the former rule.
+  instrument @0 :Text;
+  name @1 :Text;           # lower_snake_case, unique with the instrument; not "reduction", which is what every run gets by itself.
+  after @2 :List(Text);    # Stages whose results it takes, "reduction" among them; all must have succeeded. Empty = it takes the raw files.
+  over @3 :Over;
+  scriptPath @4 :Text;
+  contract @5 :Contract;
+  interpreter @6 :Text;    # Empty = the instrument's.
+  inputPatterns @7 :List(Text);     # Which of the files it is given; shell patterns on the path below the result's directory. Empty = all.
+  outputPattern @8 :Text;  # With {instrument} {experiment} {run} {stage} {version}. {run} is "28001", or "28001-28004" for several.
+  timeLimitMs @9 :UInt64;
+  memoryLimitBytes @10 :UInt64;
+  fromSite @11 :Bool;      # It stands in the site file, and goes when it is taken out there.
+  enum Over {
+    run @0;                # Each run by itself, as soon as the stages before it succeeded.
+    experiment @1;         # All runs of the experiment on this instrument, whenever none of them is left to reduce.
+    runs @2;               # The runs that somebody names (combinationRequested), once all of them have what it takes.
+  }
+}
+struct StageRemoved { instrument @0 :Text; name @1 :Text; reason @2 :Reason; }
+
+struct CombinationRequested {
+  # Somebody asks for one result of several runs. It waits until all have what the stage takes.
+  instrument @0 :Text;
+  stage @1 :Text;          # A rule over `runs`.
+  runs @2 :List(UInt64);   # Run numbers, ascending, each once.
+  comment @3 :Text;
 }
 
 # ---- jobs and attempts ----
@@ -244,7 +332,7 @@ struct ReductionRequested {
 struct JobQueued {
   # The job's id is the seq of this event.
   runs @0 :List(RunKey);
-  version @1 :UInt16;      # Counts the reductions asked of the (first) run, from 1.
+  version @1 :UInt16;      # Counts the reductions asked of the run, or the results of the stage, from 1; a trial has 0.
   contract @2 :Contract;
   scriptPath @3 :Text;
   scriptSha256 @4 :Data;
@@ -255,9 +343,25 @@ struct JobQueued {
   interpreter @9 :Text;
   timeLimitMs @10 :UInt64;
   memoryLimitBytes @11 :UInt64;
-  priority @12 :UInt8;     # Smaller is sooner. 10 new run, 20 re-run.
+  priority @12 :UInt8;     # Smaller is sooner. 10 new run, 12 trial, 15 stage, 20 re-run, 30 campaign.
   reason @13 :Reason;
   experiment @14 :Text;
+
+  # Since schema 3:
+  kind @15 :JobKind;
+  stage @16 :Text;         # Of kind stage: the rule's name.
+  sources @17 :Data;       # SHA-256 of a JobSources document: the results it takes; empty = the raw files in `inputs`.
+  inputPatterns @18 :List(Text);    # Which files of these results.
+  supportFiles @19 :List(SupportFile);
+  campaign @20 :UInt64;    # The campaign it belongs to (seq of its campaignStarted); 0 = none.
+  flatFolder @21 :Text;    # Where links to its files are kept; empty = nowhere.
+  stderrFails @22 :Bool;
+  stderrAllowed @23 :List(Text);
+}
+enum JobKind {
+  reduction @0;            # A version of its run.
+  stage @1;                # A version of a stage's result: of a run, an experiment, or some runs.
+  trial @2;                # Nobody's version.
 }
 
 struct JobHeld { job @0 :UInt64; reason @1 :Reason; }
@@ -296,6 +400,8 @@ struct OutputSummary {
   files @1 :UInt32;
   totalBytes @2 :UInt64;
   directory @3 :Text;      # Where they lie (or will, once published).
+  outside @4 :UInt32;      # Files it is known to have written elsewhere; the manifest has them. Since schema 3.
+  remarks @5 :UInt32;      # What is odd about its output, one sentence each in the manifest. Since schema 3.
 }
 
 struct AttemptFailed {
@@ -428,3 +534,34 @@ struct TokenIssued {
   }
 }
 struct TokenRevoked { token @0 :Text; account @1 :Text; reason @2 :Reason; }
+
+# ---- campaigns (since schema 3) ----
+
+struct CampaignStarted {
+  # Many runs are to be reduced again, as one thing. Its id is the seq of this event; its owner is the actor.
+  purpose @0 :Text;        # In its owner's words.
+  kind @1 :Kind;
+  selection @2 :Text;      # How the runs were chosen, in words: "MARI 28001-28010, state failed".
+  plan @3 :Data;           # SHA-256 of a CampaignPlan document: the runs themselves.
+  runs @4 :UInt32;         # In the plan.
+  instruments @5 :List(Text);       # Of these runs, sorted.
+  script @6 :ReductionRequested.ScriptChoice;   # current: the instrument's script as it is when the first of its runs is queued, for all of them.
+  variables @7 :List(Variable);
+  freshVariables @8 :Bool;
+  interpreter @9 :Text;
+  estimateMs @10 :UInt64;  # Sum of the runs' past durations; 0 = nothing is known of them.
+  enum Kind {
+    reprocess @0;
+    replay @1;             # What went wrong is tried again: what failed with its own script and values, what was passed over as if it were new.
+  }
+}
+struct CampaignPaused { campaign @0 :UInt64; reason @1 :Reason; }
+struct CampaignResumed { campaign @0 :UInt64; reason @1 :Reason; }
+struct CampaignStopped {
+  # Nothing more is queued for it. Its waiting jobs are cancelled (their runs are as they were before) unless they are kept.
+  campaign @0 :UInt64;
+  keepQueued @1 :Bool;
+  reason @2 :Reason;
+}
+struct CampaignRunPassed { campaign @0 :UInt64; run @1 :RunKey; reason @2 :Reason; }   # No job is made for this run of its plan.
+struct CampaignFinished { campaign @0 :UInt64; reason @1 :Reason; }   # Every run of the plan has a job that ended, or was passed; or it was stopped and none is open.

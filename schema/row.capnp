@@ -29,8 +29,8 @@ struct RunRow {
   experiment @1 :Text;     # Empty = unknown.
   title @2 :Text;          # Empty = unknown.
   state @3 :RunState;      # Of the latest version; detected, refused or skipped while there is none.
-  version @4 :UInt16;      # Latest; 0 = none yet.
-  job @5 :UInt64;          # Of the latest version; 0 = none.
+  version @4 :UInt16;      # Latest that was not taken back before it started; 0 = none yet.
+  job @5 :UInt64;          # Of that version; 0 = none.
   detectedAt @6 :Int64;
   startedAt @7 :Int64;     # Latest attempt; 0 = not started.
   finishedAt @8 :Int64;    # 0 = not finished.
@@ -43,6 +43,8 @@ struct RunRow {
   revisedSeq @15 :UInt64;  # The latest runDetected / runRevised: what a job's inputs come from.
   pendingRequest @16 :UInt64;       # A reductionRequested that has no job yet; 0 = none.
   fileProblems @17 :UInt32;         # How many of `problems`, from the first, come from reading the file; a revision replaces these.
+  result @18 :UInt64;      # Job of the newest version that succeeded; 0 = none did.
+  otherJobs @19 :List(UInt64);      # Stages and trials it is part of, oldest first.
 }
 
 struct StateCounts {
@@ -86,6 +88,7 @@ struct JobRow {
   finishedAt @7 :Int64;
   attempts @8 :List(AttemptRow);
   queueSeq @9 :UInt64;     # Event by which it last entered the queue.
+  supersededBy @10 :UInt64;         # Job of the newer version (of the run, or of the stage's result) that succeeded; 0 = its result is the current one.
 }
 
 struct QueueRow {          # One waiting job.
@@ -97,6 +100,9 @@ struct QueueRow {          # One waiting job.
   queuedAt @5 :Int64;
   reason @6 :Decision;
   held @7 :Bool;
+  campaign @8 :UInt64;     # 0 = none.
+  stage @9 :Text;          # Empty = none.
+  kind @10 :Event.JobKind;
 }
 
 struct InstrumentRow {
@@ -166,4 +172,70 @@ struct TokenRow {
   issuedBy @3 :Text;
   revokedSeq @4 :UInt64;   # 0 = not revoked.
   revokedAt @5 :Int64;
+}
+
+# ---- stages ----
+
+struct StageRow {
+  rule @0 :Event.StageRule;
+  setBy @1 :Text;
+  setAt @2 :Int64;
+  seq @3 :UInt64;
+}
+
+struct StageResultRow {
+  # What a stage made of a run, an experiment, or some runs.
+  instrument @0 :Text;
+  stage @1 :Text;
+  over @2 :Event.StageRule.Over;
+  runs @3 :List(UInt64);   # Of the latest version, or asked for.
+  experiment @4 :Text;
+  state @5 :RunState;      # Of the latest version; detected while it waits for its inputs.
+  version @6 :UInt16;      # 0 = none yet.
+  job @7 :UInt64;
+  jobs @8 :List(UInt64);   # Every version's job, version 1 first.
+  result @9 :UInt64;       # Job of the newest version that succeeded; 0 = none.
+  pendingRequest @10 :UInt64;       # A combinationRequested that has no job yet; 0 = none.
+  reason @11 :Decision;
+}
+
+# ---- support files ----
+
+struct SupportFileRow {
+  file @0 :Event.SupportFileSeen;   # The latest.
+  seq @1 :UInt64;
+  seenAt @2 :Int64;
+}
+
+# ---- campaigns ----
+
+struct CampaignRow {
+  campaign @0 :UInt64;
+  started @1 :Event.CampaignStarted;
+  owner @2 :Event.Actor;
+  startedAt @3 :Int64;
+  state @4 :State;
+  reason @5 :Decision;     # Of the state: who paused or stopped it, and why.
+  counts @6 :CampaignCounts;
+  finishedAt @7 :Int64;    # 0 = it is not finished.
+  workedMs @8 :UInt64;     # Sum of its ended jobs' durations, from the start of their last attempt.
+  enum State { running @0; paused @1; stopped @2; finished @3; }
+}
+struct CampaignCounts {
+  # Its runs; they add up to the runs of the plan.
+  notQueued @0 :UInt32;    # No job yet.
+  waiting @1 :UInt32;      # Queued or held.
+  running @2 :UInt32;
+  succeeded @3 :UInt32;
+  failed @4 :UInt32;
+  skipped @5 :UInt32;
+  cancelled @6 :UInt32;
+  passed @7 :UInt32;       # No job is made for them.
+}
+struct CampaignRunRow {    # One run of a campaign that has a job, or was passed.
+  run @0 :Event.RunKey;
+  job @1 :UInt64;          # 0 = passed.
+  version @2 :UInt16;
+  state @3 :RunState;      # skipped while job is 0.
+  reason @4 :Decision;
 }

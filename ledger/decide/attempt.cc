@@ -1,8 +1,10 @@
 // Attempts: one owner at a time (promise P5). The fence, the seq of attemptStarted, tells the owner from whoever was it before.
 #include <fmt/format.h>
 
+#include "base/counted.h"
+#include "base/reduction_log.h"
 #include "ledger/decide/question.h"
-#include "ledger/views/edit.h"
+#include "ledger/views/outcome.h"
 
 namespace ledger {
 namespace {
@@ -82,7 +84,7 @@ void lose(const Question& question, schema::JobRow::Reader job, schema::AttemptR
   lost.setWorker(attempt.getWorker());
   set_reason(lost.initReason(), code, fmt::format("{}, attempt {}: {}", version_words(job), attempt.getNumber(), text));
   if (code == kHandedBack || !tries_used_up(job)) {
-    if (job.getQueued().getRuns().size() > 0) hold_if_paused(question, job.getQueued().getRuns()[0], job.getJob(), proposal);
+    hold_if_paused(question, job.getQueued(), job.getJob(), proposal);
     return;
   }
   auto failed = proposal.add(proposal.last_seq()).initJobFailed();
@@ -100,16 +102,19 @@ base::Status check_outputs(const Question& question, schema::OutputSummary::Read
   auto manifest = Row<schema::OutputManifest>::parse(*question.blob(outputs.getManifest()), words + ": output manifest");
   if (!manifest.is_ok()) return invalid(manifest.status().message(), "; send it as an OutputManifest document");
   uint64_t bytes = 0;
+  uint32_t files = 0;
   for (auto file : manifest->get().getFiles()) {
     std::string path = "/" + std::string(view(file.getPath()));
     LEDGER_CHECK(check_path(path, words + ": output file"));
     if (file.getSha256().size() != 32)
       return invalid(words, ": output file ", quoted(file.getPath()), " comes without its SHA-256");
+    if (base::is_reduction_log(view(file.getPath()))) continue;
+    files += 1;
     bytes += file.getSizeBytes();
   }
-  if (manifest->get().getFiles().size() != outputs.getFiles() || bytes != outputs.getTotalBytes()) {
-    return invalid(fmt::format("{}: the manifest lists {} files of {} bytes, the summary says {} of {}", words,
-                               manifest->get().getFiles().size(), bytes, outputs.getFiles(), outputs.getTotalBytes()));
+  if (files != outputs.getFiles() || bytes != outputs.getTotalBytes()) {
+    return invalid(fmt::format("{}: the manifest lists {} files of {} bytes, the summary says {} of {}", words, files, bytes,
+                               outputs.getFiles(), outputs.getTotalBytes()));
   }
   return base::Status::ok();
 }
@@ -200,15 +205,18 @@ Decided decide_fail(const Question& question, schema::AttemptFailed::Reader want
     body.setAttemptFailed(wanted);
     body.getAttemptFailed().setWillRetry(retry);
     if (retry) {
-      hold_if_paused(question, job.getQueued().getRuns()[0], job.getJob(), proposal);
+      hold_if_paused(question, job.getQueued(), job.getJob(), proposal);
       return proposal.take();
     }
     auto failed = proposal.add(proposal.last_seq()).initJobFailed();
     failed.setJob(job.getJob());
     failed.setAttempt(wanted.getAttempt());
     failed.setKind(wanted.getKind());
-    set_reason(failed.initReason(), kind_code(wanted.getKind()),
-               fmt::format("{}: {}", words, quoted(view(wanted.getMessage()), kMaxTextBytes)));
+    std::string text = fmt::format("{}: {}", words, quoted(view(wanted.getMessage()), kMaxTextBytes));
+    if (const uint32_t files = wanted.getOutputs().getFiles(); files > 0) {
+      text += fmt::format("; {} it had written {} kept", base::counted(files, "file"), files == 1 ? "is" : "are");
+    }
+    set_reason(failed.initReason(), kind_code(wanted.getKind()), text);
     return proposal.take();
   });
 }

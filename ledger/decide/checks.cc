@@ -130,6 +130,17 @@ Status check_path(std::string_view path, std::string_view what) {
   return Status::ok();
 }
 
+Status check_path_or_url(std::string_view path, std::string_view what) {
+  const size_t colon = path.find("://");
+  if (colon == std::string_view::npos || colon == 0 || path[0] == '/') return check_path(path, what);
+  if (colon + 3 == path.size()) return invalid(what, " '", quoted(path), "' is a url that names nothing");
+  return Status::ok();
+}
+
+bool is_lower_snake_case(std::string_view name) {
+  return !name.empty() && name[0] >= 'a' && name[0] <= 'z' && all_of(name, "_", false, true);
+}
+
 Status check_scope(schema::Scope::Reader scope) {
   if (scope.isExperiment()) {
     size_t size = scope.getExperiment().size();
@@ -148,7 +159,7 @@ Status check_scope(schema::Scope::Reader scope) {
   return Status::ok();
 }
 
-Status check_variables(capnp::List<schema::Variable>::Reader variables) {
+Status check_variables(capnp::List<schema::Variable>::Reader variables, Following following) {
   if (variables.size() > kMaxVariables)
     return invalid(fmt::format("{} variables at once; at most {} are taken", variables.size(), kMaxVariables));
   std::set<std::pair<schema::Variable::Group, std::string_view>> names;
@@ -163,6 +174,13 @@ Status check_variables(capnp::List<schema::Variable>::Reader variables) {
     if (value.size() > kMaxVariableBytes) {
       return invalid(
           fmt::format("variable {}: the value has {} bytes; at most {} are taken", quoted(name), value.size(), kMaxVariableBytes));
+    }
+    if (variable.getFollowsScript()) {
+      if (following == Following::kRefused) {
+        return invalid("variable ", quoted(name), " is given as following the script; only a setting does, give a value");
+      }
+      if (!value.empty()) return invalid("variable ", quoted(name), " follows the script, so it takes no value; leave one of the two out");
+      continue;
     }
     if (!parse_json(value)) {
       return invalid(fmt::format("variable {}: {} is not JSON, or nested deeper than {}; texts go in double quotes", quoted(name),
@@ -183,6 +201,7 @@ base::Result<schema::Variable::Group> match_variable(schema::Variable::Reader va
     return invalid(
         fmt::format("the script of {} has no variable {}; it has {}", instrument, quoted(variable.getName()), known_names(known)));
   }
+  if (variable.getFollowsScript()) return match->getGroup();
   auto value = parse_json(view(variable.getValue()));
   auto standard = parse_json(view(match->getValue()));
   if (value && standard && !fits(*value, *standard)) {

@@ -20,12 +20,17 @@ base::Status check_run(schema::RunKey::Reader run);
 base::Status check_reason(schema::Reason::Reader reason, std::string_view what);
 /// Absolute, without a ".." part.
 base::Status check_path(std::string_view path, std::string_view what);
+/// The same, or a url.
+base::Status check_path_or_url(std::string_view path, std::string_view what);
+/// lower_snake_case, beginning with a letter.
+bool is_lower_snake_case(std::string_view name);
 base::Status check_scope(schema::Scope::Reader scope);
 
-/// Names, JSON values and their number; no name twice in a group.
-base::Status check_variables(capnp::List<schema::Variable>::Reader variables);
+enum class Following { kTaken, kRefused };
+/// Names, JSON values and their number; no name twice in a group. Only a setting follows the script.
+base::Status check_variables(capnp::List<schema::Variable>::Reader variables, Following following = Following::kRefused);
 /// The group that `variable` is in, of those the script has; kInvalidArgument when the script has no such variable, or one of
-/// another type. null fits every type, and an integer a float.
+/// another type. null fits every type, an integer a float, and anything a variable that has no value in the script.
 base::Result<schema::Variable::Group> match_variable(schema::Variable::Reader variable, schema::VariableSet::Reader known,
                                                      std::string_view instrument);
 

@@ -52,6 +52,17 @@ Decided dispatch(const Question& question) {
     case Body::CHANGE_ROLES: return checked(question, "changeRoles", body.getChangeRoles(), decide_change_roles);
     case Body::ISSUE_TOKEN: return checked(question, "issueToken", body.getIssueToken(), decide_issue_token);
     case Body::REVOKE_TOKEN: return checked(question, "revokeToken", body.getRevokeToken(), decide_revoke_token);
+    case Body::SEE_SUPPORT_FILE: return checked(question, "seeSupportFile", body.getSeeSupportFile(), decide_see_support_file);
+    case Body::SET_STAGE: return checked(question, "setStage", body.getSetStage(), decide_set_stage);
+    case Body::REMOVE_STAGE: return checked(question, "removeStage", body.getRemoveStage(), decide_remove_stage);
+    case Body::REQUEST_COMBINATION: return checked(question, "requestCombination", body.getRequestCombination(), decide_combination);
+    case Body::REQUEST_TRIAL: return checked(question, "requestTrial", body.getRequestTrial(), decide_trial, kMaxBodyBytes);
+    case Body::START_CAMPAIGN: return checked(question, "startCampaign", body.getStartCampaign(), decide_start_campaign, kMaxBodyBytes);
+    case Body::PAUSE_CAMPAIGN: return checked(question, "pauseCampaign", body.getPauseCampaign(), decide_pause_campaign);
+    case Body::RESUME_CAMPAIGN: return checked(question, "resumeCampaign", body.getResumeCampaign(), decide_resume_campaign);
+    case Body::STOP_CAMPAIGN: return checked(question, "stopCampaign", body.getStopCampaign(), decide_stop_campaign);
+    case Body::PASS_CAMPAIGN_RUN: return checked(question, "passCampaignRun", body.getPassCampaignRun(), decide_pass_campaign_run);
+    case Body::FINISH_CAMPAIGN: return checked(question, "finishCampaign", body.getFinishCampaign(), decide_finish_campaign);
     case Body::ANNOTATE_RUN:
     case Body::ADVANCE: break;  // nobody has a use for them yet
   }

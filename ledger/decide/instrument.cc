@@ -1,6 +1,9 @@
 // Instruments: what is configured, paused, and which script they have.
 #include <fmt/format.h>
 
+#include <regex>
+#include <set>
+
 #include "base/time.h"
 #include "ledger/decide/body_check.h"
 #include "ledger/decide/question.h"
@@ -18,13 +21,24 @@ bool same(capnp::List<capnp::Text>::Reader left, capnp::List<capnp::Text>::Reade
   return true;
 }
 
+bool same(capnp::List<schema::NamedInterpreter>::Reader left, capnp::List<schema::NamedInterpreter>::Reader right) {
+  if (left.size() != right.size()) return false;
+  for (uint32_t i = 0; i < left.size(); ++i) {
+    if (left[i].getName() != right[i].getName() || left[i].getPath() != right[i].getPath()) return false;
+  }
+  return true;
+}
+
 bool same(schema::InstrumentConfigured::Reader left, schema::InstrumentConfigured::Reader right) {
   return left.getInstrument() == right.getInstrument() && left.getContract() == right.getContract() &&
          same(left.getRawFolders(), right.getRawFolders()) && same(left.getFilePatterns(), right.getFilePatterns()) &&
          left.getScriptPath() == right.getScriptPath() && left.getOutputPattern() == right.getOutputPattern() &&
          left.getInterpreter() == right.getInterpreter() && left.getTimeLimitMs() == right.getTimeLimitMs() &&
          left.getMemoryLimitBytes() == right.getMemoryLimitBytes() && left.getRunNumberPattern() == right.getRunNumberPattern() &&
-         left.getDetect() == right.getDetect() && left.getRetired() == right.getRetired();
+         left.getDetect() == right.getDetect() && left.getRetired() == right.getRetired() &&
+         left.getCondaPython() == right.getCondaPython() && same(left.getInterpreters(), right.getInterpreters()) &&
+         left.getStderrFails() == right.getStderrFails() && same(left.getStderrAllowed(), right.getStderrAllowed()) &&
+         left.getFlatFolder() == right.getFlatFolder() && same(left.getSupportUrls(), right.getSupportUrls());
 }
 
 bool same(schema::ScriptRegistered::Reader left, schema::ScriptRegistered::Reader right) {
@@ -37,11 +51,50 @@ bool same(schema::ScriptRegistered::Reader left, schema::ScriptRegistered::Reade
          left.getDefaults() == right.getDefaults() && left.getProblem() == right.getProblem();
 }
 
-std::string reason_text(const Question& question, schema::Reason::Reader reason, std::string_view did,
-                        std::string_view instrument) {
-  std::string text = fmt::format("{} {} {}", question.actor_words(), did, instrument);
-  if (reason.getText().size() > 0) text += ": " + quoted(view(reason.getText()), kMaxTextBytes);
-  return text;
+base::Status check_count(size_t count, std::string_view name, std::string_view what) {
+  if (count <= kMaxPatterns) return base::Status::ok();
+  return invalid(fmt::format("{}: {} {} are given; at most {} are taken", name, count, what, kMaxPatterns));
+}
+
+base::Status check_interpreters(schema::InstrumentConfigured::Reader wanted, std::string_view name) {
+  std::string_view conda = view(wanted.getCondaPython());
+  if (!conda.empty()) LEDGER_CHECK(check_path(conda, fmt::format("{}: conda_python", name)));
+  if (!conda.empty() && conda.find("{env}") == std::string_view::npos) {
+    return invalid(name, ": conda_python '", quoted(conda), "' has no {env}, where the environment's name goes");
+  }
+  LEDGER_CHECK(check_count(wanted.getInterpreters().size(), name, "interpreters"));
+  std::set<std::string_view> names = {"instrument"};
+  for (auto interpreter : wanted.getInterpreters()) {
+    std::string_view own = view(interpreter.getName());
+    if (own.empty() || own.size() > kMaxLabelBytes) {
+      return invalid(fmt::format("{}: interpreter '{}': a name has 1 to {} bytes", name, quoted(own), kMaxLabelBytes));
+    }
+    if (!names.insert(own).second) {
+      return invalid(name, ": interpreter ", quoted(own), own == "instrument" ? " is the instrument's own, `python`; name it otherwise" : " is given twice");
+    }
+    if (interpreter.getPath().size() == 0) return invalid(name, ": interpreter ", quoted(own), " has no path");
+  }
+  return base::Status::ok();
+}
+
+/// What people may say of a script's surroundings in site.toml.
+base::Status check_surroundings(schema::InstrumentConfigured::Reader wanted, std::string_view name) {
+  LEDGER_CHECK(check_interpreters(wanted, name));
+  LEDGER_CHECK(check_count(wanted.getStderrAllowed().size(), name, "expressions in stderr_allowed"));
+  for (auto expression : wanted.getStderrAllowed()) {
+    try {
+      std::regex compiled(expression.cStr());
+    } catch (const std::regex_error& error) {
+      return invalid(name, ": stderr_allowed '", quoted(expression), "' is no regular expression (", error.what(), ")");
+    }
+  }
+  if (wanted.getFlatFolder().size() > 0) LEDGER_CHECK(check_path(view(wanted.getFlatFolder()), fmt::format("{}: flat", name)));
+  LEDGER_CHECK(check_count(wanted.getSupportUrls().size(), name, "support_urls"));
+  for (auto url : wanted.getSupportUrls()) {
+    if (view(url).find("://") != std::string_view::npos) continue;
+    return invalid(name, ": support_urls '", quoted(url), "' is no beginning of a url; it needs https:// or the like");
+  }
+  return base::Status::ok();
 }
 
 }  // namespace
@@ -49,7 +102,7 @@ std::string reason_text(const Question& question, schema::Reason::Reader reason,
 Decided decide_configure(const Question& question, schema::InstrumentConfigured::Reader wanted) {
   std::string_view name = view(wanted.getInstrument());
   LEDGER_CHECK(check_instrument_name(name));
-  if (wanted.getContract() == schema::Contract::UNSET) return invalid(name, ": no script contract is given; use isis or sns");
+  if (wanted.getContract() == schema::Contract::UNSET) return invalid(name, ": no script contract is given; use ", kContracts);
   if (wanted.getRawFolders().size() == 0) return invalid(name, ": no folder with raw files is given; set `raw` in site.toml");
   for (auto folder : wanted.getRawFolders()) LEDGER_CHECK(check_path(view(folder), fmt::format("{}: raw folder", name)));
   if (wanted.getScriptPath().size() > 0) LEDGER_CHECK(check_path(view(wanted.getScriptPath()), fmt::format("{}: script", name)));
@@ -64,6 +117,7 @@ Decided decide_configure(const Question& question, schema::InstrumentConfigured:
   if (view(wanted.getDetect()) != "directory" && view(wanted.getDetect()) != "lastrun") {
     return invalid(name, ": detect = '", quoted(wanted.getDetect()), "' is neither directory nor lastrun");
   }
+  LEDGER_CHECK(check_surroundings(wanted, name));
   if (auto row = find_instrument(question.rows, name); row && same(row->get().getConfig(), wanted)) return nothing();
   Proposal proposal(question);
   proposal.add().setInstrumentConfigured(wanted);
@@ -109,6 +163,10 @@ Decided decide_resume(const Question& question, schema::InstrumentResumed::Reade
   uint64_t cause = proposal.last_seq();
   list_held(question.rows, [&](schema::QueueRow::Reader held) {
     if (view(held.getRun().getInstrument()) != name) return true;
+    if (is_paused(question, held.getCampaign())) {
+      hold_for_campaign(question, held, proposal);
+      return true;
+    }
     auto released = proposal.add(cause).initJobReleased();
     released.setJob(held.getJob());
     set_reason(released.initReason(), "resumed", why);
@@ -122,7 +180,7 @@ Decided decide_script(const Question& question, schema::ScriptRegistered::Reader
   auto row = known_instrument(question, name);
   if (!row.is_ok()) return row.status();
   if (wanted.getContract() == schema::Contract::UNSET)
-    return invalid(name, ": the script comes without a contract; use isis or sns");
+    return invalid(name, ": the script comes without a contract; use ", kContracts);
   LEDGER_CHECK(check_path(view(wanted.getPath()), fmt::format("{}: script", name)));
   LEDGER_CHECK(question.need_blob(wanted.getSha256(), fmt::format("{}: script {}", name, quoted(wanted.getPath()))));
   LEDGER_CHECK(check_script_files(question, wanted.getSiblings()));

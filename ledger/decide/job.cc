@@ -1,7 +1,5 @@
-// Jobs: entering the queue, and leaving it at a person's wish.
+// Jobs: what they need before they enter the queue, what holds them there, and leaving it at a person's wish.
 #include <fmt/format.h>
-
-#include <limits>
 
 #include "base/text.h"
 #include "ledger/decide/body_check.h"
@@ -13,9 +11,22 @@ namespace {
 using base::Code;
 using schema::RunState;
 
-constexpr std::string_view kVersionPlace = "{version}";
+base::Status check_support_files(const Question& question, capnp::List<schema::SupportFile>::Reader files, const std::string& words) {
+  if (files.size() > kMaxSupportFiles) {
+    return invalid(fmt::format("{}: {} support files are given; at most {} are taken", words, files.size(), kMaxSupportFiles));
+  }
+  for (auto file : files) {
+    const std::string what = words + ": support file " + quoted(file.getPath());
+    LEDGER_CHECK(check_path_or_url(view(file.getPath()), words + ": support file"));
+    if (file.getName().size() == 0) return invalid(what, " comes without the variable that names it");
+    if (file.getSha256().size() == 0) return invalid(what, " comes without its SHA-256");
+    if (file.getKept()) LEDGER_CHECK(question.need_blob(file.getSha256(), what));
+  }
+  return base::Status::ok();
+}
 
-/// The job's inputs are the files its runs have now, in order.
+}  // namespace
+
 base::Status check_inputs(const Question& question, schema::JobQueued::Reader wanted) {
   auto inputs = wanted.getInputs();
   uint32_t next = 0;
@@ -23,9 +34,7 @@ base::Status check_inputs(const Question& question, schema::JobQueued::Reader wa
     auto row = known_run(question, key);
     if (!row.is_ok()) return row.status();
     auto run = row->get();
-    if (run.getState() == RunState::REFUSED) {
-      return refuse(Code::kConflict, run_words(key), " has no file that can be reduced: ", quoted(run.getReason().getText()));
-    }
+    LEDGER_CHECK(check_not_refused(run));
     for (auto file : run.getRawFiles()) {
       if (next < inputs.size() && inputs[next].getSha256() == file.getSha256() && inputs[next].getPath() == file.getPath()) {
         ++next;
@@ -39,23 +48,8 @@ base::Status check_inputs(const Question& question, schema::JobQueued::Reader wa
   return base::Status::ok();
 }
 
-base::Status check_cause(const Question& question, schema::RunRow::Reader run) {
-  uint64_t cause = question.command.getCause();
-  if (uint64_t job = cause == 0 ? 0 : job_for_cause(question.rows, cause)) {
-    auto row = find_job(question.rows, job);
-    return refuse(Code::kConflict, fmt::format("event {} was already queued as {} (job {}); one job answers it", cause,
-                                               row ? version_words(row->get()) : run_words(run.getRun()), job));
-  }
-  if (cause != 0 && (cause == run.getRevisedSeq() || cause == run.getPendingRequest())) return base::Status::ok();
-  return refuse(Code::kConflict,
-                fmt::format("{}: event {} is not what the run waits to be reduced for (its file: event {}, a request: {})",
-                            run_words(run.getRun()), cause, run.getRevisedSeq(),
-                            run.getPendingRequest() == 0 ? "none" : fmt::format("event {}", run.getPendingRequest())));
-}
-
-/// Everything the script will see is stored before it starts (promise P6).
 base::Status check_content(const Question& question, schema::JobQueued::Reader wanted, const std::string& words) {
-  if (wanted.getContract() == schema::Contract::UNSET) return invalid(words, ": no script contract is given; use isis or sns");
+  if (wanted.getContract() == schema::Contract::UNSET) return invalid(words, ": no script contract is given; use ", kContracts);
   LEDGER_CHECK(check_path(view(wanted.getScriptPath()), words + ": script"));
   LEDGER_CHECK(question.need_blob(wanted.getScriptSha256(), words + ": script " + quoted(wanted.getScriptPath())));
   LEDGER_CHECK(check_script_files(question, wanted.getSiblings()));
@@ -65,72 +59,38 @@ base::Status check_content(const Question& question, schema::JobQueued::Reader w
     if (!set.is_ok()) return invalid(set.status().message(), "; send them as a VariableSet document");
     LEDGER_CHECK(check_body(set->get(), words + ": variables", kMaxVariableBytes));
   }
+  LEDGER_CHECK(check_support_files(question, wanted.getSupportFiles(), words));
   if (wanted.getInterpreter().size() == 0) return invalid(words, ": no interpreter is given; set `python` in site.toml");
   LEDGER_CHECK(check_path(view(wanted.getOutputDirectory()), words + ": output directory"));
+  if (wanted.getFlatFolder().size() > 0) LEDGER_CHECK(check_path(view(wanted.getFlatFolder()), words + ": flat folder"));
   return check_reason(wanted.getReason(), words);
 }
 
-std::string with_version(std::string_view directory, uint16_t version) {
-  std::string result(directory);
-  std::string number = std::to_string(version);
-  for (size_t at = result.find(kVersionPlace); at != std::string::npos; at = result.find(kVersionPlace, at + number.size())) {
-    result.replace(at, kVersionPlace.size(), number);
+std::string with_place(std::string directory, std::string_view place, std::string_view value) {
+  for (size_t at = directory.find(place); at != std::string::npos; at = directory.find(place, at + value.size())) {
+    directory.replace(at, place.size(), value);
   }
-  return result;
+  return directory;
 }
 
-/// No version writes where another one did (promise P7).
-base::Status check_directory(const Question& question, schema::RunRow::Reader run, std::string_view directory) {
-  for (uint64_t id : run.getJobs()) {
-    auto job = find_job(question.rows, id);
-    if (!job || view(job->get().getQueued().getOutputDirectory()) != directory) continue;
-    return invalid(version_words(job->get()), " has output directory ", quoted(directory),
-                   " already; give each version its own with {version}");
+bool hold_if_paused(const Question& question, schema::JobQueued::Reader queued, uint64_t job, Proposal& proposal) {
+  schema::Decision::Reader reason;
+  std::optional<Row<schema::InstrumentRow>> instrument;
+  std::optional<Row<schema::CampaignRow>> campaign;
+  if (queued.getRuns().size() > 0) instrument = find_instrument(question.rows, view(queued.getRuns()[0].getInstrument()));
+  if (instrument && instrument->get().getPaused()) {
+    reason = instrument->get().getPauseReason();
+  } else if (is_paused(question, queued.getCampaign())) {
+    campaign = find_campaign(question.rows, queued.getCampaign());
+    reason = campaign->get().getReason();
+  } else {
+    return false;
   }
-  return base::Status::ok();
-}
-
-}  // namespace
-
-void hold_if_paused(const Question& question, schema::RunKey::Reader run, uint64_t job, Proposal& proposal) {
-  auto instrument = find_instrument(question.rows, view(run.getInstrument()));
-  if (!instrument || !instrument->get().getPaused()) return;
-  auto reason = instrument->get().getPauseReason();
   auto held = proposal.add(reason.getEvent()).initJobHeld();
   held.setJob(job);
   held.initReason().setCode(reason.getCode());
   held.getReason().setText(reason.getText());
-}
-
-Decided decide_queue(const Question& question, schema::JobQueued::Reader wanted) {
-  auto runs = wanted.getRuns();
-  if (runs.size() == 0 || runs.size() > kMaxRunsPerJob) {
-    return invalid(fmt::format("a job of {} runs is asked for; 1 to {} are taken", runs.size(), kMaxRunsPerJob));
-  }
-  for (auto run : runs) {
-    if (run.getInstrument() != runs[0].getInstrument())
-      return invalid(run_words(run), " and ", run_words(runs[0]), " are of two instruments; make two jobs");
-  }
-  auto row = known_run(question, runs[0]);
-  if (!row.is_ok()) return row.status();
-  auto run = row->get();
-  std::string words = run_words(runs[0]);
-  LEDGER_CHECK(check_cause(question, run));
-  LEDGER_CHECK(check_inputs(question, wanted));
-  LEDGER_CHECK(check_content(question, wanted, words));
-  if (run.getVersion() == std::numeric_limits<uint16_t>::max())
-    return refuse(Code::kConflict, words, " has as many versions as there can be");
-  uint16_t version = static_cast<uint16_t>(run.getVersion() + 1);
-  std::string directory = with_version(view(wanted.getOutputDirectory()), version);
-  if (view(wanted.getOutputDirectory()) == directory) LEDGER_CHECK(check_directory(question, run, directory));
-
-  Proposal proposal(question);
-  auto body = proposal.add(question.command.getCause());
-  body.setJobQueued(wanted);
-  body.getJobQueued().setVersion(version);
-  body.getJobQueued().setOutputDirectory(directory);
-  hold_if_paused(question, runs[0], proposal.last_seq(), proposal);
-  return proposal.take();
+  return true;
 }
 
 Decided decide_cancel(const Question& question, schema::JobCancelled::Reader wanted) {

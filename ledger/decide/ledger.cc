@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kSha256Bytes = 32;
 
-/// Documents a job that is not over still needs.
+/// Documents that a job that is not over still needs, and plans of campaigns that have not finished.
 std::set<std::string, std::less<>> needed_blobs(const Question& question) {
   std::set<std::string, std::less<>> needed;
   question.rows.scan(ViewId::kQueue, QueueView::job_key(0), [&](std::string_view key, std::string_view) {
@@ -21,10 +21,15 @@ std::set<std::string, std::less<>> needed_blobs(const Question& question) {
       const auto queued = job->get().getQueued();
       needed.emplace(view(queued.getScriptSha256()));
       needed.emplace(view(queued.getVariables()));
+      needed.emplace(view(queued.getSources()));
       for (auto sibling : queued.getSiblings()) needed.emplace(view(sibling.getSha256()));
+      for (auto file : queued.getSupportFiles()) needed.emplace(view(file.getSha256()));
     }
     return true;
   });
+  for (const uint64_t id : open_campaigns(question.rows)) {
+    if (const auto campaign = find_campaign(question.rows, id)) needed.emplace(view(campaign->get().getStarted().getPlan()));
+  }
   return needed;
 }
 
@@ -63,7 +68,7 @@ Decided decide_erase_blobs(const Question& question, schema::BlobsErased::Reader
     if (!bytes) return refuse(base::Code::kNotFound, fmt::format("document {}: not in this ledger (any more)", base::hex(sha256)));
     if (needed.contains(sha256)) {
       return refuse(base::Code::kConflict,
-                    fmt::format("document {} is needed by a job that is not over; cancel the job or wait for its end", base::hex(sha256)));
+                    fmt::format("document {} is needed by a job or a campaign that is not over; cancel the job, stop the campaign, or wait for the end", base::hex(sha256)));
     }
     list[i].setSha256(blobs[i].getSha256());
     list[i].setSizeBytes(bytes->size());

@@ -80,11 +80,6 @@ Decided decide_other_path(const Question& question, schema::RunDetected::Reader 
                               short_hash(own.getSha256())));
 }
 
-std::string busy_words(schema::RunRow::Reader run) {
-  return fmt::format("{} v{} is still {}; wait for it, or cancel it first", run_words(run.getRun()), run.getVersion(),
-                     state_words(run.getState()));
-}
-
 /// The variables the request may name: those of the version it repeats, or of the current script.
 std::optional<Row<schema::VariableSet>> known_variables(const Question& question, schema::ReductionRequested::Reader wanted,
                                                         schema::RunRow::Reader run, schema::InstrumentRow::Reader instrument) {
@@ -153,7 +148,7 @@ Decided decide_skip_run(const Question& question, schema::RunSkipped::Reader wan
   auto run = row->get();
   LEDGER_CHECK(check_reason(wanted.getReason(), run_words(run.getRun())));
   uint64_t cause = question.command.getCause();
-  bool asked = cause != 0 && cause == run.getPendingRequest();
+  bool asked = cause != 0 && (cause == run.getPendingRequest() || is_pending_trial(question.rows, cause, run.getRun()));
   bool revised = cause != 0 && cause == run.getRevisedSeq() && job_for_cause(question.rows, cause) == 0;
   if (run.getState() == RunState::REFUSED) {
     return refuse(Code::kConflict, run_words(run.getRun()), " is refused already; there is nothing to skip");
@@ -176,18 +171,9 @@ Decided decide_request(const Question& question, schema::ReductionRequested::Rea
   if (!row.is_ok()) return row.status();
   auto run = row->get();
   std::string words = run_words(run.getRun());
-  auto state = run.getState();
-  if (state == RunState::REFUSED) {
-    return refuse(Code::kConflict, words, " has no file that can be reduced: ", quoted(run.getReason().getText()));
-  }
-  if (run.getVersion() > 0 && (state == RunState::QUEUED || state == RunState::HELD || state == RunState::RUNNING)) {
-    return refuse(Code::kConflict, busy_words(run));
-  }
-  if (run.getPendingRequest() != 0) {
-    return refuse(Code::kConflict, fmt::format("{}: the reduction asked for by event {} is about to be queued; wait for it", words,
-                                               run.getPendingRequest()));
-  }
-  if (wanted.getBasis() > run.getVersion()) {
+  LEDGER_CHECK(check_not_refused(run));
+  if (is_busy(run)) return refuse(Code::kConflict, busy_words(run), "; wait for it, or cancel it first");
+  if (wanted.getBasis() > run.getJobs().size()) {
     return refuse(Code::kNotFound, fmt::format("{} has no v{}; {}", words, wanted.getBasis(),
                                                run.getVersion() == 0 ? "it has no version yet"
                                                                      : fmt::format("the latest is v{}", run.getVersion())));
@@ -197,9 +183,7 @@ Decided decide_request(const Question& question, schema::ReductionRequested::Rea
   }
   auto instrument = known_instrument(question, view(run.getRun().getInstrument()));
   if (!instrument.is_ok()) return instrument.status();
-  if (wanted.getVariables().size() > 0 && instrument->get().getConfig().getContract() != schema::Contract::ISIS) {
-    return invalid(words, ": scripts of the sns contract take no variables yet; ask again without them");
-  }
+  LEDGER_CHECK(check_interpreter_name(instrument->get().getConfig(), wanted.getInterpreter()));
   LEDGER_CHECK(check_variables(wanted.getVariables()));
   Proposal proposal(question);
   auto requested = proposal.add();

@@ -12,10 +12,14 @@ namespace {
 
 using base::Code;
 
-base::Status check_takes_variables(schema::InstrumentRow::Reader instrument) {
-  if (instrument.getConfig().getContract() == schema::Contract::ISIS) return base::Status::ok();
-  return invalid(view(instrument.getConfig().getInstrument()),
-                 ": scripts of the sns contract take no variables yet; change the script, or use an isis one");
+/// Why the instrument's script has no variables, and what to do.
+std::string_view no_variables_words(schema::Contract contract) {
+  switch (contract) {
+    case schema::Contract::SNS:
+      return "it is no template; keep it as reduce_INST.py.template with ${name} where a value goes";
+    case schema::Contract::FIA: return "it assigns none at its top level; assign the ones it uses there";
+    default: return "there is no reduce_vars.py beside it; add one";
+  }
 }
 
 /// The live setting of this very scope, group and name.
@@ -35,19 +39,18 @@ Decided decide_set_variables(const Question& question, schema::VariablesSet::Rea
   std::string_view name = view(wanted.getInstrument());
   auto row = known_instrument(question, name);
   if (!row.is_ok()) return row.status();
-  LEDGER_CHECK(check_takes_variables(row->get()));
   if (std::string trouble = variables_trouble(row->get()); !trouble.empty()) return refuse(Code::kConflict, quoted(std::string_view(trouble), kMaxTextBytes));
   LEDGER_CHECK(check_scope(wanted.getScope()));
   if (wanted.getVariables().size() == 0) return invalid(name, ": no variable is given; say NAME=VALUE");
-  LEDGER_CHECK(check_variables(wanted.getVariables()));
+  LEDGER_CHECK(check_variables(wanted.getVariables(), Following::kTaken));
 
   Proposal proposal(question);
   auto set = proposal.add();
   set.setVariablesSet(wanted);
   auto defaults = script_defaults(question, row->get());
   if (!defaults && row->get().getScriptSeq() != 0) {
-    return invalid(name, ": its script takes no variables, as there is no reduce_vars.py beside it; add one, then `runledger rerun RUN "
-                         "--script current` reads it");
+    return invalid(name, ": its script takes no variables, as ", no_variables_words(row->get().getScript().getContract()),
+                   ", then `runledger rerun RUN --script current` reads it");
   }
   auto stored = variable_rules(question.rows, name);
   schema::VariableRules::Reader rules = stored ? stored->get() : schema::VariableRules::Reader();
@@ -60,7 +63,8 @@ Decided decide_set_variables(const Question& question, schema::VariablesSet::Rea
       variable.setGroup(*group);
     }
     auto rule = find_rule(rules, wanted.getScope(), variable.getGroup(), view(variable.asReader().getName()));
-    changes = changes || !rule || view(rule->getVariable().getValue()) != view(variable.asReader().getValue());
+    changes = changes || !rule || view(rule->getVariable().getValue()) != view(variable.asReader().getValue()) ||
+              rule->getVariable().getFollowsScript() != variable.getFollowsScript();
     fresh += !rule;
   }
   if (!changes) return nothing();

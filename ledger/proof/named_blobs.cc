@@ -12,6 +12,10 @@ class Names {
   void add_files(capnp::List<schema::ScriptFile>::Reader files) {
     for (auto file : files) add(file.getSha256());
   }
+  /// Of support files those that are stored.
+  void add_kept(auto file) {
+    if (file.getKept()) add(file.getSha256());
+  }
   std::vector<NamedBlob> take() { return std::move(names_); }
 
  private:
@@ -34,6 +38,18 @@ std::vector<NamedBlob> named_blobs(schema::Event::Reader event) {
       names.add(body.getJobQueued().getScriptSha256());
       names.add_files(body.getJobQueued().getSiblings());
       names.add(body.getJobQueued().getVariables());
+      names.add(body.getJobQueued().getSources());
+      for (auto file : body.getJobQueued().getSupportFiles()) names.add_kept(file);
+      break;
+    case Body::SUPPORT_FILE_SEEN:
+      names.add_kept(body.getSupportFileSeen());
+      break;
+    case Body::TRIAL_REQUESTED:
+      names.add(body.getTrialRequested().getScriptSha256());
+      names.add_files(body.getTrialRequested().getSiblings());
+      break;
+    case Body::CAMPAIGN_STARTED:
+      names.add(body.getCampaignStarted().getPlan());
       break;
     case Body::ATTEMPT_STARTED:
       names.add(body.getAttemptStarted().getEnvironment());

@@ -1,4 +1,5 @@
-// The documents and texts an event names by their SHA-256. Hashes of raw files and outputs are no names: their bytes lie elsewhere.
+// The documents and texts an event names by their SHA-256. Hashes of raw files, of outputs and of support files that
+// are not kept are no names: their bytes lie elsewhere.
 #pragma once
 
 #include <string>

@@ -93,17 +93,6 @@ inline void set_decision(schema::Decision::Builder decision, schema::Reason::Rea
   decision.setEvent(event);
 }
 
-/// Reason of an attempt that was lost because its worker left in good order.
-inline constexpr std::string_view kHandedBack = "worker_left";
-
-/// Why a job waits again after an attempt that failed and is to be repeated.
-inline std::string retry_sentence(schema::AttemptFailed::Reader failed) {
-  return "attempt " + std::to_string(failed.getAttempt()) + " failed and is tried again: " + std::string(view(failed.getMessage()));
-}
-inline std::string succeeded_sentence(schema::JobSucceeded::Reader succeeded) {
-  return "attempt " + std::to_string(succeeded.getAttempt()) + " succeeded and its output is in place";
-}
-
 /// A key made of its kind and the rest, the way every view here writes them.
 inline std::string kind_key(char kind, std::string_view rest) { return std::string(1, kind).append(rest); }
 inline std::string text_key(std::string_view text) {

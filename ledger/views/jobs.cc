@@ -1,12 +1,35 @@
 #include "ledger/views/jobs.h"
 
-#include "ledger/views/edit.h"
+#include <algorithm>
+
+#include "ledger/views/outcome.h"
+#include "ledger/views/stages.h"
 
 namespace ledger {
 namespace {
 
 using schema::RunState;
 using Outcome = schema::AttemptRow::Outcome;
+
+std::string over_key(std::string_view instrument, std::string_view stage) {
+  return kind_key('o', text_key(instrument)).append(text_key(stage));
+}
+
+std::string run_result_key(schema::RunKey::Reader run) {
+  return kind_key('r', run_key(view(run.getInstrument()), run.getRunNumber()));
+}
+
+/// Key of the stage's result that the job will be if it succeeds; empty = no such stage was ever set.
+std::string stage_result_key(const Rows& rows, schema::JobQueued::Reader queued) {
+  const auto runs = queued.getRuns();
+  if (runs.size() == 0) return {};
+  const std::string_view instrument = view(runs[0].getInstrument()), stage = view(queued.getStage());
+  const auto over = rows.get(ViewId::kJobs, over_key(instrument, stage));
+  if (!over || over->size() != 1) return {};
+  return kind_key('s', text_key(instrument))
+      .append(text_key(stage))
+      .append(stage_group(static_cast<schema::StageRule::Over>((*over)[0]), run_numbers(runs), view(queued.getExperiment())));
+}
 
 void fold_queued(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& rows) {
   RowEdit<schema::JobRow> job(rows, ViewId::kJobs, JobsView::row_key(event.getSeq()));
@@ -21,11 +44,17 @@ void fold_queued(schema::Event::Reader event, schema::JobQueued::Reader queued, 
     std::string request = JobsView::request_key(event.getCause());
     if (auto actor = rows.get(ViewId::kJobs, request)) {
       job->setRequestedBy(Row<schema::Actor>(*actor).get());
-      rows.erase(ViewId::kJobs, request);
+      if (queued.getCampaign() == 0) rows.erase(ViewId::kJobs, request);
     }
-    rows.put(ViewId::kJobs, JobsView::answer_key(event.getCause()), u64_key(event.getSeq()));
+    // A campaign's event is answered by many jobs, a result by a job of each stage that takes it.
+    const bool one_answer = queued.getKind() != schema::JobKind::STAGE && queued.getCampaign() == 0;
+    if (one_answer) rows.put(ViewId::kJobs, JobsView::answer_key(event.getCause()), u64_key(event.getSeq()));
   }
   job.save();
+  if (queued.getKind() != schema::JobKind::STAGE) return;
+  if (const std::string result = stage_result_key(rows, queued); !result.empty()) {
+    rows.put(ViewId::kJobs, JobsView::awaited_key(event.getSeq()), result);
+  }
 }
 
 /// Calls `change` on the row of `job`, if there is one.
@@ -127,6 +156,35 @@ void cancel(schema::JobRow::Builder job, schema::Event::Reader event, schema::Re
   end(job, RunState::CANCELLED, event, reason);
 }
 
+/// Of two jobs for the same result the one queued later supersedes the other, once both have succeeded.
+void fold_result(Rows& rows, uint64_t id, const std::string& key) {
+  const uint64_t before = read_count(rows, ViewId::kJobs, key);
+  if (before != 0) for_job(rows, std::min(before, id), [&](schema::JobRow::Builder job) { job.setSupersededBy(std::max(before, id)); });
+  if (before < id) rows.put(ViewId::kJobs, key, u64_key(id));
+}
+
+/// Nothing more comes of the job.
+void forget_awaited(Rows& rows, uint64_t id) {
+  if (const std::string key = JobsView::awaited_key(id); rows.get(ViewId::kJobs, key)) rows.erase(ViewId::kJobs, key);
+}
+
+void fold_succeeded(schema::Event::Reader event, schema::JobSucceeded::Reader succeeded, Rows& rows) {
+  std::string result = rows.get(ViewId::kJobs, JobsView::awaited_key(succeeded.getJob())).value_or("");
+  for_job(rows, succeeded.getJob(), [&](schema::JobRow::Builder job) {
+    for_attempt(job, succeeded.getAttempt(), [&](schema::AttemptRow::Builder attempt) {
+      attempt.setOutcome(Outcome::SUCCEEDED);
+      attempt.setFinishedAt(event.getTime());
+      set_succeeded(job.initReason(), succeeded.getAttempt(), attempt.asReader().getOutputs(), event.getSeq());
+    });
+    job.setState(RunState::SUCCEEDED);
+    job.setFinishedAt(event.getTime());
+    const auto queued = job.asReader().getQueued();
+    if (queued.getKind() == schema::JobKind::REDUCTION && queued.getRuns().size() > 0) result = run_result_key(queued.getRuns()[0]);
+  });
+  if (!result.empty()) fold_result(rows, succeeded.getJob(), result);
+  forget_awaited(rows, succeeded.getJob());
+}
+
 }  // namespace
 
 void JobsView::fold(schema::Event::Reader event, Rows& rows) const {
@@ -134,8 +192,18 @@ void JobsView::fold(schema::Event::Reader event, Rows& rows) const {
   auto body = event.getBody();
   switch (body.which()) {
     case schema::Event::Body::REDUCTION_REQUESTED:
+    case schema::Event::Body::TRIAL_REQUESTED:
+    case schema::Event::Body::COMBINATION_REQUESTED:
+    case schema::Event::Body::CAMPAIGN_STARTED:
       return rows.put(ViewId::kJobs, request_key(event.getSeq()), canonical_bytes(event.getActor()));
+    case schema::Event::Body::CAMPAIGN_FINISHED:
+      return rows.erase(ViewId::kJobs, request_key(body.getCampaignFinished().getCampaign()));
     case schema::Event::Body::RUN_SKIPPED: return rows.erase(ViewId::kJobs, request_key(event.getCause()));
+    case schema::Event::Body::STAGE_SET: {
+      auto rule = body.getStageSet();
+      return rows.put(ViewId::kJobs, over_key(view(rule.getInstrument()), view(rule.getName())),
+                      std::string(1, static_cast<char>(rule.getOver())));
+    }
     case schema::Event::Body::JOB_QUEUED: return fold_queued(event, body.getJobQueued(), rows);
     case schema::Event::Body::JOB_HELD:
       return for_job(rows, body.getJobHeld().getJob(), [&](Job job) {
@@ -165,21 +233,13 @@ void JobsView::fold(schema::Event::Reader event, Rows& rows) const {
         }
       });
     }
-    case schema::Event::Body::JOB_SUCCEEDED:
-      return for_job(rows, body.getJobSucceeded().getJob(), [&](Job job) {
-        for_attempt(job, body.getJobSucceeded().getAttempt(), [&](schema::AttemptRow::Builder attempt) {
-          attempt.setOutcome(Outcome::SUCCEEDED);
-          attempt.setFinishedAt(event.getTime());
-        });
-        job.setState(RunState::SUCCEEDED);
-        job.setFinishedAt(event.getTime());
-        set_decision(job.initReason(), "succeeded", succeeded_sentence(body.getJobSucceeded()), event.getSeq());
-      });
+    case schema::Event::Body::JOB_SUCCEEDED: return fold_succeeded(event, body.getJobSucceeded(), rows);
     case schema::Event::Body::JOB_FAILED:
-      return for_job(rows, body.getJobFailed().getJob(),
-                     [&](Job job) { end(job, RunState::FAILED, event, body.getJobFailed().getReason()); });
+      for_job(rows, body.getJobFailed().getJob(),
+              [&](Job job) { end(job, RunState::FAILED, event, body.getJobFailed().getReason()); });
+      return forget_awaited(rows, body.getJobFailed().getJob());
     case schema::Event::Body::JOB_SKIPPED:
-      return for_job(rows, body.getJobSkipped().getJob(), [&](Job job) {
+      for_job(rows, body.getJobSkipped().getJob(), [&](Job job) {
         auto skipped = body.getJobSkipped();
         for_attempt(job, skipped.getAttempt(), [&](schema::AttemptRow::Builder attempt) {
           attempt.setOutcome(Outcome::SKIPPED);
@@ -189,9 +249,11 @@ void JobsView::fold(schema::Event::Reader event, Rows& rows) const {
         });
         end(job, RunState::SKIPPED, event, skipped.getReason());
       });
+      return forget_awaited(rows, body.getJobSkipped().getJob());
     case schema::Event::Body::JOB_CANCELLED:
-      return for_job(rows, body.getJobCancelled().getJob(),
-                     [&](Job job) { cancel(job, event, body.getJobCancelled().getReason()); });
+      for_job(rows, body.getJobCancelled().getJob(),
+              [&](Job job) { cancel(job, event, body.getJobCancelled().getReason()); });
+      return forget_awaited(rows, body.getJobCancelled().getJob());
     default: return;
   }
 }

@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "ledger/views/edit.h"
+#include "ledger/views/outcome.h"
 #include "ledger/views/runs.h"
 
 namespace ledger {
@@ -57,6 +57,9 @@ void enter(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& 
   row.setExperiment(queued.getExperiment());
   row.setPriority(queued.getPriority());
   row.setQueuedAt(event.getTime());
+  row.setCampaign(queued.getCampaign());
+  row.setStage(queued.getStage());
+  row.setKind(queued.getKind());
   set_decision(row.initReason(), queued.getReason(), event.getSeq());
   std::string key = QueueView::row_key(Place::kWaiting, queued.getPriority(), event.getSeq());
   rows.put(ViewId::kQueue, key, built_bytes(message));

@@ -29,7 +29,7 @@ class QueueView final : public View {
 
   ViewId id() const override { return ViewId::kQueue; }
   const char* name() const override { return "queue"; }
-  uint32_t version() const override { return 2; }
+  uint32_t version() const override { return 3; }
   void fold(schema::Event::Reader event, Rows& rows) const override;
 };
 

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "ledger/view_rows.h"
-#include "ledger/views/edit.h"
+#include "ledger/views/outcome.h"
 
 namespace ledger {
 namespace {
@@ -183,6 +183,8 @@ void fold_refused(schema::Event::Reader event, schema::RawFileRefused::Reader re
 }
 
 void fold_skipped(schema::Event::Reader event, schema::RunSkipped::Reader skipped, Rows& rows) {
+  const std::string trial = RunsView::trial_key(event.getCause());
+  if (rows.get(ViewId::kRuns, trial)) return rows.erase(ViewId::kRuns, trial);  // no version was asked for: nothing the run shows changes
   RunEdit run(rows, key_of(skipped.getRun()));
   if (!run.found()) return;
   bool asked = run->getPendingRequest() != 0 && event.getCause() == run->getPendingRequest();
@@ -197,11 +199,22 @@ void fold_skipped(schema::Event::Reader event, schema::RunSkipped::Reader skippe
   run.save();
 }
 
-void fold_queued(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& rows) {
-  if (queued.getRuns().size() == 0) return;
-  std::string key = key_of(queued.getRuns()[0]);
-  RunEdit run(rows, key);
-  if (!run.found()) return;
+/// What a row shows of its version.
+void show_version(schema::RunRow::Builder row, schema::RunRow::Reader version) {
+  row.setState(version.getState());
+  row.setVersion(version.getVersion());
+  row.setJob(version.getJob());
+  row.setStartedAt(version.getStartedAt());
+  row.setFinishedAt(version.getFinishedAt());
+  row.setReason(version.getReason());
+}
+
+void fold_version_queued(schema::Event::Reader event, schema::JobQueued::Reader queued, RunEdit& run, Rows& rows) {
+  if (run->getVersion() != 0) {
+    RowEdit<schema::RunRow> earlier(rows, ViewId::kRuns, RunsView::earlier_key(run->getJob()));
+    show_version(*earlier, run->asReader());
+    earlier.save();
+  }
   run->setState(RunState::QUEUED);
   run->setVersion(queued.getVersion());
   run->setJob(event.getSeq());
@@ -212,28 +225,106 @@ void fold_queued(schema::Event::Reader event, schema::JobQueued::Reader queued, 
   jobs.push_back(event.getSeq());
   set_numbers(run->initJobs(static_cast<uint32_t>(jobs.size())), jobs);
   if (event.getCause() != 0 && run->getPendingRequest() == event.getCause()) run->setPendingRequest(0);
-  run.save();
-  rows.put(ViewId::kRuns, RunsView::job_key(event.getSeq()), key);
 }
 
-/// Calls `change` on the run whose latest version is `job`; an older version's job no longer speaks for its run.
+void fold_queued(schema::Event::Reader event, schema::JobQueued::Reader queued, Rows& rows) {
+  if (queued.getRuns().size() == 0) return;
+  const std::string first = key_of(queued.getRuns()[0]);
+  if (queued.getKind() == schema::JobKind::REDUCTION) {
+    RunEdit run(rows, first);
+    if (!run.found()) return;
+    fold_version_queued(event, queued, run, rows);
+    run.save();
+  } else {
+    if (queued.getKind() == schema::JobKind::TRIAL) rows.erase(ViewId::kRuns, RunsView::trial_key(event.getCause()));
+    for (auto key : queued.getRuns()) {
+      RunEdit run(rows, key_of(key));
+      if (!run.found()) continue;
+      auto jobs = numbers(run->asReader().getOtherJobs());
+      jobs.push_back(event.getSeq());
+      set_numbers(run->initOtherJobs(static_cast<uint32_t>(jobs.size())), jobs);
+      run.save();
+    }
+  }
+  rows.put(ViewId::kRuns, RunsView::job_key(event.getSeq()), first);
+}
+
+/// Calls `change` on what is shown of the version that `job` makes: in its run's row, or in the one kept of an earlier version.
 template <typename Change>
-void for_run_of(Rows& rows, uint64_t job, Change&& change) {
+void for_version(Rows& rows, uint64_t job, Change&& change) {
   auto key = rows.get(ViewId::kRuns, RunsView::job_key(job));
   if (!key) return;
   RunEdit run(rows, *key);
-  if (!run.found() || run->getJob() != job) return;
-  change(run);
+  if (run.found() && run->getJob() == job) {
+    change(*run.operator->());
+    return run.save();
+  }
+  RowEdit<schema::RunRow> earlier(rows, ViewId::kRuns, RunsView::earlier_key(job));
+  if (!earlier.found()) return;
+  change(*earlier);
+  earlier.save();
+}
+
+void end(schema::RunRow::Builder run, RunState state, schema::Event::Reader event, schema::Reason::Reader reason) {
+  run.setState(state);
+  run.setFinishedAt(event.getTime());
+  set_decision(run.initReason(), reason, event.getSeq());
+}
+
+void fold_succeeded(schema::Event::Reader event, schema::JobSucceeded::Reader succeeded, Rows& rows) {
+  const uint64_t job = succeeded.getJob();
+  bool is_version = false;
+  for_version(rows, job, [&](schema::RunRow::Builder run) {
+    is_version = true;
+    run.setState(RunState::SUCCEEDED);
+    run.setFinishedAt(event.getTime());
+    set_succeeded(rows, ViewId::kRuns, run.initReason(), succeeded, event.getSeq());
+  });
+  forget_empty(rows, ViewId::kRuns, job);
+  if (!is_version) return;
+  RunEdit run(rows, *rows.get(ViewId::kRuns, RunsView::job_key(job)));
+  if (!run.found() || run->getResult() >= job) return;
+  run->setResult(job);
   run.save();
 }
 
-void end(RunEdit& run, RunState state, schema::Event::Reader event, schema::Reason::Reader reason) {
-  run->setState(state);
-  run->setFinishedAt(event.getTime());
-  set_decision(run->initReason(), reason, event.getSeq());
+/// The newest of `jobs` before `job` that still counts as a version of its run; 0 = none.
+uint64_t version_before(const Rows& rows, capnp::List<uint64_t>::Reader jobs, uint64_t job) {
+  for (uint32_t i = jobs.size(); i-- > 0;) {
+    if (jobs[i] < job && rows.get(ViewId::kRuns, RunsView::earlier_key(jobs[i]))) return jobs[i];
+  }
+  return 0;
+}
+
+/// A version that is cancelled before it starts is taken back, if there is one before it.
+void fold_cancelled(schema::Event::Reader event, schema::JobCancelled::Reader cancelled, Rows& rows) {
+  const uint64_t job = cancelled.getJob();
+  auto key = rows.get(ViewId::kRuns, RunsView::job_key(job));
+  if (!key) return;
+  RunEdit run(rows, *key);
+  if (!run.found()) return;
+  const uint64_t before = version_before(rows, run->asReader().getJobs(), job);
+  if (run->getJob() == job) {
+    if (run->getStartedAt() == 0 && before != 0) {
+      const std::string earlier = RunsView::earlier_key(before);
+      const Row<schema::RunRow> row(*rows.get(ViewId::kRuns, earlier));
+      show_version(*run.operator->(), row.get());
+      rows.erase(ViewId::kRuns, earlier);
+    } else {
+      end(*run.operator->(), RunState::CANCELLED, event, cancelled.getReason());
+    }
+    return run.save();
+  }
+  const std::string own = RunsView::earlier_key(job);
+  RowEdit<schema::RunRow> earlier(rows, ViewId::kRuns, own);
+  if (!earlier.found()) return;
+  if (earlier->getStartedAt() == 0 && before != 0) return rows.erase(ViewId::kRuns, own);
+  end(*earlier, RunState::CANCELLED, event, cancelled.getReason());
+  earlier.save();
 }
 
 void fold_body(schema::Event::Reader event, Rows& rows) {
+  using Run = schema::RunRow::Builder;
   auto body = event.getBody();
   switch (body.which()) {
     case schema::Event::Body::RUN_DETECTED: return fold_detected(event, body.getRunDetected(), rows);
@@ -255,54 +346,52 @@ void fold_body(schema::Event::Reader event, Rows& rows) {
       run->setPendingRequest(event.getSeq());
       return run.save();
     }
+    case schema::Event::Body::TRIAL_REQUESTED: {
+      const std::string key = key_of(body.getTrialRequested().getRun());
+      if (rows.get(ViewId::kRuns, RunsView::row_key(key))) rows.put(ViewId::kRuns, RunsView::trial_key(event.getSeq()), key);
+      return;
+    }
     case schema::Event::Body::JOB_HELD:
-      return for_run_of(rows, body.getJobHeld().getJob(), [&](RunEdit& run) {
-        run->setState(RunState::HELD);
-        set_decision(run->initReason(), body.getJobHeld().getReason(), event.getSeq());
+      return for_version(rows, body.getJobHeld().getJob(), [&](Run run) {
+        run.setState(RunState::HELD);
+        set_decision(run.initReason(), body.getJobHeld().getReason(), event.getSeq());
       });
     case schema::Event::Body::JOB_RELEASED:
-      return for_run_of(rows, body.getJobReleased().getJob(), [&](RunEdit& run) {
-        run->setState(RunState::QUEUED);
-        set_decision(run->initReason(), body.getJobReleased().getReason(), event.getSeq());
+      return for_version(rows, body.getJobReleased().getJob(), [&](Run run) {
+        run.setState(RunState::QUEUED);
+        set_decision(run.initReason(), body.getJobReleased().getReason(), event.getSeq());
       });
     case schema::Event::Body::ATTEMPT_STARTED:
-      return for_run_of(rows, body.getAttemptStarted().getJob(), [&](RunEdit& run) {
+      return for_version(rows, body.getAttemptStarted().getJob(), [&](Run run) {
         auto started = body.getAttemptStarted();
-        run->setState(RunState::RUNNING);
-        run->setStartedAt(event.getTime());
-        run->setFinishedAt(0);
-        set_decision(run->initReason(), "started",
-                     "attempt " + std::to_string(started.getAttempt()) + " runs on worker " + std::string(view(started.getWorker())),
-                     event.getSeq());
+        run.setState(RunState::RUNNING);
+        run.setStartedAt(event.getTime());
+        run.setFinishedAt(0);
+        set_decision(run.initReason(), "started", started_sentence(started), event.getSeq());
       });
     case schema::Event::Body::ATTEMPT_LOST:
-      return for_run_of(rows, body.getAttemptLost().getJob(), [&](RunEdit& run) {
-        run->setState(RunState::QUEUED);
-        set_decision(run->initReason(), body.getAttemptLost().getReason(), event.getSeq());
+      return for_version(rows, body.getAttemptLost().getJob(), [&](Run run) {
+        run.setState(RunState::QUEUED);
+        set_decision(run.initReason(), body.getAttemptLost().getReason(), event.getSeq());
       });
     case schema::Event::Body::ATTEMPT_FAILED: {
       auto failed = body.getAttemptFailed();
       if (!failed.getWillRetry()) return;
-      return for_run_of(rows, failed.getJob(), [&](RunEdit& run) {
-        run->setState(RunState::QUEUED);
-        set_decision(run->initReason(), "attempt_failed", retry_sentence(failed), event.getSeq());
+      return for_version(rows, failed.getJob(), [&](Run run) {
+        run.setState(RunState::QUEUED);
+        set_decision(run.initReason(), "attempt_failed", retry_sentence(failed), event.getSeq());
       });
     }
-    case schema::Event::Body::JOB_SUCCEEDED:
-      return for_run_of(rows, body.getJobSucceeded().getJob(), [&](RunEdit& run) {
-        run->setState(RunState::SUCCEEDED);
-        run->setFinishedAt(event.getTime());
-        set_decision(run->initReason(), "succeeded", succeeded_sentence(body.getJobSucceeded()), event.getSeq());
-      });
+    case schema::Event::Body::ATTEMPT_SUCCEEDED: return remember_empty(rows, ViewId::kRuns, body.getAttemptSucceeded());
+    case schema::Event::Body::JOB_SUCCEEDED: return fold_succeeded(event, body.getJobSucceeded(), rows);
     case schema::Event::Body::JOB_FAILED:
-      return for_run_of(rows, body.getJobFailed().getJob(),
-                        [&](RunEdit& run) { end(run, RunState::FAILED, event, body.getJobFailed().getReason()); });
+      forget_empty(rows, ViewId::kRuns, body.getJobFailed().getJob());
+      return for_version(rows, body.getJobFailed().getJob(),
+                         [&](Run run) { end(run, RunState::FAILED, event, body.getJobFailed().getReason()); });
     case schema::Event::Body::JOB_SKIPPED:
-      return for_run_of(rows, body.getJobSkipped().getJob(),
-                        [&](RunEdit& run) { end(run, RunState::SKIPPED, event, body.getJobSkipped().getReason()); });
-    case schema::Event::Body::JOB_CANCELLED:
-      return for_run_of(rows, body.getJobCancelled().getJob(),
-                        [&](RunEdit& run) { end(run, RunState::CANCELLED, event, body.getJobCancelled().getReason()); });
+      return for_version(rows, body.getJobSkipped().getJob(),
+                         [&](Run run) { end(run, RunState::SKIPPED, event, body.getJobSkipped().getReason()); });
+    case schema::Event::Body::JOB_CANCELLED: return fold_cancelled(event, body.getJobCancelled(), rows);
     default: return;
   }
 }

@@ -18,6 +18,10 @@ inline constexpr uint64_t kEventsAMoment = 1024;
 ///   's' state(1) instrument 00 run(8)     -> empty; runs of one state in the order they are listed
 ///   'c' instrument 00 state(1)            -> count(8); instrument empty = of the facility
 ///   'j' job(8)                            -> instrument 00 run(8) of the job's first run
+///   'v' job(8)                            -> RunRow with what the run showed of an earlier version (version, job, state, reason, times): shown again
+///                                            when the versions after it are cancelled before they start
+///   't' event(8)                          -> instrument 00 run(8) of a trialRequested that has no job yet
+///   'e' job(8)                            -> outcome.h
 ///   'l' instrument 00                     -> largest run number detected(8)
 ///   'm' event(8)                          -> RunMoment: the counts after every kEventsAMoment-th event
 class RunsView final : public View {
@@ -30,10 +34,12 @@ class RunsView final : public View {
   static std::string last_run_key(std::string_view instrument);
   static std::string moment_key(uint64_t seq) { return std::string("m").append(u64_key(seq)); }
   static std::string job_key(uint64_t job) { return std::string("j").append(u64_key(job)); }
+  static std::string earlier_key(uint64_t job) { return std::string("v").append(u64_key(job)); }
+  static std::string trial_key(uint64_t event) { return std::string("t").append(u64_key(event)); }
 
   ViewId id() const override { return ViewId::kRuns; }
   const char* name() const override { return "runs"; }
-  uint32_t version() const override { return 2; }
+  uint32_t version() const override { return 3; }
   void fold(schema::Event::Reader event, Rows& rows) const override;
 };
 

@@ -141,12 +141,19 @@ std::vector<std::string> every_event() {
 }
 
 std::vector<std::string> every_document() {
-  return {filled_document<schema::VariableSet>(), filled_document<schema::OutputManifest>(), filled_document<schema::Environment>()};
+  return {filled_document<schema::VariableSet>(), filled_document<schema::OutputManifest>(), filled_document<schema::Environment>(),
+          filled_document<schema::JobSources>(), filled_document<schema::CampaignPlan>()};
 }
 
 std::string event_text(std::string_view bytes) { return text_of<schema::Event>(bytes); }
 std::string document_text(size_t which, std::string_view bytes) {
-  return which == 0 ? text_of<schema::VariableSet>(bytes) : which == 1 ? text_of<schema::OutputManifest>(bytes) : text_of<schema::Environment>(bytes);
+  switch (which) {
+    case 0: return text_of<schema::VariableSet>(bytes);
+    case 1: return text_of<schema::OutputManifest>(bytes);
+    case 2: return text_of<schema::Environment>(bytes);
+    case 3: return text_of<schema::JobSources>(bytes);
+    default: return text_of<schema::CampaignPlan>(bytes);
+  }
 }
 
 std::vector<std::string> schema_lines() {
@@ -156,7 +163,34 @@ std::vector<std::string> schema_lines() {
   describe(capnp::Type::from<schema::VariableSet>(), seen, lines);
   describe(capnp::Type::from<schema::OutputManifest>(), seen, lines);
   describe(capnp::Type::from<schema::Environment>(), seen, lines);
+  describe(capnp::Type::from<schema::JobSources>(), seen, lines);
+  describe(capnp::Type::from<schema::CampaignPlan>(), seen, lines);
   return lines;
+}
+
+std::string without_later_fields(std::string text, const std::vector<std::string>& frozen) {
+  const std::set<std::string> known(frozen.begin(), frozen.end());
+  for (const std::string& line : schema_lines()) {
+    const size_t dot = line.find('.'), ordinal = line.find(" @");
+    if (known.contains(line) || ordinal == std::string::npos || line.find(" member ") != std::string::npos) continue;
+    const std::string name = line.substr(dot + 1, ordinal - dot - 1), type = line.substr(line.rfind(' ') + 1);
+    std::vector<std::string> values = {"0", "false"};
+    for (const std::string& each : schema_lines()) {
+      if (each.starts_with(type + ".") && each.ends_with(" = 0")) values.push_back(each.substr(type.size() + 1, each.size() - type.size() - 5));
+    }
+    for (const std::string& value : values) {
+      const std::string shown = ", " + name + " = " + value;
+      for (size_t at = text.find(shown); at != std::string::npos; at = text.find(shown, at)) {
+        const char after = text[at + shown.size()];
+        if (after == ',' || after == ')') {
+          text.erase(at, shown.size());
+        } else {
+          at += shown.size();
+        }
+      }
+    }
+  }
+  return text;
 }
 
 std::string packed(const std::vector<std::string>& records) {

@@ -14,6 +14,10 @@ std::vector<std::string> every_document();
 std::string event_text(std::string_view bytes);
 std::string document_text(size_t which, std::string_view bytes);
 
+/// `text` without the fields that `frozen` (schema_lines() of an earlier release) does not have and that show their default. No field that
+/// was filled shows one.
+std::string without_later_fields(std::string text, const std::vector<std::string>& frozen);
+
 /// "Event.seq @0 UInt64 offset 0": a line for each field, enumerant and group that events and documents are made of.
 std::vector<std::string> schema_lines();
 

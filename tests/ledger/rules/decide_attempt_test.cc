@@ -10,6 +10,23 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+/// Names a manifest of these files, 7 bytes each, in a result.
+void list_files(schema::Command::Builder command, const std::vector<std::string>& paths, uint32_t counted) {
+  capnp::MallocMessageBuilder message;
+  auto files = message.initRoot<schema::OutputManifest>().initFiles(paths.size());
+  for (size_t i = 0; i < paths.size(); ++i) {
+    files[i].setPath(paths[i]);
+    files[i].setSizeBytes(7);
+    files[i].setSha256(ledger::data(hash_of("reduced")));
+  }
+  std::string manifest = ledger::canonical_bytes(message.getRoot<schema::OutputManifest>().asReader());
+  command.initBlobs(1).set(0, ledger::data(manifest));
+  auto outputs = command.getBody().getSucceedAttempt().getOutputs();
+  outputs.setManifest(ledger::data(hash_of(manifest)));
+  outputs.setFiles(counted);
+  outputs.setTotalBytes(uint64_t{7} * counted);
+}
+
 class DecideAttemptTest : public ::testing::Test {
  protected:
   DecideAttemptTest() {
@@ -41,6 +58,23 @@ TEST_F(DecideAttemptTest, SuccessIsPublishedInTwoSteps) {
   EXPECT_EQ(story.run_state(28001), "succeeded");
   EXPECT_GT(story.run(28001).get().getFinishedAt(), story.run(28001).get().getStartedAt());
   EXPECT_THAT(story.publish(job, 1, fence).events, IsEmpty());
+}
+
+TEST_F(DecideAttemptTest, LogsInTheOutputAreListedAndNotCounted) {
+  uint64_t fence = story.start(job).first();
+  auto report = [&](uint32_t counted) {
+    return story.tell([&](schema::Command::Builder command) {
+      auto succeeded = command.getBody().initSucceedAttempt();
+      succeeded.setJob(job);
+      succeeded.setAttempt(1);
+      succeeded.setFence(fence);
+      succeeded.setStaging("/reduced/.staging");
+      succeeded.initOutputs();
+      list_files(command, {"reduction_log/a.log", "reduction_log/b.err"}, counted);
+    });
+  };
+  EXPECT_TRUE(refused(report(2), Code::kInvalidArgument, "the manifest lists 0 files of 0 bytes, the summary says 2 of 14"));
+  EXPECT_THAT(story.kinds(report(0)), ElementsAre("attemptSucceeded"));
 }
 
 TEST_F(DecideAttemptTest, RunningRunSaysWhichAttemptRunsWhere) {
@@ -237,6 +271,34 @@ TEST_F(P5OneOwnerTest, AcceptedResultOutlivesItsWorker) {
   EXPECT_EQ(story.job_state(job), "running");
   EXPECT_TRUE(story.publish(job, 1, fence).ok());
   EXPECT_EQ(story.job_state(job), "succeeded");
+}
+
+TEST_F(DecideAttemptTest, FailureSaysHowMuchOfWhatItWroteIsKept) {
+  capnp::MallocMessageBuilder message;
+  auto files = message.initRoot<schema::OutputManifest>().initFiles(2);
+  const std::string hash = hash_of("reduced");
+  for (auto file : files) {
+    file.setPath("out.nxs");
+    file.setSizeBytes(7);
+    file.setSha256(ledger::data(hash));
+  }
+  files[1].setPath("out2.nxs");
+  const std::string manifest = ledger::canonical_bytes(message.getRoot<schema::OutputManifest>().asReader());
+  const std::string manifest_hash = hash_of(manifest);
+  story.rows().put_blob(manifest);
+  uint64_t fence = story.start(job).first();
+  ASSERT_TRUE(story.tell([&](schema::Command::Builder command) {
+    auto failed = command.getBody().initFailAttempt();
+    failed.setJob(job);
+    failed.setAttempt(1);
+    failed.setFence(fence);
+    failed.setKind(schema::FailureKind::SCRIPT_EXCEPTION);
+    failed.setMessage("ValueError: no monitor");
+    failed.initOutputs().setManifest(ledger::data(manifest_hash));
+    failed.getOutputs().setFiles(2);
+    failed.getOutputs().setTotalBytes(14);
+  }).ok());
+  EXPECT_EQ(story.job(job).get().getReason().getText(), "MARI 28001 v1: ValueError: no monitor; 2 files it had written are kept");
 }
 
 }  // namespace

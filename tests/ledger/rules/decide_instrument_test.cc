@@ -29,6 +29,34 @@ TEST_F(DecideInstrumentTest, SameConfigurationAgainIsNothingNew) {
   EXPECT_EQ(ledger::list_instruments(story.rows()).size(), 1u);
 }
 
+TEST_F(DecideInstrumentTest, WhatSurroundsTheScriptIsCheckedAndCounts) {
+  auto interpreter = [&](const char* name, const char* path, uint32_t times = 1) {
+    return configure_with([=](auto config) {
+      for (auto each : config.initInterpreters(times)) {
+        each.setName(name);
+        each.setPath(path);
+      }
+    });
+  };
+  EXPECT_TRUE(interpreter("nightly", "/opt/nightly/bin/python").first());
+  EXPECT_THAT(interpreter("nightly", "/opt/nightly/bin/python").events, IsEmpty());
+  EXPECT_TRUE(interpreter("nightly", "/opt/other/bin/python").first());
+  EXPECT_TRUE(refused(interpreter("nightly", "/a", 2), Code::kInvalidArgument, "interpreter nightly is given twice"));
+  EXPECT_TRUE(refused(interpreter("instrument", "/a"), Code::kInvalidArgument, "is the instrument's own"));
+  EXPECT_TRUE(refused(interpreter("nightly", ""), Code::kInvalidArgument, "has no path"));
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setCondaPython("/opt/conda/bin/python"); }), Code::kInvalidArgument, "has no {env}"));
+  EXPECT_TRUE(configure_with([](auto config) { config.setCondaPython("/opt/conda/envs/{env}/bin/python"); }).first());
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.initStderrAllowed(1).set(0, "(warning"); }), Code::kInvalidArgument,
+                      "stderr_allowed '(warning' is no regular expression"));
+  EXPECT_TRUE(configure_with([](auto config) { config.initStderrAllowed(1).set(0, "^warning"); }).first());
+  EXPECT_TRUE(configure_with([](auto config) { config.setStderrFails(true); }).first());
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.setFlatFolder("flat"); }), Code::kInvalidArgument, "is not an absolute path"));
+  EXPECT_TRUE(configure_with([](auto config) { config.setFlatFolder("/reduced/flat/{experiment}"); }).first());
+  EXPECT_TRUE(refused(configure_with([](auto config) { config.initSupportUrls(1).set(0, "masks.example"); }), Code::kInvalidArgument,
+                      "is no beginning of a url"));
+  EXPECT_TRUE(configure_with([](auto config) { config.initSupportUrls(1).set(0, "https://masks.example/"); }).first());
+}
+
 class RetiredInstrumentTest : public DecideInstrumentTest {
  protected:
   Told retire() {

@@ -105,6 +105,145 @@ TEST_F(DecideJobTest, AcceptedResultIsNotCancelledAnyMore) {
   EXPECT_TRUE(refused(story.cancel(job), Code::kConflict, "can no longer be cancelled"));
 }
 
+TEST_F(DecideJobTest, VersionCancelledBeforeItStartedIsTakenBack) {
+  story.complete(story.queue(28001).first());
+  const std::string before = ledger::canonical_bytes(story.run(28001).get());
+  const std::string reason = story.reason_code(28001);
+  story.request(28001);
+  uint64_t second = story.queue(28001).first();
+  EXPECT_EQ(story.run(28001).get().getVersion(), 2);
+  story.cancel(second);
+  auto run = story.run(28001);
+  EXPECT_EQ(run.get().getVersion(), 1);
+  EXPECT_EQ(story.run_state(28001), "succeeded");
+  EXPECT_EQ(story.reason_code(28001), reason);
+  EXPECT_NE(run.get().getFinishedAt(), 0);
+  EXPECT_EQ(run.get().getJobs().size(), 2u);
+  // But for the number that is used up all is as it was.
+  EXPECT_EQ(story.job_state(second), "cancelled");
+  EXPECT_EQ(ledger::run_counts(story.rows())[static_cast<size_t>(schema::RunState::SUCCEEDED)], 1u);
+  story.request(28001);
+  uint64_t third = story.queue(28001).first();
+  EXPECT_EQ(story.job(third).get().getQueued().getVersion(), 3);
+  EXPECT_EQ(story.job(third).get().getQueued().getOutputDirectory(), "/reduced/MARI/28001/3");
+  story.cancel(third);
+  EXPECT_EQ(story.run(28001).get().getVersion(), 1) << "the one before that still counts";
+  EXPECT_TRUE(story.request(28001, [](auto request) { request.setBasis(3); }).ok()) << "its script and values are on record all the same";
+}
+
+TEST_F(DecideJobTest, VersionCancelledAfterItStartedStays) {
+  story.complete(story.queue(28001).first());
+  story.request(28001);
+  uint64_t second = story.queue(28001).first();
+  uint64_t fence = story.start(second).first();
+  story.lose(second, 1, fence);
+  EXPECT_EQ(story.run_state(28001), "queued");
+  story.cancel(second);
+  EXPECT_EQ(story.run_state(28001), "cancelled");
+  EXPECT_EQ(story.run(28001).get().getVersion(), 2);
+}
+
+TEST_F(DecideJobTest, VersionTakenBackShowsTheOneBeforeAsItIsByThen) {
+  uint64_t first = story.queue(28001).first();
+  uint64_t fence = story.start(first).first();
+  story.detect(28001, "rewritten");
+  uint64_t second = story.queue(28001).first();
+  story.succeed(first, 1, fence);
+  story.publish(first, 1, fence);
+  EXPECT_EQ(story.run_state(28001), "queued") << "v1 no longer speaks for the run";
+  EXPECT_EQ(story.run(28001).get().getResult(), first) << "but its output is the newest there is";
+  story.detect(28001, "rewritten again");
+  uint64_t third = story.queue(28001).first();
+  story.cancel(second);
+  EXPECT_EQ(story.run(28001).get().getJob(), third);
+  story.cancel(third);
+  EXPECT_EQ(story.run(28001).get().getJob(), first);
+  EXPECT_EQ(story.run_state(28001), "succeeded");
+}
+
+TEST_F(DecideJobTest, NewerSuccessSupersedesTheResultBefore) {
+  uint64_t first = story.queue(28001).first();
+  story.complete(first);
+  story.request(28001);
+  uint64_t second = story.queue(28001).first();
+  EXPECT_EQ(story.run(28001).get().getResult(), first);
+  story.fail(second, 1, story.start(second).first());
+  EXPECT_EQ(story.run(28001).get().getResult(), first) << "a failure supersedes nothing";
+  EXPECT_EQ(story.job(first).get().getSupersededBy(), 0u);
+  story.request(28001);
+  uint64_t third = story.queue(28001).first();
+  story.complete(third);
+  EXPECT_EQ(story.run(28001).get().getResult(), third);
+  EXPECT_EQ(story.job(first).get().getSupersededBy(), third);
+  EXPECT_EQ(story.job(second).get().getSupersededBy(), 0u);
+  EXPECT_EQ(story.job(third).get().getSupersededBy(), 0u);
+}
+
+TEST_F(DecideJobTest, OlderVersionThatSucceedsLateIsSupersededAlready) {
+  uint64_t first = story.queue(28001).first();
+  uint64_t fence = story.start(first).first();
+  story.detect(28001, "rewritten");
+  uint64_t second = story.queue(28001).first();
+  story.complete(second);
+  story.succeed(first, 1, fence);
+  story.publish(first, 1, fence);
+  EXPECT_EQ(story.run(28001).get().getResult(), second);
+  EXPECT_EQ(story.job(first).get().getSupersededBy(), second);
+  EXPECT_EQ(story.job(second).get().getSupersededBy(), 0u);
+}
+
+TEST_F(DecideJobTest, SuccessWithoutOutputSaysSo) {
+  auto nothing = [&](uint32_t outside) {
+    return [&, outside](schema::AttemptSucceeded::Builder succeeded) {
+      capnp::MallocMessageBuilder message;
+      std::string manifest = ledger::canonical_bytes(message.initRoot<schema::OutputManifest>().asReader());
+      story.rows().put_blob(manifest);
+      std::string hash = hash_of(manifest);
+      succeeded.getOutputs().setManifest(ledger::data(hash));
+      succeeded.getOutputs().setFiles(0);
+      succeeded.getOutputs().setTotalBytes(0);
+      succeeded.getOutputs().setOutside(outside);
+    };
+  };
+  uint64_t job = story.queue(28001).first();
+  uint64_t fence = story.start(job).first();
+  ASSERT_TRUE(story.succeed(job, 1, fence, nothing(0)).ok());
+  story.publish(job, 1, fence);
+  for (auto reason : {story.run(28001).get().getReason(), story.job(job).get().getReason()}) {
+    EXPECT_EQ(std::string(ledger::view(reason.getCode())), "succeeded_empty");
+  }
+  EXPECT_EQ(story.run(28001).get().getReason().getText(), "attempt 1 succeeded, but wrote nothing");
+  story.request(28001);
+  job = story.queue(28001).first();
+  fence = story.start(job).first();
+  ASSERT_TRUE(story.succeed(job, 1, fence, nothing(2)).ok());
+  story.publish(job, 1, fence);
+  EXPECT_EQ(story.run(28001).get().getReason().getText(),
+            "attempt 1 succeeded, but wrote nothing into its output directory; elsewhere it wrote 2 files");
+  story.request(28001);
+  story.complete(story.queue(28001).first());
+  EXPECT_EQ(story.reason_code(28001), "succeeded");
+}
+
+TEST_F(DecideJobTest, RequestNamesAnInterpreterTheInstrumentHas) {
+  story.tell([&](schema::Command::Builder command) {
+    auto known = ledger::find_instrument(story.rows(), "MARI");
+    command.getBody().setConfigureInstrument(known->get().getConfig());
+    auto interpreter = command.getBody().getConfigureInstrument().initInterpreters(1)[0];
+    interpreter.setName("nightly");
+    interpreter.setPath("/opt/nightly/bin/python");
+  });
+  auto with = [&](const char* name) {
+    return story.request(28001, [&](auto request) { request.setInterpreter(name); });
+  };
+  EXPECT_TRUE(refused(with("latest"), Code::kInvalidArgument, "MARI has no interpreter latest; it has instrument, nightly"));
+  EXPECT_TRUE(with("nightly").ok());
+}
+
+TEST_F(DecideJobTest, ReductionTakesNoResults) {
+  EXPECT_TRUE(refused(story.queue(28001, [](auto job) { job.setStage("peaks"); }), Code::kInvalidArgument, "only a stage's job"));
+}
+
 class P6InputsBeforeOutputsTest : public DecideJobTest {};
 
 TEST_F(P6InputsBeforeOutputsTest, UnstoredScriptIsRefused) {

@@ -60,6 +60,16 @@ TEST_F(DecideLedgerTest, DocumentOfAWaitingJobIsNotErased) {
   EXPECT_TRUE(erase({script}).ok());
 }
 
+TEST_F(DecideLedgerTest, PlanOfACampaignThatIsNotOverIsNotErased) {
+  story.detect(1);
+  const uint64_t campaign = story.start_campaign({1}).first();
+  const std::string plan(ledger::view(story.campaign(campaign).get().getStarted().getPlan()));
+  EXPECT_TRUE(refused(erase({plan}), base::Code::kConflict, "a campaign that is not over"));
+  story.stop_campaign(campaign);
+  story.finish_campaign(campaign);
+  EXPECT_TRUE(erase({plan}).ok());
+}
+
 TEST_F(DecideLedgerTest, LossIsAcceptedOnlyWhereThereIsOne) {
   const uint64_t head = story.head();
   EXPECT_TRUE(refused(accept_loss(head, head), base::Code::kInvalidArgument, "nothing is lost"));

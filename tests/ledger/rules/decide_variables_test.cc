@@ -105,9 +105,58 @@ TEST_F(DecideVariablesTest, ScopeMustMakeSense) {
   EXPECT_TRUE(refused(story.set({{"mon", "3"}}, [](auto scope) { scope.setToRun(3); }), Code::kInvalidArgument, "--from-run"));
 }
 
-TEST_F(DecideVariablesTest, SnsScriptsTakeNone) {
+TEST_F(DecideVariablesTest, ScriptOfAnyContractTakesWhatItHas) {
   story.configure("HB2C", schema::Contract::SNS);
-  EXPECT_TRUE(refused(story.set({{"mon", "3"}}, {}, "HB2C"), Code::kInvalidArgument, "take no variables yet"));
+  EXPECT_TRUE(story.set({{"anything", "3"}}, {}, "HB2C").ok()) << "no script was seen yet";
+  story.register_script("reduce_HB2C.py.template", {{"grouping", ""}, {"mon", "2"}}, "HB2C");
+  EXPECT_TRUE(story.set({{"grouping", "\"4x4\""}}, {}, "HB2C").ok()) << "a place without a value takes any";
+  EXPECT_TRUE(story.set({{"grouping", "[1, 2]"}}, {}, "HB2C").ok());
+  EXPECT_TRUE(refused(story.set({{"mon", "\"two\""}}, {}, "HB2C"), Code::kInvalidArgument, "is a text"));
+  EXPECT_TRUE(refused(story.set({{"mask", "3"}}, {}, "HB2C"), Code::kInvalidArgument, "has no variable mask; it has grouping, mon"));
+}
+
+TEST_F(DecideVariablesTest, ScriptWithoutVariablesSaysWhatItsContractNeeds) {
+  const auto plain_script = [&](const char* instrument, schema::Contract contract) {
+    story.configure(instrument, contract);
+    story.tell([&](schema::Command::Builder command) {
+      command.initBlobs(1).set(0, ledger::data(kScript));
+      auto registered = command.getBody().initRegisterScript();
+      registered.setInstrument(instrument);
+      registered.setContract(contract);
+      registered.setPath("/scripts/reduce.py");
+      std::string hash = hash_of(kScript);
+      registered.setSha256(ledger::data(hash));
+    });
+    return story.set({{"mon", "3"}}, {}, instrument);
+  };
+  EXPECT_TRUE(refused(plain_script("HB2C", schema::Contract::SNS), Code::kInvalidArgument, "it is no template"));
+  EXPECT_TRUE(refused(plain_script("TOSCA", schema::Contract::FIA), Code::kInvalidArgument, "it assigns none at its top level"));
+  EXPECT_TRUE(refused(plain_script("LOQ", schema::Contract::ISIS), Code::kInvalidArgument, "no reduce_vars.py beside it"));
+}
+
+TEST_F(DecideVariablesTest, SettingMayFollowTheScript) {
+  auto follow = [&](std::string name, std::string value) {
+    return story.tell([&](schema::Command::Builder command) {
+      auto change = command.getBody().initSetVariables();
+      change.setInstrument("MARI");
+      auto variable = change.initVariables(1)[0];
+      variable.setName(name);
+      variable.setValue(value);
+      variable.setFollowsScript(true);
+    });
+  };
+  EXPECT_TRUE(story.set({{"mon", "3"}}).ok());
+  EXPECT_TRUE(follow("mon", "").ok());
+  EXPECT_TRUE(follow("mon", "").events.empty());
+  EXPECT_TRUE(refused(follow("mon", "3"), Code::kInvalidArgument, "so it takes no value"));
+  EXPECT_TRUE(refused(follow("none", ""), Code::kInvalidArgument, "has no variable none"));
+  EXPECT_TRUE(story.set({{"mon", "3"}}).first()) << "and a value again is a change";
+  story.detect(28001);
+  EXPECT_TRUE(refused(story.request(28001, [](auto request) {
+    auto variable = request.initVariables(1)[0];
+    variable.setName("mon");
+    variable.setFollowsScript(true);
+  }), Code::kInvalidArgument, "only a setting does"));
 }
 
 TEST_F(DecideVariablesTest, GroupIsTheScriptsOwn) {

@@ -54,6 +54,14 @@ std::vector<std::string> answers(const ledger::RowReader& rows) {
     for (const uint64_t count : ledger::run_counts(rows, instrument)) add("count", std::to_string(count));
   }
   for (const uint64_t count : ledger::run_counts(rows)) add("count of all", std::to_string(count));
+  for (const auto& row : ledger::stage_rules(rows, "MARI")) add("stage", ledger::canonical_bytes(row.get()));
+  for (const auto& row : ledger::list_support_files(rows, "MARI", 100).rows) add("support file", ledger::canonical_bytes(row.get()));
+  for (const auto& row : ledger::list_campaigns(rows, 100).rows) {
+    add("campaign", ledger::canonical_bytes(row.get()));
+    const auto again = ledger::find_campaign(rows, row.get().getCampaign());
+    add("campaign", again ? ledger::canonical_bytes(again->get()) : "missing");
+    for (const auto& run : ledger::campaign_runs(rows, row.get().getCampaign(), 100).rows) add("run of it", ledger::canonical_bytes(run.get()));
+  }
   return all;
 }
 

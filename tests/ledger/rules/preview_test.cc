@@ -31,8 +31,9 @@ class PreviewTest : public ::testing::Test {
     for (uint32_t i = 0; i < values.size(); ++i) {
       list[i].setName(values[i].first);
       list[i].setValue(values[i].second);
+      list[i].setFollowsScript(values[i].second.empty());
     }
-    return ledger::preview(story.rows(), change.asReader(), keep);
+    return ledger::preview(story.rows(), change.asReader(), keep, keep_going);
   }
   static ScopeIs from(uint64_t first, uint64_t last = 0) {
     return [=](schema::Scope::Builder scope) {
@@ -49,6 +50,7 @@ class PreviewTest : public ::testing::Test {
     return texts;
   }
   Story story;
+  ledger::KeepGoing keep_going;
 };
 
 TEST_F(PreviewTest, RunsInTheScopeWouldGetOtherValues) {
@@ -101,6 +103,23 @@ TEST_F(PreviewTest, WhatIsSetAlreadyChangesNothing) {
   const auto effect = preview({{"mon", "2"}});
   EXPECT_THAT(effect.coming, ElementsAre(HasSubstr("nothing would change")));
   EXPECT_THAT(changes(effect), IsEmpty());
+}
+
+TEST_F(PreviewTest, WhatFollowsTheScriptGetsTheScriptsValue) {
+  story.set({{"mon", "7"}}, from(2));
+  const auto effect = preview({{"mon", ""}}, from(3));
+  EXPECT_THAT(changes(effect), ElementsAre("3 mon 7>1", "4 mon 7>1"));
+  EXPECT_THAT(effect.coming, ElementsAre("mon as the script has it: for every coming run"));
+}
+
+TEST_F(PreviewTest, WhoLooksOnMayEndIt) {
+  std::vector<uint64_t> told;
+  keep_going = [&](uint64_t considered) {
+    told.push_back(considered);
+    return false;
+  };
+  EXPECT_EQ(preview({{"mon", "2"}}).considered, 0u);
+  EXPECT_THAT(told, ElementsAre(0));
 }
 
 TEST_F(PreviewTest, NothingIsRecordedAndNoMoreIsKeptThanAskedFor) {

@@ -75,6 +75,28 @@ class Story {
            std::string_view instrument = "MARI");
   Told clear(const std::vector<std::string>& names, const std::function<void(schema::Scope::Builder)>& scope = {});
 
+  // Stages, trials, support files and campaigns: story_reducing.cc.
+  Told see_file(std::string_view path, std::string_view content, std::string_view problem = {});
+  /// Over a run, after reduction, unless `fill` says otherwise.
+  Told set_stage(std::string_view name, const std::function<void(schema::StageRule::Builder)>& fill = {});
+  Told remove_stage(std::string_view name);
+  Told combine(std::string_view stage, const std::vector<uint64_t>& runs);
+  /// Queues a stage for what there is of the runs. cause 0 = what asked for it, else the newest success among its sources.
+  Told queue_stage(std::string_view stage, const std::vector<uint64_t>& runs,
+                   const std::function<void(schema::JobQueued::Builder)>& fill = {}, uint64_t cause = 0);
+  Told try_script(uint64_t run, const std::function<void(schema::TrialRequested::Builder)>& fill = {});
+  Told queue_trial(uint64_t run, uint64_t cause, const std::function<void(schema::JobQueued::Builder)>& fill = {});
+  Told start_campaign(const std::vector<uint64_t>& runs, const std::function<void(schema::CampaignStarted::Builder)>& fill = {});
+  Told queue_for(uint64_t campaign, uint64_t run);
+  Told pass(uint64_t campaign, uint64_t run, std::string_view code = "raw_file_gone");
+  Told pause_campaign(uint64_t campaign, std::string_view text = "beam time first");
+  Told resume_campaign(uint64_t campaign);
+  Told stop_campaign(uint64_t campaign, bool keep_queued = false);
+  Told finish_campaign(uint64_t campaign);
+  ledger::Row<schema::CampaignRow> campaign(uint64_t id) const;
+  ledger::Row<schema::StageResultRow> stage_result(std::string_view stage, const std::vector<uint64_t>& runs,
+                                                   std::string_view experiment = "2010001") const;
+
   /// Runs one attempt of a waiting job to its published end.
   void complete(uint64_t job);
   /// A VariableSet document, stored.

@@ -53,6 +53,7 @@ class StorySnapshot final : public ledger::Snapshot {
   }
   base::Result<base::Sha256> tree_node(int, uint64_t) const override { return base::Status(base::Code::kNotFound, "a story has no tree"); }
   uint64_t position(std::string_view) const override { return 0; }
+  std::optional<ledger::Answer> answered(const ledger::Identity&, std::string_view) const override { return std::nullopt; }
 
   mutable uint64_t events_read = 0;
 

@@ -53,6 +53,21 @@ TEST_F(VariablesResolveTest, MostParticularSettingWins) {
   EXPECT_EQ(chosen(resolve(28001, ""), "mon"), "4 from-run by bob");
 }
 
+TEST_F(VariablesResolveTest, SettingThatFollowsTheScriptGivesItsOwnValue) {
+  story.as_person("alice").set({{"mon", "3"}});
+  story.as_person("bob").tell([](schema::Command::Builder command) {
+    auto change = command.getBody().initSetVariables();
+    change.setInstrument("MARI");
+    change.initScope().setFromRun(28000);
+    change.initVariables(1)[0].setName("mon");
+    change.getVariables()[0].setFollowsScript(true);
+  });
+  EXPECT_EQ(chosen(resolve(27999), "mon"), "3 default by alice");
+  EXPECT_EQ(chosen(resolve(28001), "mon"), "2 from-run by bob");
+  defaults = story.store_variables({{"mon", "7"}, {"mask", "\"m.xml\""}});
+  EXPECT_EQ(chosen(resolve(28001), "mon"), "7 from-run by bob") << "whatever it is at the time";
+}
+
 TEST_F(VariablesResolveTest, LargestFromRunAtOrBelowTheRunWinsWhateverWasSetLast) {
   story.set({{"mon", "10"}}, from(28010));
   story.set({{"mon", "20"}}, from(28020, 28029));
