@@ -17,15 +17,16 @@ MAY_INCLUDE = {
     "nexus": {"base", "schema"},
     "ldap": {"base"},
     "site": {"base"},
+    "scripts": {"base", "schema"},
     "rpc": {"base", "schema"},
     "rpc/access": {"base", "schema"},
     "rpc/service": {"base", "schema", "ledger", "ledger/proof", "rpc", "rpc/access"},
-    "daemons": {"base", "schema", "ledger", "ledger/proof", "ledger/transfer", "ldap", "rpc", "rpc/access", "rpc/service", "site"},
-    "tools": {"base", "schema", "ledger/proof", "rpc", "site"},
+    "daemons": {"base", "schema", "ledger", "ledger/proof", "ledger/transfer", "ldap", "rpc", "rpc/access", "rpc/service", "scripts", "site"},
+    "tools": {"base", "schema", "ledger/proof", "rpc", "scripts", "site"},
     "tools/verify": {"base", "schema", "ledger/proof", "ledger/transfer", "tools"},
 }
 # Headers of these libraries are not included in any header that another folder includes.
-INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/", "ldap.h", "lber.h", "openldap.h", "openssl/")
+INSIDE_ONLY = ("rocksdb/", "hdf5.h", "H5", "uv.h", "toml++/", "ldap.h", "lber.h", "openldap.h", "openssl/", "curl/")
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]')
 
 
