@@ -97,6 +97,7 @@ Status read_access(const toml::table& source, const std::filesystem::path& folde
   access.machine_token_ms = limited(table, source, "machine_token", access.machine_token_ms, 60'000, 3660 * kDayMs, "from \"1m\" to \"10y\"");
   access.refresh_ms = limited(table, source, "refresh", access.refresh_ms, 1'000, kDayMs, "from \"1s\" to \"24h\"");
   access.member_reruns = static_cast<uint32_t>(table.count("member_reruns", access.member_reruns, 100'000));
+  access.scientist_reruns = static_cast<uint32_t>(table.count("scientist_reruns", access.scientist_reruns, 1'000'000));
   access.certificate = table.file("certificate");
   access.key = table.file("key");
   access.client_ca = table.file("client_ca");

@@ -40,6 +40,7 @@ struct Access {
   uint64_t machine_token_ms = 365 * 86'400'000ull;
   uint64_t refresh_ms = 300'000;
   uint32_t member_reruns = 20;
+  uint32_t scientist_reruns = 10'000;
   std::string certificate, key;  // of ledgerd, for "tls:" addresses
   std::string client_ca;         // authorities that sign daemons' certificates; empty = none is asked for
   std::optional<Directory> directory;

@@ -31,6 +31,7 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # machine_token = "1y"                   # the longest that a program's token may last
 # refresh = "5m"                         # how often the directory is read; group changes reach everybody within it
 # member_reruns = 20                     # reductions of one experiment that a member may have waiting
+# scientist_reruns = 10000               # runs in one campaign of a scientist
 # certificate = "tls/ledger.pem"         # for addresses such as listen = ["unix:run/ledger.sock", "tls:ledger.example.org:4433"]
 # key = "tls/ledger.key"
 # client_ca = "tls/daemons-ca.pem"       # who signs the daemons' own certificates
@@ -78,7 +79,7 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # One table an instrument. Without its table an instrument is watched no more; what is on record of it stays.
 # [[instrument]]
 # name = "MARI"
-# contract = "isis"                      # isis: main(input_file, output_dir) | sns: reduce_INST.py FILE OUTDIR/
+# contract = "isis"                      # isis: main(input_file, output_dir) | sns: reduce_INST.py FILE OUTDIR/ | fia: a text whose assignments are filled
 # raw = ["archive/NDXMARI/Instrument/data"]        # folders watched, cycle folders below included
 # files = ["*.nxs", "*.raw"]             # default: the contract's usual names
 # detect = "directory"                   # directory | lastrun
@@ -86,8 +87,30 @@ listen = ["unix:run/ledger.sock"]        # only the account that runs the ledger
 # script = "archive/NDXMARI/user/scripts/autoreduction/reduce.py"
 # output = "instrument/{{instrument}}/RBNumber/RB{{experiment}}/autoreduced/{{run}}/run-version-{{version}}"
 # python = "/usr/bin/python3"
+# conda_python = "/opt/conda/envs/{{env}}/bin/python"       # of a script that says CONDA_ENV = "NAME"; default: such a line is passed over
+# interpreters = {{ nightly = "/opt/mantidnightly/bin/python" }}   # others that a re-run or a stage may name
 # time_limit = "60m"
 # memory_limit = "8GiB"
+# stderr_fails = true                    # what is printed to standard error fails the attempt, as at the SNS (default: false) ...
+# stderr_allowed = ["^WARNING"]          # ... unless one of these regular expressions is found in it
+# flat = "instrument/{{instrument}}/RB{{experiment}}/newest"    # links to the files of each run's newest version, all in one folder
+# support_urls = ["https://raw.githubusercontent.com/my-facility/"]   # a variable's url must begin with one of these to be fetched
+
+# A script over results, started by itself. Those an instrument has by `runledger stage set` are apart from these.
+# [[instrument.stage]]
+# name = "merge"
+# after = ["reduction"]                  # or other stages; [] with over = "runs": it takes the raw files
+# over = "experiment"                    # run: each by itself | experiment: when none of its runs is left | runs: those that somebody names
+# script = "archive/NDXMARI/user/scripts/autoreduction/merge.py"
+# contract = "isis"                      # default: the instrument's
+# python = "nightly"                     # one of `interpreters`; default: the instrument's own
+# inputs = ["*.nxspe"]                   # which files of the results; default: all
+# output = "instrument/{{instrument}}/RB{{experiment}}/merged/{{run}}/{{stage}}-{{version}}"   # default: the instrument's, with {{run}}/{{stage}} for {{run}}
+# time_limit = "60m"                     # default: the instrument's
+# memory_limit = "8GiB"
+
+# [trials]
+# folder = "trials"                      # what `runledger try` makes
 )toml";
 
 }  // namespace

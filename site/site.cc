@@ -5,59 +5,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <regex>
 #include <set>
 
-#include "base/text.h"
 #include "site/table.h"
 
 namespace site {
 namespace {
-
-/// Empty when `pattern` is a sound output pattern, else what is wrong with it.
-std::string output_pattern_problem(const std::string& pattern) {
-  static const std::set<std::string> kFields = {"instrument", "experiment", "run", "version"};
-  for (size_t open = pattern.find('{'); open != std::string::npos; open = pattern.find('{', open + 1)) {
-    size_t close = pattern.find('}', open);
-    std::string field = pattern.substr(open + 1, close == std::string::npos ? std::string::npos : close - open - 1);
-    if (!kFields.contains(field)) return fmt::format("a path with {{instrument}}, {{experiment}}, {{run}} and {{version}} (it has {{{}}})", field);
-  }
-  if (pattern.find("{version}") == std::string::npos) return "a path that holds {version}, since no version overwrites another";
-  if (pattern.find("{run}") == std::string::npos) return "a path that holds {run}, since no run overwrites another";
-  return {};
-}
-
-Status read_instrument(const toml::table& source, size_t position, const std::filesystem::path& folder, Instrument& instrument) {
-  std::string shown = source["name"].value_or(fmt::format("number {}", position + 1));
-  Table table(source, "[[instrument]] " + shown, folder);
-  instrument.name = base::ascii_upper(table.text("name", std::nullopt));
-  if (!std::regex_match(instrument.name, std::regex("[A-Z0-9_-]{1,32}"))) {
-    table.fail(source.get("name"), "name", "1 to 32 letters, digits, _ or -");
-  }
-  instrument.contract = table.one_of("contract", std::nullopt, {"isis", "sns"});
-  for (const std::string& path : table.texts("raw", std::nullopt)) instrument.raw_folders.push_back(table.absolute(path));
-  using Patterns = std::vector<std::string>;
-  instrument.file_patterns = table.texts("files", instrument.contract == "sns" ? Patterns{"*.nxs.h5", "*.nxs"} : Patterns{"*.nxs", "*.raw"});
-  instrument.detect = table.one_of("detect", "directory", {"directory", "lastrun"});
-  std::string script = table.text("script", "");
-  instrument.script_path = script.empty() ? "" : table.absolute(script);
-  std::string output = table.text("output", "output/{instrument}/{experiment}/{run}/run-version-{version}");
-  if (std::string problem = output_pattern_problem(output); !problem.empty()) table.fail(source.get("output"), "output", problem);
-  instrument.output_pattern = table.absolute(output);
-  instrument.interpreter = table.text("python", "/usr/bin/python3");
-  if (instrument.interpreter.find('/') != std::string::npos) instrument.interpreter = table.absolute(instrument.interpreter);
-  instrument.time_limit_ms = table.duration_ms("time_limit", 60 * 60'000);
-  instrument.memory_limit_bytes = table.size_bytes("memory_limit", 0);
-  instrument.run_number_pattern = table.text("run_number", "");
-  if (!instrument.run_number_pattern.empty()) {
-    try {
-      if (std::regex(instrument.run_number_pattern).mark_count() != 1) throw std::regex_error(std::regex_constants::error_paren);
-    } catch (const std::regex_error&) {
-      table.fail(source.get("run_number"), "run_number", "a regular expression with one group round the digits, such as \"^MAR0*([0-9]+)\"");
-    }
-  }
-  return table.finish();
-}
 
 Status read_follow(const toml::table& root, const std::filesystem::path& folder, Site& site) {
   const toml::table& source = *root["follow"].as_table();
@@ -88,7 +41,7 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   Site site;
   site.folder = folder;
   for (const auto& [key, node] : root) {
-    static const std::set<std::string> kTables = {"access", "facility", "follow", "instrument", "monitor", "retention", "witness", "worker"};
+    static const std::set<std::string> kTables = {"access", "facility", "follow", "instrument", "monitor", "retention", "trials", "witness", "worker"};
     if (!kTables.contains(std::string(key.str()))) {
       return Status(Code::kInvalidArgument, fmt::format("line {}: there is no table \"{}\"; known are {}", node.source().begin.line, key.str(),
                                                         fmt::join(kTables, ", ")));
@@ -128,6 +81,10 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   }
   if (Status status = worker.finish(); !status.is_ok()) return status;
 
+  Table trials(table_of("trials"), "[trials]", folder);
+  site.trials.folder = trials.absolute(trials.text("folder", "trials"));
+  if (Status status = trials.finish(); !status.is_ok()) return status;
+
   Table witness(table_of("witness"), "[witness]", folder);
   site.witness.file = witness.absolute(witness.text("file", "witness/checkpoints"));
   site.witness.every_ms = witness.duration_ms("every", site.witness.every_ms);
@@ -149,16 +106,7 @@ base::Result<Site> read(const toml::table& root, const std::filesystem::path& fo
   }
 
   if (const toml::array* instruments = root["instrument"].as_array()) {
-    for (size_t i = 0; i < instruments->size(); ++i) {
-      Instrument instrument;
-      if (Status status = read_instrument(*(*instruments)[i].as_table(), i, folder, instrument); !status.is_ok()) return status;
-      for (const Instrument& other : site.instruments) {
-        if (other.name == instrument.name) {
-          return Status(Code::kInvalidArgument, fmt::format("[[instrument]] {} stands twice; give each instrument one table", other.name));
-        }
-      }
-      site.instruments.push_back(std::move(instrument));
-    }
+    if (Status status = read_instruments(*instruments, folder, site); !status.is_ok()) return status;
   }
   if (root.contains("access")) {
     if (Status status = read_access(table_of("access"), folder, site); !status.is_ok()) return status;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,10 +13,24 @@
 
 namespace site {
 
+/// One [[instrument.stage]] table: a script over results. Paths are absolute.
+struct Stage {
+  std::string name;
+  std::vector<std::string> after;  // "reduction" and other stages; empty: it takes raw files
+  std::string over;                // "run" | "experiment" | "runs"
+  std::string script_path;
+  std::string contract;
+  std::string interpreter;  // name of one of the instrument's; empty: its own
+  std::vector<std::string> input_patterns;  // empty: every file
+  std::string output_pattern;  // with {instrument} {experiment} {run} {stage} {version}
+  uint64_t time_limit_ms = 0;
+  uint64_t memory_limit_bytes = 0;
+};
+
 /// One [[instrument]] table. Paths are absolute.
 struct Instrument {
   std::string name;      // upper case
-  std::string contract;  // "isis" | "sns"
+  std::string contract;  // "isis" | "sns" | "fia"
   std::vector<std::string> raw_folders;
   std::vector<std::string> file_patterns;
   std::string script_path;     // empty: runs are recorded and skipped
@@ -25,6 +40,18 @@ struct Instrument {
   std::string run_number_pattern;  // empty: the last digits of the file's stem
   uint64_t time_limit_ms = 0;
   uint64_t memory_limit_bytes = 0;
+  std::string conda_python;                         // with {env}; empty: CONDA_ENV lines are passed over
+  std::map<std::string, std::string> interpreters;  // others that a re-run may name: name -> path
+  bool stderr_fails = false;
+  std::vector<std::string> stderr_allowed;  // regular expressions
+  std::string flat_folder;                  // with {instrument} {experiment}; empty: no such links
+  std::vector<std::string> support_urls;    // what a variable's url must begin with
+  std::vector<Stage> stages;                // each behind those it takes
+};
+
+/// Where trials put their output, a folder each.
+struct Trials {
+  std::string folder;  // absolute
 };
 
 struct Monitor {
@@ -70,6 +97,7 @@ struct Site {
   Monitor monitor;
   Worker worker;
   Witness witness;
+  Trials trials;
   Retention retention;
   std::optional<Follow> follow;  // then there are no instruments
   std::optional<Access> access;  // without it only the account that runs the ledger connects

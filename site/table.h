@@ -55,6 +55,12 @@ class Table {
     return {};
   }
 
+  /// [] where the list may be empty, as it is.
+  std::vector<std::string> no_texts(std::string_view key) {
+    find(key);
+    return {};
+  }
+
   uint64_t duration_ms(std::string_view key, uint64_t otherwise) {
     const uint64_t ms = with_unit(key, otherwise, parse_duration_ms, "a duration such as \"60m\" or \"250ms\"");
     if (ms > kMaxWaitMs) fail(table_.get(key), key, "a duration of at most 100y");
@@ -138,6 +144,8 @@ class Table {
     problem_ = Status(Code::kInvalidArgument, fmt::format("{}{}: {} must be {}", line, name_, key, wanted));
   }
 
+  /// Whatever fail() was told.
+  Status first_problem() const { return problem_; }
   /// kOk, or the first mistake; a key nobody asked for is one.
   Status finish() {
     for (const auto& [key, node] : table_) {
@@ -177,6 +185,9 @@ class Table {
   std::set<std::string> asked_;
   Status problem_;
 };
+
+/// Reads the [[instrument]] tables, with the stages in them. [trials] must be read before.
+Status read_instruments(const toml::array& source, const std::filesystem::path& folder, Site& site);
 
 /// Reads [access]. The instruments must be read before: scientists are of one of them.
 Status read_access(const toml::table& source, const std::filesystem::path& folder, Site& site);

@@ -91,7 +91,7 @@ TEST_F(SiteTest, OutputThatWouldOverwriteIsRefused) {
 
 TEST_F(SiteTest, WrongTypesContractsAndDoublesAreNamed) {
   EXPECT_THAT(problem(std::string(kMari) + "time_limit = 60\n"), HasSubstr("a duration such as"));
-  EXPECT_THAT(problem("[facility]\nname = \"X\"\n[[instrument]]\nname = \"A\"\ncontract = \"fia\"\nraw = [\"a\"]\n"), HasSubstr("isis, sns"));
+  EXPECT_THAT(problem("[facility]\nname = \"X\"\n[[instrument]]\nname = \"A\"\ncontract = \"isiss\"\nraw = [\"a\"]\n"), HasSubstr("isis, sns, fia"));
   EXPECT_THAT(problem(std::string(kMari) + "[[instrument]]\nname = \"MARI\"\ncontract = \"sns\"\nraw = [\"b\"]\n"), HasSubstr("stands twice"));
   EXPECT_THAT(problem("[facility]\nname = \n"), HasSubstr("line 2"));
   EXPECT_THAT(problem("[facility]\n"), HasSubstr("name is missing"));
@@ -124,6 +124,83 @@ TEST_F(SiteTest, ExampleOfANewSiteKnowsEverySettingOfAccess) {
   ASSERT_TRUE(site.is_ok()) << site.status().message() << text;
   ASSERT_TRUE(site->access && site->access->directory);
   EXPECT_EQ(site->access->roles.size(), 3u);
+}
+
+TEST_F(SiteTest, ExampleOfANewSiteKnowsEverySettingOfAnInstrument) {
+  ASSERT_TRUE(site::create(folder_ / "new").is_ok());
+  std::ifstream in(folder_ / "new/site.toml");
+  std::string text = "[facility]\nname = \"X\"\n", line;
+  bool of_instrument = false;
+  while (std::getline(in, line)) {
+    if (line.starts_with("# [")) of_instrument = line.starts_with("# [[instrument") || line.starts_with("# [trials");
+    const bool is_setting = line.starts_with("# [") || (line.find(" = ") != std::string::npos && line.find(' ', 2) == line.find(" = "));
+    if (of_instrument && is_setting) text += line.substr(2) + "\n";
+  }
+  auto site = load(text);
+  ASSERT_TRUE(site.is_ok()) << site.status().message() << text;
+  const site::Instrument& mari = site->instruments.at(0);
+  EXPECT_EQ(mari.conda_python, "/opt/conda/envs/{env}/bin/python");
+  EXPECT_EQ(mari.interpreters.at("nightly"), "/opt/mantidnightly/bin/python");
+  EXPECT_TRUE(mari.stderr_fails);
+  EXPECT_THAT(mari.stderr_allowed, ElementsAre("^WARNING"));
+  EXPECT_EQ(mari.flat_folder, (folder_ / "instrument/{instrument}/RB{experiment}/newest").string());
+  EXPECT_THAT(mari.support_urls, ElementsAre("https://raw.githubusercontent.com/my-facility/"));
+  ASSERT_EQ(mari.stages.size(), 1u);
+  EXPECT_EQ(mari.stages[0].over, "experiment");
+  EXPECT_EQ(mari.stages[0].interpreter, "nightly");
+  EXPECT_EQ(site->trials.folder, (folder_ / "trials").string());
+}
+
+TEST_F(SiteTest, StageHasWhatItsInstrumentHasUnlessItSaysOtherwise) {
+  auto site = load(std::string(kMari) + "time_limit = \"5m\"\n[[instrument.stage]]\nname = \"merge\"\nscript = \"merge.py\"\n");
+  ASSERT_TRUE(site.is_ok()) << site.status().message();
+  const site::Stage& merge = site->instruments.at(0).stages.at(0);
+  EXPECT_THAT(merge.after, ElementsAre("reduction"));
+  EXPECT_EQ(merge.over, "run");
+  EXPECT_EQ(merge.script_path, (folder_ / "merge.py").string());
+  EXPECT_EQ(merge.contract, "isis");
+  EXPECT_EQ(merge.interpreter, "");
+  EXPECT_EQ(merge.output_pattern, (folder_ / "output/{instrument}/{experiment}/{run}/{stage}/run-version-{version}").string());
+  EXPECT_EQ(merge.time_limit_ms, 300'000u);
+}
+
+TEST_F(SiteTest, StagesStandBehindThoseTheyTake) {
+  const auto stage = [](const std::string& name, const std::string& more) { return "[[instrument.stage]]\nname = \"" + name + "\"\nscript = \"s.py\"\n" + more; };
+  auto site = load(kMari + stage("fit", "after = [\"merge\", \"reduction\"]\n") + stage("merge", ""));
+  ASSERT_TRUE(site.is_ok()) << site.status().message();
+  EXPECT_EQ(site->instruments[0].stages[0].name, "merge");
+  EXPECT_THAT(problem(kMari + stage("a", "after = [\"b\"]\n") + stage("b", "after = [\"a\"]\n")), HasSubstr("without a circle (a, b would come after themselves)"));
+  EXPECT_THAT(problem(kMari + stage("a", "after = [\"a\"]\n")), HasSubstr("without a circle (a would"));
+  EXPECT_THAT(problem(kMari + stage("a", "after = [\"x\"]\n")), HasSubstr("line 4: [[instrument]] MARI: stage must be after stages that have a table (a comes after x, which has none)"));
+  EXPECT_THAT(problem(kMari + stage("a", "") + stage("a", "")), HasSubstr("a stands twice"));
+  EXPECT_THAT(problem(kMari + stage("a", "after = []\n")), HasSubstr("unless over is \"runs\""));
+  EXPECT_TRUE(load(kMari + stage("a", "after = []\nover = \"runs\"\n")).is_ok());
+  EXPECT_THAT(problem(kMari + stage("reduction", "")), HasSubstr("line 9: [[instrument.stage]] MARI reduction: name must be"));
+  EXPECT_THAT(problem(kMari + stage("a", "output = \"out/{run}\"\n")), HasSubstr("holds {version}"));
+  EXPECT_THAT(problem(kMari + stage("a", "over = \"experiment\"\noutput = \"out/{run}/{version}\"\n")), HasSubstr("holds {experiment}"));
+  EXPECT_THAT(problem(kMari + stage("a", "python = \"nightly\"\n")), HasSubstr("one of the instrument's interpreters (it has \"nightly\")"));
+}
+
+TEST_F(SiteTest, WhatIsWrittenIsNotFoundAsRawFiles) {
+  const std::string stage = "[[instrument.stage]]\nname = \"a\"\nscript = \"s.py\"\n";
+  EXPECT_THAT(problem(kMari + stage + "output = \"archive/NDX{instrument}/Instrument/data/{run}/{version}\"\n"),
+              HasSubstr("[[instrument.stage]] MARI a: output lies in " + (folder_ / "archive/NDXMARI/Instrument/data").string()));
+  EXPECT_THAT(problem(std::string(kMari) + "flat = \"archive/NDXMARI/Instrument/data/flat\"\n"), HasSubstr("would be taken for runs"));
+  EXPECT_THAT(problem(std::string(kMari) + "[trials]\nfolder = \"archive/NDXMARI/Instrument/data\"\n"), HasSubstr("[trials]: folder lies in"));
+  EXPECT_TRUE(load(kMari + stage + "output = \"archive/NDXMARI/Instrument/data2/{run}/{version}\"\n").is_ok());
+}
+
+TEST_F(SiteTest, SurroundingsOfAScriptAreChecked) {
+  const std::string mari = kMari;
+  EXPECT_THAT(problem(mari + "conda_python = \"/opt/python\"\n"), HasSubstr("line 8: [[instrument]] mari: conda_python must be a path that holds {env}"));
+  EXPECT_THAT(problem(mari + "interpreters = { instrument = \"/opt/python\" }\n"), HasSubstr("interpreters.instrument must be"));
+  EXPECT_THAT(problem(mari + "interpreters = { old = 3 }\n"), HasSubstr("interpreters.old must be NAME = \"PATH\""));
+  EXPECT_THAT(problem(mari + "stderr_fails = true\nstderr_allowed = [\"(\"]\n"), HasSubstr("regular expressions"));
+  EXPECT_THAT(problem(mari + "stderr_allowed = [\"x\"]\n"), HasSubstr("left out where stderr_fails is not true"));
+  EXPECT_THAT(problem(mari + "flat = \"out/{run}\"\n"), HasSubstr("it has {run}"));
+  for (const char* url : {"https://github.com", "file:///etc/", "https://a b/", "https://u:p@host/", "//host/"}) {
+    EXPECT_THAT(problem(mari + "support_urls = [\"" + url + "\"]\n"), HasSubstr(std::string("\"https://HOST/\" or more (it has \"") + url)) << url;
+  }
 }
 
 TEST_F(SiteTest, SiteIsFoundFromAFolderBelow) {
@@ -165,6 +242,7 @@ TEST_F(SiteTest, AccessHasItsDefaults) {
   EXPECT_EQ(site->access->machine_token_ms, 365ull * 86'400'000);
   EXPECT_EQ(site->access->refresh_ms, 300'000u);
   EXPECT_EQ(site->access->member_reruns, 20u);
+  EXPECT_EQ(site->access->scientist_reruns, 10'000u);
   EXPECT_FALSE(site->access->directory);
   EXPECT_THAT(site->access->roles, testing::IsEmpty());
 }
