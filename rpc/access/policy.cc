@@ -37,9 +37,16 @@ const std::vector<Rule>& rules() {
       {Action::kProve, "prove", "have proofs made", everybody, false, false, false, true},
       {Action::kVerify, "verify", "have the ledger verified", staff},
       {Action::kCopyLog, "copy_log", "copy the log", {Role::AUDITOR, Role::ADMINISTRATOR}},
+      {Action::kSeeCampaign, "see_campaign", "see this campaign", {Role::SCIENTIST, Role::OPERATOR, Role::AUDITOR, Role::ADMINISTRATOR}, false, false, true},
       {Action::kRerun, "rerun", "ask for a reduction", {Role::MEMBER, Role::SCIENTIST}, true, false, true},
+      {Action::kStartCampaign, "start_campaign", "have this run reduced in a campaign", {Role::MEMBER, Role::SCIENTIST}, true, false, true},
+      {Action::kReplay, "replay", "have this run replayed", {Role::MEMBER, Role::SCIENTIST, Role::OPERATOR}, true, false, true},
+      {Action::kControlCampaign, "control_campaign", "pause, resume or stop this campaign", {Role::SCIENTIST, Role::OPERATOR}, true, false, true},
+      {Action::kCombine, "combine", "ask for a result of several runs", {Role::MEMBER, Role::SCIENTIST}, true, false, true},
+      {Action::kTryScript, "try_script", "try a script", {Role::SCIENTIST}, true, false, true},
       {Action::kSetVariables, "set_variables", "set variables", {Role::SCIENTIST}, true, false, true},
       {Action::kPauseInstrument, "pause_instrument", "pause or resume an instrument", {Role::SCIENTIST}, true, false, true},
+      {Action::kSetStage, "set_stage", "set or remove a stage", {Role::SCIENTIST}, true, false, true},
       {Action::kCancelJob, "cancel_job", "cancel a job", {Role::SCIENTIST, Role::OPERATOR}, true, false, true},
       {Action::kMaintain, "maintain", "maintain the ledger", {Role::ADMINISTRATOR}, true},
       {Action::kIssueToken, "issue_token", "make tokens", {}, true, true},
@@ -116,6 +123,7 @@ Verdict decide_daemon(const Caller& caller, const Rule& rule) {
   switch (rule.action) {
     case Action::kSeeInstrument: allowed = true; break;
     case Action::kSeeRun:
+    case Action::kSeeCampaign:
     case Action::kSeeWorkers: allowed = is(schema::DaemonRole::COORDINATOR); break;
     case Action::kBeMonitor: allowed = is(schema::DaemonRole::MONITOR); break;
     case Action::kBeCoordinator: allowed = is(schema::DaemonRole::COORDINATOR); break;
@@ -144,6 +152,8 @@ bool is_own(const Caller& caller, const Rule& rule, const Resource& resource) {
   switch (rule.action) {
     case Action::kSeeAccount:
     case Action::kSeeTokens:
+    case Action::kSeeCampaign:
+    case Action::kControlCampaign:
     case Action::kRevokeToken: return resource.account == caller.name;
     default: return false;
   }

@@ -20,9 +20,16 @@ enum class Action : uint8_t {
   kProve,           // checkpoints, and proofs of what may be seen
   kVerify,          // every stored byte is read again
   kCopyLog,         // the whole log
+  kSeeCampaign,     // of one of its instruments; its runs one by one are kSeeRun's
   kRerun,
+  kStartCampaign,   // with this run in it
+  kReplay,          // a campaign over what went wrong, with this run in it
+  kControlCampaign, // pause, resume, stop it
+  kCombine,         // with this run among those combined
+  kTryScript,       // on a run, as nobody's version
   kSetVariables,    // also what setting them would change
   kPauseInstrument, // and resume
+  kSetStage,        // and remove
   kCancelJob,
   kMaintain,        // views, backups, erasing, forgetting, reading the directory anew
   kIssueToken,      // for oneself
@@ -45,7 +52,7 @@ Action action_of(schema::DaemonRole role);
 struct Resource {
   std::string instrument = {};
   std::string experiment = {};
-  std::string account = {};  // whose token or doings they are; who asked for the job
+  std::string account = {};  // whose token or doings they are; who asked for the job, or started the campaign
   std::string what = {};     // for the record: "MARI 28001", "event 17"; nothing is decided by it
 };
 /// "MARI 28001, experiment 2010001".

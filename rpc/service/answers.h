@@ -3,6 +3,9 @@
 
 #include <kj/exception.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "base/sha256.h"
@@ -23,6 +26,9 @@ kj::Exception fault(const base::Status& status, kj::Exception::Type type = kj::E
 void require_read(const ledger::Snapshot& snapshot);
 /// When event `seq` was recorded; 0 where it cannot be read, which the snapshot's status says then.
 int64_t time_of(const ledger::Snapshot& snapshot, uint64_t seq);
+
+/// How many rows a page has; asked 0 = `usual`.
+inline size_t page_size(uint32_t asked, size_t usual, size_t most) { return asked == 0 ? usual : std::min<size_t>(asked, most); }
 
 using ledger::view;
 

@@ -4,6 +4,7 @@
 
 #include "rpc/service/access_desk.h"
 #include "rpc/service/answers.h"
+#include "rpc/service/seen_campaigns.h"
 #include "rpc/service/sessions.h"
 
 namespace rpc {
@@ -55,6 +56,12 @@ void Authority::hide(Action action, const Resource& resource) {
 
 void Authority::note_denied(Action action, const std::string& what, std::string_view code, std::string_view reason) {
   if (why_ended_.empty()) desk_.denied(caller_, action_word(action), what, code, reason);
+}
+
+void Authority::hand_out_event(schema::Event::Reader event) {
+  const auto body = event.getBody();
+  if (body.isCampaignStarted() && !sees_plan(caller_, body.getCampaignStarted(), view(event.getActor().getName()))) return;
+  hand_out(event);
 }
 
 void Authority::become(std::vector<Grant> grants) {

@@ -54,6 +54,12 @@ class Authority {
   void hand_out(Reader answer) {
     if (!event_sight_->is_everything()) handed_out_.note(capnp::toDynamic(answer));
   }
+  /// The same of a document that stands in none of the answer's fields.
+  void hand_out_document(std::string_view sha256) {
+    if (!event_sight_->is_everything()) handed_out_.note(sha256);
+  }
+  /// He is being shown this event. The plan of a campaign, which names all its runs, is read by who sees all of it.
+  void hand_out_event(schema::Event::Reader event);
   bool may_read_blob(std::string_view sha256) const { return event_sight_->is_everything() || handed_out_.has(sha256); }
 
   /// His roles are these now.

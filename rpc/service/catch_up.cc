@@ -28,7 +28,7 @@ class Taker {
         const auto subjects = subjects_.of(snapshot_, event.get());
         round_.status = subjects.status();
         if (!subjects.is_ok()) return false;
-        if (!sight_.sees(*subjects)) return true;
+        if (!sight_.sees(event.get().getBody().which(), *subjects)) return true;
       }
     }
     bytes_ += words.size() * sizeof(capnp::word);

@@ -7,6 +7,7 @@
 #include "rpc/service/authority.h"
 #include "rpc/service/dispatcher.h"
 #include "rpc/service/gateway.h"
+#include "rpc/service/job_documents.h"
 #include "rpc/service/presence.h"
 #include "rpc/service/service.h"
 
@@ -21,7 +22,8 @@ bool may_send(schema::DaemonRole role, Body::Which command) {
     case schema::DaemonRole::MONITOR:
       return command == Body::DETECT_RUN || command == Body::REFUSE_FILE;
     case schema::DaemonRole::COORDINATOR:
-      return command == Body::REGISTER_SCRIPT || command == Body::QUEUE_JOB || command == Body::SKIP_RUN || command == Body::LOSE_ATTEMPT;
+      return command == Body::REGISTER_SCRIPT || command == Body::QUEUE_JOB || command == Body::SKIP_RUN || command == Body::LOSE_ATTEMPT ||
+             command == Body::SEE_SUPPORT_FILE || command == Body::PASS_CAMPAIGN_RUN || command == Body::FINISH_CAMPAIGN;
     case schema::DaemonRole::WORKER:
       return command == Body::JOIN_WORKER || command == Body::LEAVE_WORKER || command == Body::FAIL_ATTEMPT ||
              command == Body::SKIP_ATTEMPT || command == Body::SUCCEED_ATTEMPT || command == Body::PUBLISH_JOB;
@@ -113,7 +115,7 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     auto row = ledger::find_job(*snapshot, id);
     if (row && may_see(row->get())) {
       results.setJob(row->get());
-      authority_->hand_out(row->get());
+      hand_out(*snapshot, row->get());
     } else {
       if (row) refuse("job " + std::to_string(id), ": the job was never leased to it").ignore();
       write_refusal({base::Code::kNotFound, "job " + std::to_string(id) + ": no such job"}, results.initRefusal());
@@ -146,13 +148,14 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     context.releaseParams();
     return service_.dispatcher().next(std::move(request)).then([this, context](Dispatcher::Lease lease) mutable {
       auto results = context.getResults();
-      auto row = lease.status.is_ok() ? ledger::find_job(*service_.snapshot(), lease.job) : std::nullopt;
+      const auto snapshot = service_.snapshot();
+      auto row = lease.status.is_ok() ? ledger::find_job(*snapshot, lease.job) : std::nullopt;
       if (!row) {
         write_refusal(lease.status, results.initRefusal());
         return;
       }
       leased_[lease.job] = lease.fence;
-      authority_->hand_out(row->get());
+      hand_out(*snapshot, row->get());
       results.setJob(row->get());
       results.setAttempt(lease.attempt);
       results.setFence(lease.fence);
@@ -182,6 +185,11 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
   }
 
  private:
+  /// A worker reads what its job takes.
+  void hand_out(const ledger::RowReader& rows, schema::JobRow::Reader job) const {
+    authority_->hand_out(job);
+    for (const std::string& manifest : source_manifests(rows, job)) authority_->hand_out_document(manifest);
+  }
   bool is_held_to_its_name() const { return authority_->caller().kind == Caller::Kind::kDaemon; }
   /// Goes on record.
   base::Status refuse(const std::string& what, const std::string& why) const {
@@ -216,8 +224,6 @@ class DaemonPortServer final : public schema::DaemonPort::Server {
     }
     return false;
   }
-
-  static size_t page_size(uint32_t asked, size_t usual, size_t most) { return asked == 0 ? usual : std::min<size_t>(asked, most); }
 
   enum class Standing { kOurs, kDone, kTakenAway };
   /// What became of the attempt leased under `fence`.

@@ -111,7 +111,7 @@ void EventFeed::hand_out_some() {
         for (Watcher* watcher : those->second) {
           const Entry& entry = watchers_.at(watcher);
           if (seq < entry.from || !entry.filter.is_about(subjects)) continue;
-          if (!watcher->sight().sees(subjects)) continue;
+          if (!watcher->sight().sees(event.get().getBody().which(), subjects)) continue;
           if (kept == nullptr) {
             read.push_back(kj::heapArray(words));
             kept = read.back();

@@ -11,7 +11,7 @@ namespace rpc {
 namespace {
 
 constexpr size_t kKinds = 256, kSubjects = 8;
-constexpr std::string_view kNarrowestFirst = "jrewdai";  // by the first letter of their keys
+constexpr std::string_view kNarrowestFirst = "jrcewdai";  // by the first letter of their keys
 
 }  // namespace
 
@@ -24,6 +24,7 @@ std::string subject_key(schema::Subject::Reader subject) {
     case schema::Subject::WORKER: return ledger::worker_subject(view(subject.getWorker()));
     case schema::Subject::ACTOR: return ledger::actor_subject(view(subject.getActor()));
     case schema::Subject::DENIALS: return ledger::denials_subject();
+    case schema::Subject::CAMPAIGN: return ledger::campaign_subject(subject.getCampaign());
     case schema::Subject::SEQ: return {};
   }
   return {};

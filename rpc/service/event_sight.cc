@@ -8,7 +8,7 @@ namespace rpc {
 namespace {
 
 // First letters of the subject index: ledger/subjects.cc.
-constexpr char kRun = 'r', kJob = 'j', kSettings = 's', kExperiment = 'e';
+constexpr char kRun = 'r', kJob = 'j', kSettings = 's', kExperiment = 'e', kCampaign = 'c';
 
 bool has_any(const std::vector<std::string>& subjects, const std::vector<std::string>& wanted) {
   return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& key) { return std::binary_search(subjects.begin(), subjects.end(), key); });
@@ -31,15 +31,18 @@ EventSight::EventSight(const Caller& caller) : has_role_(caller.kind != Caller::
   for (const std::string& instrument : sight.scope()) scope_.push_back(ledger::instrument_subject(instrument));
 }
 
-bool EventSight::sees(const std::vector<std::string>& subjects) const {
+bool EventSight::sees(Kind kind, const std::vector<std::string>& subjects) const {
   if (everything_) return true;
   if (std::binary_search(subjects.begin(), subjects.end(), ledger::denials_subject())) return false;  // they say of what is hidden that it is there
   const bool of_runs = has_kind(subjects, kRun) || has_kind(subjects, kJob);
   const bool of_settings = has_kind(subjects, kSettings);
   const bool of_experiment = has_kind(subjects, kExperiment);
-  if (!of_runs && !of_settings && !of_experiment && !own_.empty() && std::binary_search(subjects.begin(), subjects.end(), own_)) return true;
+  const bool is_own = !of_runs && !of_settings && !of_experiment && !own_.empty() && std::binary_search(subjects.begin(), subjects.end(), own_);
+  if (is_own && !has_kind(subjects, kCampaign)) return true;
   if (!scope_.empty() && !has_any(subjects, scope_)) return false;
+  if (is_own) return true;
   if (all_of_scope_ || has_any(subjects, instruments_)) return true;
+  if (kind == Kind::SUPPORT_FILE_SEEN) return false;  // whose variable names the file is not said
   if (of_settings && !of_experiment) return has_role_;
   return has_any(subjects, experiments_);
 }

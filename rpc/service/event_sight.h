@@ -17,8 +17,9 @@ class EventSight {
   explicit EventSight(const Caller& caller);
   /// Then nothing has to be asked of single events.
   bool is_everything() const { return everything_; }
+  using Kind = schema::Event::Body::Which;
   /// `subjects`: of the event, sorted (ledger::RecordedSubjects).
-  bool sees(const std::vector<std::string>& subjects) const;
+  bool sees(Kind kind, const std::vector<std::string>& subjects) const;
 
  private:
   bool everything_ = false;           // and of every instrument

@@ -56,6 +56,13 @@ class SessionServer final : public schema::Session::Server {
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> campaigns(CampaignsContext context) override {
+    auto held = one_more();
+    if (!held.is_ok()) return fault(held.status(), kj::Exception::Type::OVERLOADED);
+    context.getResults().setCampaigns(make_campaigns(from_, *held));
+    return kj::READY_NOW;
+  }
+
   kj::Promise<void> instrument(InstrumentContext context) override {
     std::string name(view(context.getParams().getName()));
     auto is_there = [snapshot = from_.snapshot(), name] {

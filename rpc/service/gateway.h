@@ -1,4 +1,4 @@
-// The capabilities handed out: Gateway -> Session -> Runs, Instrument, Operator, Auditor, Administrator, DaemonPort. One file a capability.
+// The capabilities handed out: Gateway -> Session -> Runs, Instrument, Campaigns, Operator, Auditor, Administrator, DaemonPort. One file a capability.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,7 @@ class Viewpoint;
 schema::Gateway::Client make_gateway(LedgerService& service, Peer peer);
 schema::Runs::Client make_runs(const Viewpoint& from, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances);
 schema::Instrument::Client make_instrument(const Viewpoint& from, std::shared_ptr<Authority> authority, std::string instrument);
+schema::Campaigns::Client make_campaigns(const Viewpoint& from, std::shared_ptr<Authority> authority);
 schema::Operator::Client make_operator(const Viewpoint& from, std::shared_ptr<Authority> authority);
 schema::Administrator::Client make_administrator(LedgerService& service, std::shared_ptr<Authority> authority);
 schema::Auditor::Client make_auditor(LedgerService& service, std::shared_ptr<Authority> authority, std::shared_ptr<Allowances> allowances);

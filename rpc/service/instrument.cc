@@ -6,6 +6,7 @@
 #include "rpc/service/authority.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/seen_rows.h"
+#include "rpc/service/seen_support_files.h"
 #include "rpc/service/service.h"
 #include "rpc/service/viewpoint.h"
 
@@ -122,6 +123,46 @@ class InstrumentServer final : public schema::Instrument::Server {
         [authority = authority_](auto results) { authority->hand_out(results); });
   }
 
+  kj::Promise<void> supportFiles(SupportFilesContext context) override {
+    if (!may_see(context)) return kj::READY_NOW;
+    auto read = [name = name_, sight = authority_->sight()](const ledger::Snapshot& snapshot, auto params, auto results) {
+      const auto page = seen_support_files(snapshot, *sight, name, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+      auto files = results.initFiles(static_cast<uint32_t>(page.rows.size()));
+      for (uint32_t i = 0; i < files.size(); ++i) files.setWithCaveats(i, page.rows[i].get());
+      results.setNext(ledger::data(page.next));
+    };
+    auto told = [authority = authority_](auto results) { authority->hand_out(results); };
+    return authority_->sight()->sees_all_of(name_) ? from_.answer(context, std::move(read), std::move(told)) : from_.answer_on_pool(context, std::move(read), std::move(told));
+  }
+
+  kj::Promise<void> stages(StagesContext context) override {
+    if (!may_see(context)) return kj::READY_NOW;
+    return from_.answer(context, [name = name_](const ledger::Snapshot& snapshot, auto, auto results) {
+      const auto rows = ledger::stage_rules(snapshot, name);
+      auto stages = results.initStages(static_cast<uint32_t>(rows.size()));
+      for (uint32_t i = 0; i < stages.size(); ++i) stages.setWithCaveats(i, rows[i].get());
+    });
+  }
+
+  kj::Promise<void> setStage(SetStageContext context) override {
+    auto params = context.getParams();
+    CommandMessage command(view(params.getCommandId()));
+    command.get().getBody().setSetStage(params.getRule());
+    command.get().getBody().getSetStage().setInstrument(name_);
+    command.get().getBody().getSetStage().setFromSite(false);
+    return answer(command, Action::kSetStage, context);
+  }
+
+  kj::Promise<void> removeStage(RemoveStageContext context) override {
+    auto params = context.getParams();
+    CommandMessage command(view(params.getCommandId()));
+    auto removed = command.get().getBody().initRemoveStage();
+    removed.setInstrument(name_);
+    removed.setName(params.getName());
+    removed.initReason().setText(params.getComment());
+    return answer(command, Action::kSetStage, context);
+  }
+
   kj::Promise<void> blame(BlameContext context) override {
     if (!may_see(context)) return kj::READY_NOW;
     return from_.answer_on_pool(context, [name = name_, sight = authority_->sight()](const ledger::Snapshot& snapshot, auto params, auto results) {
@@ -184,10 +225,6 @@ class InstrumentServer final : public schema::Instrument::Server {
     const base::Status status = authority_->require(Action::kSeeInstrument, {name_});
     if (!status.is_ok()) write_refusal(status, context.getResults().initRefusal());
     return status.is_ok();
-  }
-
-  static bool sees_scope(const Sight& sight, std::string_view instrument, schema::Scope::Reader scope) {
-    return !scope.isExperiment() || sight.sees(instrument, view(scope.getExperiment()));
   }
 
   /// Values of experiments that are not seen go, and so do the versions of such runs.

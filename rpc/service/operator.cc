@@ -20,8 +20,7 @@ class OperatorServer final : public schema::Operator::Server {
   kj::Promise<void> queue(QueueContext context) override {
     const auto sight = authority_->sight();
     const auto read = [sight](const ledger::Snapshot& snapshot, auto params, auto results) {
-      const size_t limit = params.getLimit() == 0 ? 200 : std::min<size_t>(params.getLimit(), 1000);
-      auto page = seen_queue(snapshot, *sight, limit, view(params.getAfter()));
+      auto page = seen_queue(snapshot, *sight, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
       auto waiting = results.initWaiting(page.rows.size());
       for (size_t i = 0; i < page.rows.size(); ++i) waiting.setWithCaveats(i, page.rows[i].get());
       results.setNext(ledger::data(page.next));

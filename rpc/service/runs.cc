@@ -5,16 +5,20 @@
 #include "base/text.h"
 #include "ledger/erasure.h"
 #include "ledger/event_bytes.h"
-#include "ledger/recorded_subjects.h"
+#include "ledger/run_selection.h"
+#include "ledger/stale.h"
 #include "ledger/view_rows.h"
 #include "rpc/service/allowance.h"
-#include "rpc/service/access_desk.h"
 #include "rpc/service/answers.h"
 #include "rpc/service/authority.h"
 #include "rpc/service/event_filter.h"
 #include "rpc/service/gateway.h"
+#include "rpc/service/history.h"
+#include "rpc/service/job_documents.h"
 #include "rpc/service/presence.h"
-#include "rpc/service/rerun_limit.h"
+#include "rpc/service/run_filter.h"
+#include "rpc/service/run_requests.h"
+#include "rpc/service/seen_campaigns.h"
 #include "rpc/service/seen_rows.h"
 #include "rpc/service/service.h"
 #include "rpc/service/status_answer.h"
@@ -24,95 +28,44 @@ namespace rpc {
 namespace {
 
 constexpr size_t kBlobBytesACall = 1u << 20;
+constexpr uint64_t kConsideredAPage = 20'000;  // runs: some tenths of a second
 
-size_t page_size(uint32_t asked, size_t usual, size_t most) { return asked == 0 ? usual : std::min<size_t>(asked, most); }
-
-/// How much of what is about a subject a caller sees.
-enum class Extent { kAll, kNothing, kSome };
-struct Seen {
-  Extent extent = Extent::kAll;
-  std::optional<Resource> hidden = {};  // there, and not to be told of
-};
-
-Seen seen_of(const ledger::Snapshot& snapshot, const Sight& sight, schema::Subject::Reader subject) {
-  if (sight.is_everything()) return {};
-  switch (subject.which()) {
-    case schema::Subject::RUN: {
-      const auto run = ledger::find_run(snapshot, view(subject.getRun().getInstrument()), subject.getRun().getRunNumber());
-      if (!run) return {Extent::kNothing};
-      return sees(sight, run->get()) ? Seen() : Seen{Extent::kNothing, resource_of(run->get())};
+void write_stale(const ledger::RowReader& rows, const ledger::RunPick& pick, size_t limit, std::string_view after, schema::Runs::StaleResults::Builder results) {
+  std::vector<std::pair<ledger::Row<schema::RunRow>, ledger::StaleResult>> found;
+  ledger::RunPicker picker(rows, pick);
+  ledger::StaleLook look(rows);
+  uint64_t considered = 0;
+  std::string next;
+  picker.visit(
+      [&](schema::RunRow::Reader run) {
+        if (found.size() == limit || considered == kConsideredAPage) {
+          next = ledger::RunPicker::key(run);
+          return false;
+        }
+        ++considered;
+        if (!picker.matches(run)) return true;
+        if (auto result = look.look(run); result.is_stale()) found.emplace_back(ledger::canonical_bytes(run), std::move(result));
+        return true;
+      },
+      after);
+  auto list = results.initResults(static_cast<uint32_t>(found.size()));
+  for (uint32_t i = 0; i < list.size(); ++i) {
+    const ledger::StaleResult& result = found[i].second;
+    list[i].setRun(found[i].first.get().getRun());
+    list[i].setVersion(result.version);
+    list[i].setJob(result.job);
+    auto why = list[i].initWhy(static_cast<uint32_t>(result.why.size()));
+    for (uint32_t k = 0; k < why.size(); ++k) {
+      why[k].setKind(static_cast<schema::StaleReason::Kind>(result.why[k].kind));
+      why[k].setName(result.why[k].name);
+      why[k].setWas(result.why[k].was);
+      why[k].setNow(result.why[k].now);
+      why[k].setEvent(result.why[k].event);
     }
-    case schema::Subject::JOB: {
-      const auto job = ledger::find_job(snapshot, subject.getJob());
-      if (!job) return {Extent::kNothing};
-      return sees(snapshot, sight, job->get()) ? Seen() : Seen{Extent::kNothing, resource_of(snapshot, job->get())};
-    }
-    case schema::Subject::EXPERIMENT: return {sight.sees_all_of_experiment(view(subject.getExperiment())) ? Extent::kAll : Extent::kSome};
-    default: return {Extent::kSome};
   }
+  results.setConsidered(considered);
+  results.setNext(ledger::data(next));
 }
-
-struct History {
-  std::vector<kj::Array<capnp::word>> events;
-  uint64_t next = 0;
-  base::Status status;
-};
-
-History read_all(const ledger::Snapshot& snapshot, const std::string& key, uint64_t after, size_t limit) {
-  History history;
-  const std::vector<uint64_t> seqs = snapshot.subject(key, after + 1, limit);
-  for (const uint64_t seq : seqs) {
-    auto event = snapshot.event(seq);
-    if (!event.is_ok()) return {{}, 0, event.status()};
-    history.events.push_back(std::move(*event));
-  }
-  if (seqs.size() == limit) history.next = seqs.back();
-  return history;
-}
-
-/// Those that are seen. A page ends at the last of them, or at a place that does not depend on what lies there: its end tells nothing of the rest.
-History read_seen(const ledger::Snapshot& snapshot, const EventSight& sight, const std::string& key, uint64_t after, size_t limit) {
-  constexpr uint64_t kSeqsAPage = 65536;
-  constexpr size_t kSeqsARead = 1000;
-  History history;
-  ledger::RecordedSubjects subjects;
-  const uint64_t to = std::min(after > UINT64_MAX - kSeqsAPage ? UINT64_MAX : after + kSeqsAPage, snapshot.head());
-  for (uint64_t from = after + 1; from <= to;) {
-    const std::vector<uint64_t> seqs = snapshot.subject(key, from, kSeqsARead);
-    for (const uint64_t seq : seqs) {
-      if (seq > to) break;
-      auto event = snapshot.event(seq);
-      if (!event.is_ok()) return {{}, 0, event.status()};
-      const auto about = subjects.of(snapshot, ledger::StoredEvent(*event).get());
-      if (!about.is_ok()) return {{}, 0, about.status()};
-      if (!sight.sees(*about)) continue;
-      history.events.push_back(std::move(*event));
-      if (history.events.size() == limit) {
-        history.next = seq;
-        return history;
-      }
-    }
-    if (seqs.size() < kSeqsARead) break;
-    from = seqs.back() + 1;
-  }
-  if (to < snapshot.head()) history.next = to;
-  return history;
-}
-
-/// One event, if it is seen; who does not see everything is not told whether one is there.
-History read_one(const ledger::Snapshot& snapshot, const EventSight& sight, uint64_t seq, std::optional<Resource>& hidden) {
-  ledger::RecordedSubjects subjects;
-  bool is_hidden = false;
-  auto event = seen_event(snapshot, sight, seq, subjects, is_hidden);
-  if (is_hidden) hidden = Resource{.what = fmt::format("event {}", seq)};
-  History history;
-  history.status = event.status();
-  if (event.is_ok()) history.events.push_back(std::move(*event));
-  return history;
-}
-
-/// What was asked for and is not shown; noted while reading, put on record on the loop.
-using Hidden = std::shared_ptr<std::optional<Resource>>;
 
 class RunsServer final : public schema::Runs::Server {
  public:
@@ -120,15 +73,32 @@ class RunsServer final : public schema::Runs::Server {
       : from_(from), authority_(std::move(authority)), allowances_(std::move(allowances)) {}
 
   kj::Promise<void> list(ListContext context) override {
-    return from_.answer(context, [sight = authority_->sight()](const ledger::Snapshot& snapshot, auto params, auto results) {
-      auto filter = params.getFilter();
-      ledger::RunSelection selection{std::string(view(filter.getInstrument())), std::string(view(filter.getExperiment())),
-                                     filter.getFirstRun(), filter.getLastRun(), {}, areas_of(*sight)};
-      for (auto state : filter.getStates()) selection.states.push_back(state);
-      auto page = ledger::list_runs(snapshot, selection, page_size(params.getLimit(), 200, 1000), view(params.getAfter()));
+    auto pick = read_filter(context.getParams().getFilter(), *authority_->sight());
+    if (!pick.is_ok()) {
+      write_refusal(pick.status(), context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    const bool simple = is_simple(*pick);
+    auto read = [pick = std::move(*pick), simple](const ledger::Snapshot& snapshot, auto params, auto results) {
+      const size_t limit = page_size(params.getLimit(), 200, 1000);
+      const ledger::Page<schema::RunRow> page = simple ? ledger::list_runs(snapshot, pick.runs, limit, view(params.getAfter()))
+                                                       : ledger::pick_runs(snapshot, pick, limit, kConsideredAPage, view(params.getAfter()));
       auto runs = results.initRuns(page.rows.size());
       for (size_t i = 0; i < page.rows.size(); ++i) runs.setWithCaveats(i, page.rows[i].get());
       results.setNext(ledger::data(page.next));
+    };
+    return simple ? from_.answer(context, std::move(read)) : from_.answer_on_pool(context, std::move(read));
+  }
+
+  kj::Promise<void> stale(StaleContext context) override {
+    auto pick = read_filter(context.getParams().getFilter(), *authority_->sight());
+    if (!pick.is_ok()) {
+      write_refusal(pick.status(), context.getResults().initRefusal());
+      return kj::READY_NOW;
+    }
+    pick->stale = false;  // it is looked at here
+    return from_.answer_on_pool(context, [pick = std::move(*pick)](const ledger::Snapshot& snapshot, auto params, auto results) {
+      write_stale(snapshot, pick, page_size(params.getLimit(), 200, 1000), view(params.getAfter()), results);
     });
   }
 
@@ -154,40 +124,7 @@ class RunsServer final : public schema::Runs::Server {
         });
   }
 
-  kj::Promise<void> history(HistoryContext context) override {
-    auto subject = context.getParams().getSubject();
-    if (base::Status status = may_ask_about(subject); !status.is_ok()) {
-      write_refusal(status, context.getResults().initRefusal());
-      return kj::READY_NOW;
-    }
-    auto hidden = std::make_shared<std::optional<Resource>>();
-    auto read = [sight = authority_->sight(), event_sight = authority_->event_sight(), hidden](const ledger::Snapshot& snapshot, auto params, auto results) {
-      const size_t limit = page_size(params.getLimit(), 500, 5000);
-      const auto about = params.getSubject();
-      History history;
-      if (about.isSeq()) {
-        history = read_one(snapshot, *event_sight, about.getSeq(), *hidden);
-      } else {
-        const Seen seen = seen_of(snapshot, *sight, about);
-        *hidden = seen.hidden;
-        if (seen.extent == Extent::kAll) history = read_all(snapshot, subject_key(about), params.getAfter(), limit);
-        if (seen.extent == Extent::kSome) history = read_seen(snapshot, *event_sight, subject_key(about), params.getAfter(), limit);
-      }
-      if (!history.status.is_ok()) return write_refusal(history.status, results.initRefusal());
-      auto events = results.initEvents(history.events.size());
-      for (size_t i = 0; i < history.events.size(); ++i) events.set(i, history.events[i].asBytes());
-      results.setNext(history.next);
-    };
-    if (authority_->event_sight()->is_everything()) return from_.answer(context, std::move(read));
-    auto told = [authority = authority_, hidden](auto results) {
-      if (*hidden) authority->hide(Action::kSeeRun, **hidden);
-      for (auto event : results.getEvents()) {
-        ledger::Row<schema::Event> row(view(event));
-        authority->hand_out(row.get());
-      }
-    };
-    return from_.answer_on_pool(context, std::move(read), std::move(told));
-  }
+  kj::Promise<void> history(HistoryContext context) override { return answer_history(from_, authority_, context); }
 
   kj::Promise<void> blob(BlobContext context) override {
     if (!authority_->may_read_blob(view(context.getParams().getSha256()))) {
@@ -244,7 +181,7 @@ class RunsServer final : public schema::Runs::Server {
       write_refusal(status, context.getResults().initAnswer().initRefusal());
       return kj::READY_NOW;
     }
-    return may_rerun(context.getParams().getRequest()).then([this, context](MayRerun may) mutable -> kj::Promise<void> {
+    return may_rerun(from_, authority_, context.getParams().getRequest()).then([this, context](MayRerun may) mutable -> kj::Promise<void> {
       if (!may.identity.is_ok()) {
         write_refusal(may.identity.status(), context.getResults().initAnswer().initRefusal());
         return kj::READY_NOW;
@@ -256,6 +193,70 @@ class RunsServer final : public schema::Runs::Server {
         write_answer(answer, context.getResults().initAnswer());
       });
     });
+  }
+
+  kj::Promise<void> trial(TrialContext context) override {
+    auto params = context.getParams();
+    const auto request = params.getRequest();
+    auto identity = may_ask(from_, *authority_, Action::kTryScript, request.getRun());
+    base::Status status = identity.status();
+    if (status.is_ok()) status = check_texts(*authority_, request, params.getFiles());
+    if (!status.is_ok()) {
+      write_refusal(status, context.getResults().initAnswer().initRefusal());
+      return kj::READY_NOW;
+    }
+    CommandMessage command(view(params.getCommandId()));
+    command.get().setBlobs(params.getFiles());
+    command.get().getBody().setRequestTrial(request);
+    return from_.service().submit(command.reader(), *identity).then([context](ledger::Answer answer) mutable {
+      write_answer(answer, context.getResults().initAnswer());
+    });
+  }
+
+  kj::Promise<void> combine(CombineContext context) override {
+    auto params = context.getParams();
+    auto identity = may_combine(from_, *authority_, params.getRequest());
+    if (!identity.is_ok()) {
+      write_refusal(identity.status(), context.getResults().initAnswer().initRefusal());
+      return kj::READY_NOW;
+    }
+    CommandMessage command(view(params.getCommandId()));
+    command.get().getBody().setRequestCombination(params.getRequest());
+    return from_.service().submit(command.reader(), *identity).then([context](ledger::Answer answer) mutable {
+      write_answer(answer, context.getResults().initAnswer());
+    });
+  }
+
+  kj::Promise<void> job(JobContext context) override {
+    auto hidden = std::make_shared<std::optional<Resource>>();
+    auto manifests = std::make_shared<std::vector<std::string>>();
+    return from_.answer(
+        context,
+        [sight = authority_->sight(), caller = authority_->caller(), hidden, manifests](const ledger::Snapshot& snapshot, auto params, auto results) {
+          const auto job = ledger::find_job(snapshot, params.getJob());
+          if (job && !sees(snapshot, *sight, job->get()) && !is_own_trial(caller, job->get())) *hidden = resource_of(snapshot, job->get());
+          if (!job || *hidden) return write_refusal(unknown_job(params.getJob()), results.initRefusal());
+          results.setJob(job->get());
+          *manifests = source_manifests(snapshot, job->get());
+        },
+        [authority = authority_, hidden, manifests](auto results) {
+          if (*hidden) authority->hide(Action::kSeeRun, **hidden);
+          authority->hand_out(results);
+          for (const std::string& manifest : *manifests) authority->hand_out_document(manifest);
+        });
+  }
+
+  kj::Promise<void> stageResults(StageResultsContext context) override {
+    const std::string instrument(view(context.getParams().getInstrument()));
+    const auto sight = authority_->sight();
+    auto read = [sight](const ledger::Snapshot& snapshot, auto params, auto results) {
+      const auto page = seen_stage_results(snapshot, *sight, view(params.getInstrument()), view(params.getStage()), page_size(params.getLimit(), 200, 1000),
+                                           view(params.getAfter()));
+      auto list = results.initResults(static_cast<uint32_t>(page.rows.size()));
+      for (uint32_t i = 0; i < list.size(); ++i) list.setWithCaveats(i, page.rows[i].get());
+      results.setNext(ledger::data(page.next));
+    };
+    return sight->sees_all_of(instrument) ? from_.answer(context, std::move(read)) : from_.answer_on_pool(context, std::move(read));
   }
 
   kj::Promise<void> status(StatusContext context) override { return answer_status(from_, authority_, context); }
@@ -288,51 +289,12 @@ class RunsServer final : public schema::Runs::Server {
   }
 
  private:
-  /// kOk where the subject may be asked about; what of it is seen is another question.
-  base::Status may_ask_about(schema::Subject::Reader subject) {
-    switch (subject.which()) {
-      case schema::Subject::ACTOR: return authority_->require(Action::kSeeAccount, {.account = std::string(view(subject.getActor()))});
-      case schema::Subject::WORKER: return authority_->require(Action::kSeeWorkers);
-      case schema::Subject::DENIALS: return authority_->require(Action::kAudit);
-      default: return base::Status::ok();
-    }
+  static base::Status unknown_job(uint64_t id) {
+    return {base::Code::kNotFound, fmt::format("job {}: there is no such job; `runledger show RUN` lists those of a run", id)};
   }
-
-  static base::Status unknown_run(schema::RunKey::Reader key) {
-    return {base::Code::kNotFound, fmt::format("{} {}: there is no such run; `runledger runs {}` lists those there are",
-                                               view(key.getInstrument()), key.getRunNumber(), view(key.getInstrument()))};
-  }
-
-  struct MayRerun {
-    base::Result<ledger::Identity> identity;
-    RerunLimit::Use use = {};  // until it is answered
-  };
-  kj::Promise<MayRerun> may_rerun(schema::ReductionRequested::Reader request) {
-    std::shared_ptr<const ledger::Snapshot> snapshot = from_.snapshot();
-    const auto key = request.getRun();
-    const auto run = ledger::find_run(*snapshot, view(key.getInstrument()), key.getRunNumber());
-    require_read(*snapshot);
-    if (!run) {
-      if (authority_->event_sight()->is_everything()) return MayRerun{authority_->may(Action::kRerun, {std::string(view(key.getInstrument()))})};
-      return MayRerun{unknown_run(key)};
-    }
-    const Resource resource = resource_of(run->get());
-    if (!authority_->sight()->sees(resource.instrument, resource.experiment)) {
-      authority_->hide(Action::kRerun, resource);
-      return MayRerun{unknown_run(key)};
-    }
-    auto identity = authority_->may(Action::kRerun, resource);
-    if (!identity.is_ok() || authority_->is_allowed(Action::kSetVariables, resource)) return MayRerun{std::move(identity)};
-    // A member: so many at a time.
-    size_t before = 0;
-    auto use = from_.service().rerun_limit().begin(resource.experiment, authority_->caller().name, before);
-    auto count = [snapshot, experiment = resource.experiment, account = authority_->caller().name] { return open_requests(*snapshot, experiment, account); };
-    return from_.service().loop().on_pool(std::move(count)).then(
-        [before, most = from_.service().access().settings().member_reruns, experiment = resource.experiment, identity = std::move(identity), use](size_t open) -> MayRerun {
-          if (open + before < most) return {identity, use};
-          return {base::Status(base::Code::kUnavailable, fmt::format("{} of your reductions of experiment {} wait or run, the most for a member; ask again when some are done",
-                                                                     most, base::printable(experiment)))};
-        });
+  static bool is_own_trial(const Caller& caller, schema::JobRow::Reader job) {
+    const auto asked_by = job.getRequestedBy();
+    return job.getQueued().getKind() == schema::JobKind::TRIAL && asked_by.getKind() == schema::Actor::Kind::PERSON && view(asked_by.getName()) == caller.name;
   }
 
   const Viewpoint from_;

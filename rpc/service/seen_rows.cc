@@ -6,6 +6,7 @@
 
 #include "ledger/canonical.h"
 #include "ledger/event_bytes.h"
+#include "rpc/service/seen_page.h"
 
 namespace rpc {
 namespace {
@@ -65,9 +66,10 @@ base::Result<kj::Array<capnp::word>> seen_event(const ledger::Snapshot& snapshot
   auto event = snapshot.event(seq);
   if (sight.is_everything()) return event;
   if (event.is_ok()) {
-    const auto about = subjects.of(snapshot, ledger::StoredEvent(*event).get());
+    ledger::StoredEvent stored(*event);
+    const auto about = subjects.of(snapshot, stored.get());
     if (!about.is_ok()) return about.status();
-    if (sight.sees(*about)) return event;
+    if (sight.sees(stored.get().getBody().which(), *about)) return event;
     hidden = true;
   } else if (event.status().code() != base::Code::kNotFound) {
     return event;
@@ -176,22 +178,9 @@ ledger::Page<schema::ExperimentRow> seen_experiments(const ledger::RowReader& ro
 
 ledger::Page<schema::QueueRow> seen_queue(const ledger::RowReader& rows, const Sight& sight, size_t limit, std::string_view after) {
   if (sight.is_everything()) return ledger::list_queue(rows, limit, after);
-  ledger::Page<schema::QueueRow> seen;
-  std::string from(after);
-  do {
-    auto page = ledger::list_queue(rows, 1, from);
-    for (auto& row : page.rows) {
-      const auto waiting = row.get();
-      if (!sight.sees(view(waiting.getRun().getInstrument()), view(waiting.getExperiment()))) continue;
-      if (seen.rows.size() == limit) {
-        seen.next = from;
-        return seen;
-      }
-      seen.rows.push_back(std::move(row));
-    }
-    from = page.next;
-  } while (!from.empty());
-  return seen;
+  const auto list = [&](size_t most, std::string_view from) { return ledger::list_queue(rows, most, from); };
+  const auto sees_waiting = [&](schema::QueueRow::Reader row) { return sight.sees(view(row.getRun().getInstrument()), view(row.getExperiment())); };
+  return seen_page<schema::QueueRow>(list, sees_waiting, limit, after);
 }
 
 }  // namespace rpc

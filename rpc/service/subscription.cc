@@ -92,7 +92,7 @@ class SubscriptionServer final : public schema::Subscription::Server, private Ev
     auto list = request.initEvents(events.size());
     for (size_t i = 0; i < events.size(); ++i) {
       list.set(i, events[i].asBytes());
-      authority_->hand_out(ledger::StoredEvent(events[i]).get());
+      authority_->hand_out_event(ledger::StoredEvent(events[i]).get());
     }
     request.setHead(to);
     return request.send().ignoreResult();

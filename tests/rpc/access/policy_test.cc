@@ -59,9 +59,16 @@ constexpr Row kTable[] = {
     {Action::kProve, "prove", "- yy yy yyy y ---"},
     {Action::kVerify, "verify", "- -- -- yyy y ---"},
     {Action::kCopyLog, "copy_log", "- -- -- -yy y ---"},
+    {Action::kSeeCampaign, "see_campaign", "- -- y- yyy y -y-"},
     {Action::kRerun, "rerun", "- y- y- --- y ---"},
+    {Action::kStartCampaign, "start_campaign", "- y- y- --- y ---"},
+    {Action::kReplay, "replay", "- y- y- y-- y ---"},
+    {Action::kControlCampaign, "control_campaign", "- -- y- y-- y ---"},
+    {Action::kCombine, "combine", "- y- y- --- y ---"},
+    {Action::kTryScript, "try_script", "- -- y- --- y ---"},
     {Action::kSetVariables, "set_variables", "- -- y- --- y ---"},
     {Action::kPauseInstrument, "pause_instrument", "- -- y- --- y ---"},
+    {Action::kSetStage, "set_stage", "- -- y- --- y ---"},
     {Action::kCancelJob, "cancel_job", "- -- y- y-- y ---"},
     {Action::kMaintain, "maintain", "- -- -- --y y ---"},
     {Action::kIssueToken, "issue_token", "y yy yy yyy y ---"},
@@ -146,11 +153,21 @@ TEST(P8PolicyTest, MemberMayEndWhatHeAskedForHimself) {
   EXPECT_FALSE(rpc::decide(person({kMember}), Action::kCancelJob, {"LET", "2019999", "alice"}).allowed);
 }
 
+TEST(P8PolicyTest, CampaignIsItsOwnersToSeeAndControl) {
+  for (const Action action : {Action::kSeeCampaign, Action::kControlCampaign}) {
+    EXPECT_TRUE(rpc::decide(person({kMember}), action, {"MARI", "", "alice"}).allowed);
+    EXPECT_FALSE(rpc::decide(person({kMember}), action, {"MARI", "", "bob"}).allowed);
+    EXPECT_TRUE(rpc::decide(person({kScientist}), action, {"MARI", "", "bob"}).allowed);
+    EXPECT_FALSE(rpc::decide(person({kScientist}), action, {"LET", "", "bob"}).allowed);
+  }
+}
+
 TEST(P8PolicyTest, ReadOnlyTokenChangesNothing) {
   for (const auto& grant : {kMember, kScientist, kOperator, kAdministrator}) {
     Caller caller = person({grant});
     caller.scope = rpc::TokenScope{.read_only = true};
-    for (const Action action : {Action::kRerun, Action::kSetVariables, Action::kPauseInstrument, Action::kCancelJob, Action::kMaintain, Action::kIssueToken,
+    for (const Action action : {Action::kRerun, Action::kStartCampaign, Action::kReplay, Action::kControlCampaign, Action::kCombine, Action::kTryScript,
+                                Action::kSetVariables, Action::kSetStage, Action::kPauseInstrument, Action::kCancelJob, Action::kMaintain, Action::kIssueToken,
                                 Action::kIssueDaemonToken, Action::kBeWorker}) {
       const auto verdict = rpc::decide(caller, action, kOwn);
       EXPECT_FALSE(verdict.allowed) << rpc::action_word(action);

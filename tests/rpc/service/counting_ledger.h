@@ -40,6 +40,7 @@ class CountingSnapshot final : public ledger::Snapshot {
   }
   base::Result<base::Sha256> tree_node(int level, uint64_t index) const override { return real_->tree_node(level, index); }
   uint64_t position(std::string_view daemon) const override { return real_->position(daemon); }
+  std::optional<ledger::Answer> answered(const ledger::Identity& identity, std::string_view id) const override { return real_->answered(identity, id); }
   std::string held_checkpoint() const override { return real_->held_checkpoint(); }
 
  private:

@@ -8,6 +8,7 @@
 #include "rpc/service/allowance.h"
 #include "rpc/service/gateway.h"
 #include "rpc/service/viewpoint.h"
+#include "tests/rpc/service/callers.h"
 #include "tests/rpc/service/fake_accounts.h"
 #include "tests/support/served_ledger.h"
 
@@ -21,19 +22,12 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-Caller person(std::vector<rpc::Grant> grants, std::string name = "alice") {
-  Caller caller;
-  caller.name = std::move(name);
-  caller.proof = "test";
-  caller.source = "unix";
-  caller.grants = std::move(grants);
-  return caller;
-}
-Caller member() { return person({{Role::MEMBER, "", "E1", "IPTS-E1"}}); }
+Caller person(std::vector<rpc::Grant> grants, std::string name = "alice") { return support::caller(std::move(grants), std::move(name)); }
+Caller member() { return support::member_of("E1"); }
 Caller scientist() { return person({{Role::SCIENTIST, "LET", "", "isis_let_team"}}); }
-Caller auditor() { return person({{Role::AUDITOR, "", "", "auditors"}}); }
-Caller operator_() { return person({{Role::OPERATOR, "", "", "operators"}}); }
-Caller administrator() { return person({{Role::ADMINISTRATOR, "", "", "admins"}}); }
+Caller auditor() { return support::auditor(); }
+Caller operator_() { return support::operator_(); }
+Caller administrator() { return support::an_administrator(); }
 Caller worker(std::string name) {
   Caller caller;
   caller.kind = Caller::Kind::kDaemon;
