@@ -33,7 +33,7 @@ kj::Promise<void> run_monitor(rpc::Loop& loop, const site::Site& site, const bas
 
 kj::Promise<void> run_coordinator(rpc::Loop& loop, const site::Site& site, ProcessLauncher& launcher,
                                   schema::Session::Client session) {
-  Coordinator::Settings settings{base::shared_file("run_script.py"), std::filesystem::path(site.worker.scratch) / "coordinatord"};
+  Coordinator::Settings settings{base::shared_file("run_script.py"), std::filesystem::path(site.worker.scratch) / "coordinatord", site.trials.folder};
   auto coordinator = kj::heap<Coordinator>(loop, kj::mv(session), std::move(settings), launcher);
   auto work = coordinator->run();
   return until_termination(loop, kj::mv(work)).attach(kj::mv(coordinator));

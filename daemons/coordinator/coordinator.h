@@ -1,4 +1,4 @@
-// Chooses script and variables for every run that asks for a reduction, and queues the job; ends the leases of silent workers.
+// Makes jobs: for new runs, for what people ask for, for campaigns and for stages; ends the leases of silent workers.
 #pragma once
 
 #include <kj/async.h>
@@ -6,14 +6,15 @@
 #include <filesystem>
 #include <memory>
 
+#include "daemons/coordinator/campaign_feeder.h"
 #include "daemons/process/process.h"
 #include "rpc/loop.h"
 #include "schema/api.capnp.h"
 
 namespace daemons {
 
-/// Reacts to runDetected, runRevised and reductionRequested, in the order of the log within each instrument, each with one command
-/// whose id derives from the event: after a restart, or told twice, it changes nothing.
+/// Reacts to events in the order of the log within each instrument, each with commands whose ids derive from the event: after a restart, or
+/// told twice, it changes nothing.
 ///
 /// Owns:    its subscription and its position (stored by the ledger with each command). Borrows loop and launcher.
 /// Threads: loop thread; files are read on the pool; reduce_vars.py is read by its own interpreter in a child.
@@ -23,7 +24,10 @@ class Coordinator {
   struct Settings {
     std::filesystem::path run_script;      // tools/runner/run_script.py
     std::filesystem::path scratch;         // for the children that read script variables
+    std::filesystem::path trials = {};          // where trials put their output, a folder each
+    CampaignSettings campaigns = {};
     uint64_t sign_of_life_ms = 5'000;
+    uint64_t look_again_ms = 60'000;       // how often scripts and support files are looked at, runs or not
   };
   Coordinator(rpc::Loop& loop, schema::Session::Client session, Settings settings, ProcessLauncher& launcher);
   ~Coordinator();

@@ -16,7 +16,7 @@ void InstrumentLines::add(uint64_t seq, const std::string& instrument, Work work
 
 kj::Promise<void> InstrumentLines::run(Line& line) {
   return kj::evalNow([&line] { return line.front().work(); }).then([this, &line]() -> kj::Promise<void> {
-    open_.erase(line.front().seq);
+    open_.erase(open_.find(line.front().seq));
     line.pop_front();
     if (line.empty()) return kj::READY_NOW;
     return run(line);

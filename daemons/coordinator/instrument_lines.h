@@ -39,7 +39,7 @@ class InstrumentLines final : private kj::TaskSet::ErrorHandler {
   kj::Promise<void> run(Line& line);
 
   std::map<std::string, Line> lines_;
-  std::set<uint64_t> open_;
+  std::multiset<uint64_t> open_;  // an event may stand in two lines
   uint64_t last_ = 0;
   kj::TaskSet tasks_;  // last: its tasks use all of the above
 };

@@ -24,11 +24,12 @@ void replace_all(std::string& text, std::string_view field, std::string_view val
 
 }  // namespace
 
-std::string output_directory(std::string_view pattern, std::string_view instrument, std::string_view experiment, uint64_t run_number) {
+std::string output_directory(std::string_view pattern, const OutputFields& fields) {
   std::string path(pattern);
-  replace_all(path, "{instrument}", path_component(instrument));
-  replace_all(path, "{experiment}", path_component(base::names_experiment(experiment) ? experiment : ""));
-  replace_all(path, "{run}", std::to_string(run_number));
+  replace_all(path, "{instrument}", path_component(fields.instrument));
+  replace_all(path, "{experiment}", path_component(base::names_experiment(fields.experiment) ? fields.experiment : ""));
+  replace_all(path, "{run}", path_component(fields.run));
+  replace_all(path, "{stage}", path_component(fields.stage));
   return path;
 }
 

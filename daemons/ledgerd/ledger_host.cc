@@ -12,6 +12,8 @@
 #include "base/sha256.h"
 #include "daemons/ledgerd/directory_accounts.h"
 #include "daemons/ledgerd/peer.h"
+#include "daemons/ledgerd/site_contract.h"
+#include "daemons/ledgerd/site_stages.h"
 #include "ledger/canonical.h"
 #include "ledger/checkpoint_key.h"
 #include "ledger/proof/witness_file.h"
@@ -32,7 +34,7 @@ void write_texts(const std::vector<std::string>& texts, Builder list) {
 
 void write_config(const site::Instrument& instrument, schema::InstrumentConfigured::Builder config) {
   config.setInstrument(instrument.name);
-  config.setContract(instrument.contract == "sns" ? schema::Contract::SNS : schema::Contract::ISIS);
+  config.setContract(contract_of(instrument.contract));
   write_texts(instrument.raw_folders, config.initRawFolders(instrument.raw_folders.size()));
   write_texts(instrument.file_patterns, config.initFilePatterns(instrument.file_patterns.size()));
   config.setScriptPath(instrument.script_path);
@@ -42,6 +44,17 @@ void write_config(const site::Instrument& instrument, schema::InstrumentConfigur
   config.setMemoryLimitBytes(instrument.memory_limit_bytes);
   config.setRunNumberPattern(instrument.run_number_pattern);
   config.setDetect(instrument.detect);
+  config.setCondaPython(instrument.conda_python);
+  auto interpreters = config.initInterpreters(static_cast<uint32_t>(instrument.interpreters.size()));
+  uint32_t i = 0;
+  for (const auto& [name, path] : instrument.interpreters) {
+    interpreters[i].setName(name);
+    interpreters[i++].setPath(path);
+  }
+  config.setStderrFails(instrument.stderr_fails);
+  write_texts(instrument.stderr_allowed, config.initStderrAllowed(instrument.stderr_allowed.size()));
+  config.setFlatFolder(instrument.flat_folder);
+  write_texts(instrument.support_urls, config.initSupportUrls(instrument.support_urls.size()));
 }
 
 base::Result<ledger::NoteKey> source_key(const site::Follow& follow) {
@@ -126,6 +139,7 @@ base::Status LedgerHost::use_access(const site::Access& access) {
   settings.machine_token_ms = access.machine_token_ms;
   settings.refresh_ms = access.refresh_ms;
   settings.member_reruns = access.member_reruns;
+  settings.scientist_reruns = access.scientist_reruns;
   settings.owners = {rpc::look_up_account(geteuid()), rpc::look_up_account(0)};
   service_->use_access(settings, std::move(*accounts));
   return {};
@@ -229,7 +243,7 @@ LedgerHost::Tables LedgerHost::instrument_tables() const {
 }
 
 kj::Promise<base::Status> LedgerHost::configure(Tables tables, size_t index) {
-  if (index == tables.size()) return base::Status::ok();
+  if (index == tables.size()) return put_stages_on_record(*service_, *ledger_, site_).then([] { return base::Status::ok(); });
   // The same table configures nothing twice; a table that comes back after another is a change again.
   rpc::CommandMessage command(
       fmt::format("ledgerd/configure/{}/{}", base::hex(base::sha256(tables[index])).substr(0, 32), ledger_->head()));

@@ -1,63 +1,14 @@
 // coordinatord against a real ledger in process.
-#include "daemons/coordinator/coordinator.h"
-
 #include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
+#include "tests/daemons/coordinator/coordinated.h"
 
-#include "base/program.h"
-#include "tests/support/served_ledger.h"
-
+namespace coordinator_test {
 namespace {
 
-using Body = schema::Command::Body;
-using base::Code;
-using schema::RunState;
-using testing::HasSubstr;
-
-class CoordinatorTest : public testing::Test {
- protected:
-  CoordinatorTest() {
-    spdlog::set_level(spdlog::level::off);
-    write("reduce.py", "def main(input_file, output_dir):\n    pass\n");
-    auto configure = support::configure_instrument("configure", "MARI");
-    configure.get().getBody().getConfigureInstrument().setScriptPath((served.folder / "reduce.py").string());
-    served.must(configure);
-    running = coordinator.run().eagerlyEvaluate(nullptr);
-  }
-  ~CoordinatorTest() noexcept override {}
-  void write(const std::string& name, const std::string& text) { std::ofstream(served.folder / name) << text; }
-  void refuse(std::function<bool(Body::Reader)> which) {
-    served.refuses = [which](schema::Command::Reader command) {
-      return which(command.getBody()) ? base::Status(Code::kInvalidArgument, "the test refuses it") : base::Status();
-    };
-  }
-  /// Detects a run; the coordinator has reacted to it, and to everything before, when this returns.
-  void detect(uint64_t number) {
-    served.must(support::detect_run("detect" + std::to_string(number), "MARI", number));
-    served.until([&] { return served.run(number).get().getState() != RunState::DETECTED; });
-  }
-  uint64_t request(const std::string& id, uint64_t number) {
-    support::CommandMessage command(id);
-    auto wanted = command.get().getBody().initRequestReduction();
-    wanted.initRun().setInstrument("MARI");
-    wanted.getRun().setRunNumber(number);
-    wanted.setScript(schema::ReductionRequested::ScriptChoice::CURRENT);
-    return served.must(command);
-  }
-  RunState state(uint64_t number) { return served.run(number).get().getState(); }
-
-  support::ServedLedger served;
-  std::unique_ptr<daemons::ProcessLauncher> launcher = daemons::make_process_launcher(served.loop);
-  daemons::Coordinator coordinator{
-      served.loop, served.session(), {base::shared_file("run_script.py"), served.folder / "scratch"}, *launcher};
-  kj::Promise<void> running = nullptr;
-};
+class CoordinatorTest : public Coordinated {};
 
 TEST_F(CoordinatorTest, NewRunIsQueuedWithTheScriptOnRecord) {
   detect(28001);
@@ -82,13 +33,13 @@ TEST_F(CoordinatorTest, RequestWhoseJobIsRefusedMayBeMadeAgain) {
   // Symptom: after a refused job every further rerun was answered "is about to be queued; wait for it".
   refuse([](Body::Reader body) { return body.isQueueJob() && body.getQueueJob().getRuns()[0].getRunNumber() == 28001; });
   detect(28001);
-  uint64_t asked = request("first", 28001);
+  uint64_t asked = request(28001);
   EXPECT_EQ(served.run(28001).get().getPendingRequest(), asked);
   detect(28002);
   EXPECT_EQ(served.run(28001).get().getPendingRequest(), 0u);
   EXPECT_EQ(served.run(28001).get().getReason().getCode(), "not_queued");
   refuse([](Body::Reader) { return false; });
-  request("second", 28001);
+  request(28001);
   detect(28003);
   EXPECT_EQ(state(28001), RunState::QUEUED);
 }
@@ -135,7 +86,7 @@ TEST_F(CoordinatorTest, RunIsSkippedWhileItsScriptsVariablesCannotBeRead) {
   EXPECT_THAT(run.get().getReason().getText().cStr(),
               testing::MatchesRegex("MARI 28001: the variables of MARI's script are not known: .*reduce_vars.py, line 1: SyntaxError.*mend that.*"));
   write("reduce_vars.py", "standard_vars = {'mon': 1}\n");
-  request("again", 28001);
+  request(28001);
   detect(28002);
   EXPECT_EQ(state(28001), RunState::QUEUED);
   EXPECT_EQ(state(28002), RunState::QUEUED);
@@ -145,13 +96,7 @@ TEST_F(CoordinatorTest, ValueTheScriptHasNoVariableForIsNamedWithTheJob) {
   // Symptom: when a variable was taken out of the script, what was set for it was dropped without a word.
   write("reduce_vars.py", "standard_vars = {'mon': 1, 'mask': ''}\n");
   detect(28001);
-  support::CommandMessage command("set");
-  auto change = command.get().getBody().initSetVariables();
-  change.setInstrument("MARI");
-  auto value = change.initVariables(1)[0];
-  value.setName("mask");
-  value.setValue("\"m.xml\"");
-  served.must(command);
+  set_variable("mask", "\"m.xml\"");
   write("reduce_vars.py", "standard_vars = {'mon': 1}\n");
   detect(28002);
   auto job = ledger::find_job(*served.ledger->snapshot(), served.run(28002).get().getJob());
@@ -168,7 +113,7 @@ TEST_F(CoordinatorTest, DenialIsTheReasonItEndsWith) {
       return kj::READY_NOW;
     }
   };
-  daemons::Coordinator denied{served.loop, kj::heap<DenyingSession>(), {base::shared_file("run_script.py"), served.folder / "other"}, *launcher};
+  daemons::Coordinator denied{served.loop, kj::heap<DenyingSession>(), {base::shared_file("run_script.py"), served.folder / "other", served.folder / "trials"}, *launcher};
   auto end = denied.run().then([] { return std::string(); }, [](kj::Exception&& problem) { return std::string(problem.getDescription().cStr()); });
   EXPECT_EQ(served.loop.wait(kj::mv(end)), "the ledger does not let coordinatord work: alice is no daemon");
 }
@@ -195,3 +140,4 @@ TEST_F(CoordinatorTest, InstrumentWhoseVariablesTakeForEverDelaysNoOther) {
 }
 
 }  // namespace
+}  // namespace coordinator_test

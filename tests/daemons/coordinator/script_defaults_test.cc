@@ -16,7 +16,21 @@ namespace {
 class ScriptDefaultsReaderTest : public testing::Test {
  protected:
   daemons::ScriptDefaults read(const std::string& text, const std::string& interpreter = "/usr/bin/python3", bool again = false) {
-    return loop.wait(reader.read(interpreter, folder / "scripts/reduce.py", {"reduce_vars.py", text, base::sha256(text)}, again));
+    return read(schema::Contract::ISIS, {{"reduce.py", "", base::sha256("")}, {{"reduce_vars.py", text, base::sha256(text)}}, "", {}}, interpreter, again);
+  }
+  daemons::ScriptDefaults read(schema::Contract contract, scripts::CapturedScript captured, const std::string& interpreter = "/usr/bin/python3", bool again = false) {
+    std::filesystem::path path = folder / "scripts" / captured.script.name;
+    return loop.wait(reader.read(interpreter, contract, path, std::make_shared<const scripts::CapturedScript>(std::move(captured)), again));
+  }
+  static scripts::CapturedFile file(const std::string& name, const std::string& text) { return {name, text, base::sha256(text)}; }
+  /// "mon = 1, mask = "
+  static std::string values(const daemons::ScriptDefaults& defaults) {
+    EXPECT_EQ(defaults.problem, "");
+    if (defaults.document.empty()) return "";
+    std::string text;
+    ledger::Row<schema::VariableSet> set(defaults.document);
+    for (auto variable : set.get().getVariables()) text += (text.empty() ? "" : ", ") + std::string(variable.getName().cStr()) + " = " + variable.getValue().cStr();
+    return text;
   }
   support::TemporaryFolder folder;
   rpc::Loop loop;
@@ -65,6 +79,27 @@ TEST_F(ScriptDefaultsReaderTest, InterpreterThatIsNotThereIsNamed) {
   EXPECT_TRUE(std::filesystem::is_empty(folder / "scratch"));
 }
 
+TEST_F(ScriptDefaultsReaderTest, CapturedNeighboursAreThoseTheVariablesAreReadWith) {
+  std::filesystem::create_directory(folder / "scripts");
+  folder.write("scripts/beside.py", "mon = 'changed since'\n");
+  EXPECT_EQ(values(read(schema::Contract::ISIS, {file("reduce.py", ""), {file("beside.py", "mon = 2\n"), file("reduce_vars.py", "import beside\nstandard_vars = {'mon': beside.mon}\n")}, "", {}})),
+            "mon = 2");
+}
+
+TEST_F(ScriptDefaultsReaderTest, TemplateHasItsPlacesAsVariables) {
+  EXPECT_EQ(values(read(schema::Contract::SNS, {file("reduce_ARCS.py.template", "mask = ${mask}\ngrid = ${grid}\n"), {file("reduce_ARCS_default.py", "mask = 'm.xml'\n")}, "", {}})),
+            "grid = , mask = \"'m.xml'\"");
+}
+
+TEST_F(ScriptDefaultsReaderTest, AssignmentsOfAFiaScriptAreItsVariables) {
+  EXPECT_EQ(values(read(schema::Contract::FIA, {file("reduce.py", "import mantid\nei = 29.5\n"), {}, "", {}})), "ei = 29.5");
+}
+
+TEST_F(ScriptDefaultsReaderTest, ScriptWithoutVariablesNeedsNoInterpreter) {
+  EXPECT_EQ(values(read(schema::Contract::SNS, {file("reduce_ARCS.py", ""), {}, "", {}}, "/no/such/python")), "");
+  EXPECT_EQ(values(read(schema::Contract::ISIS, {file("reduce.py", ""), {file("helper.py", "")}, "", {}}, "/no/such/python")), "");
+}
+
 TEST(ScriptDefaultsTest, TypesAreKeptApartAndSorted) {
   auto defaults = daemons::parse_defaults(R"({"variables": [
     {"group": "advanced", "name": "mask", "value": null, "help": ""},
@@ -80,6 +115,18 @@ TEST(ScriptDefaultsTest, TypesAreKeptApartAndSorted) {
   EXPECT_STREQ(variables[1].getHelp().cStr(), "energy");
   EXPECT_STREQ(variables[2].getValue().cStr(), "null");
   EXPECT_EQ(variables[2].getGroup(), schema::Variable::Group::ADVANCED);
+}
+
+TEST(ScriptDefaultsTest, PlaceWithoutADefaultHasNoValue) {
+  auto defaults = daemons::parse_defaults(R"({"variables": [{"group": "standard", "name": "mask", "help": ""}], "none": false, "problem": null})");
+  ledger::Row<schema::VariableSet> set(defaults.document);
+  EXPECT_STREQ(set.get().getVariables()[0].getValue().cStr(), "");
+}
+
+TEST(ScriptDefaultsTest, ScriptThatHasNoneHasNoDocument) {
+  auto defaults = daemons::parse_defaults(R"({"variables": [], "none": true, "problem": null})");
+  EXPECT_EQ(defaults.document, "");
+  EXPECT_EQ(defaults.problem, "");
 }
 
 TEST(ScriptDefaultsTest, ProblemOfTheScriptIsPassedOn) {
