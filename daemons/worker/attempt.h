@@ -6,11 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemons/worker/environments.h"
 #include "daemons/worker/job_files.h"
+#include "daemons/worker/output_record.h"
 #include "daemons/worker/publication.h"
 #include "daemons/worker/reporter.h"
+#include "daemons/worker/script_report.h"
 #include "daemons/worker/supervised.h"
 
 namespace daemons {
@@ -27,7 +30,7 @@ struct AttemptContext {
   const Environments& environments;
 };
 
-/// Captures the script, checks the inputs, runs it, keeps what it printed and wrote, reports and publishes.
+/// Lays out script and support files, checks the inputs, runs the script, keeps what it printed and wrote, reports and publishes.
 ///
 /// Owns:    its scratch folder, its staging directory until published or kept, the script's process tree. Dropping it ends the
 ///          tree and leaves the folders to whoever comes next.
@@ -48,14 +51,28 @@ class Attempt {
  private:
   using Early = std::optional<AttemptVerdict>;  // a verdict before the script could run
 
-  kj::Promise<Early> fetch();
+  using Step = kj::Promise<Early> (Attempt::*)();
+  struct Source {
+    std::string name, manifest, directory;
+  };
+
+  kj::Promise<Early> take_steps(size_t index = 0);
+  kj::Promise<Early> fetch_captured();
   kj::Promise<Early> fetch_sibling(size_t index);
   kj::Promise<Early> fetch_variables();
+  kj::Promise<Early> make_folders();
+  kj::Promise<Early> fetch_support_files();
+  kj::Promise<Early> fetch_support_file(size_t index);
+  kj::Promise<Early> fetch_sources();
+  kj::Promise<Early> fetch_source(size_t index);
   kj::Promise<Early> prepare();
   kj::Promise<AttemptVerdict> execute();
   kj::Promise<AttemptVerdict> run_script();
   kj::Promise<SupervisedEnd> await_end();
   kj::Promise<AttemptVerdict> judge_end(SupervisedEnd end);
+  kj::Promise<AttemptVerdict> judge_errors(AttemptVerdict verdict);
+  Early read_sources(const std::string& document);
+  Early take_source(const Source& source, const std::string& document);
   kj::Promise<void> finish(AttemptVerdict verdict);
   kj::Promise<void> succeed(AttemptVerdict verdict);
   kj::Promise<void> accepted_or_not(base::Result<bool> accepted);
@@ -64,6 +81,7 @@ class Attempt {
   kj::Promise<void> skip(AttemptVerdict verdict);
   kj::Promise<void> hand_in_log();
   kj::Promise<void> discard(std::string folder);
+  kj::Promise<void> discard_staging();
   kj::Promise<void> clean_up();
   template <typename Take>
   kj::Promise<Early> take_blob(const std::string& sha256, std::string subject, Take take);
@@ -72,7 +90,10 @@ class Attempt {
   AttemptPlan plan_;
   JobFolders folders_;
   CapturedFiles captured_;
-  LogCapture log_;
+  std::vector<Source> sources_;
+  Printed printed_;
+  ScriptReport report_;
+  std::vector<std::string> remarks_;  // ours
   kj::Maybe<kj::Own<Supervised>> child_;
   bool timed_out_ = false;
   bool lost_ = false;

@@ -149,7 +149,7 @@ std::string Environments::document(const std::string& interpreter, const std::st
   std::vector<std::string> given = script_variables(interpreter, "{scratch}");
   auto variables = environment.initVariables(given.size());
   for (size_t i = 0; i < given.size(); ++i) variables.set(i, given[i]);
-  environment.setWorkingDirectory("{scratch}/work");
+  environment.setWorkingDirectory("{scratch}/work; of sns scripts {output}");
   return ledger::canonical_bytes(environment.asReader());
 }
 

@@ -26,20 +26,6 @@ constexpr size_t kMaxDepth = 64;      // directories within directories
 constexpr size_t kMaxFiles = 50'000;  // of one version
 constexpr size_t kHashBytes = 1u << 20;
 
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 Code code_of(int error) {
   switch (error) {
     case ENOENT:
@@ -72,26 +58,11 @@ std::string parent_of(const std::string& path) {
 }
 
 Status sync_folder(const std::string& path) {
-  File folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  OpenFile folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0) return trouble(path, "cannot be opened");
   // EINVAL: a file system that has no such thing for directories.
   if (fsync(folder.get()) != 0 && errno != EINVAL) return trouble(path, "cannot be synced to disk");
   return {};
-}
-
-/// Makes `path` and what is missing above it; what was made is durable.
-Status make_folders(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) == 0) {
-    if (S_ISDIR(info.st_mode)) return {};
-    errno = ENOTDIR;
-    return trouble(path, "is in the way of an output directory");
-  }
-  if (std::string parent = parent_of(path); parent != path) {
-    if (Status made = make_folders(parent); !made.is_ok()) return made;
-  }
-  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return trouble(path, "cannot be made");
-  return sync_folder(parent_of(path));
 }
 
 class Walk {
@@ -149,10 +120,10 @@ class Walk {
   }
 
   Status regular(int parent, const std::string& name, const std::string& shown, const std::string& relative) {
-    File file(openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    OpenFile file(openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (file.get() < 0) return trouble(shown, "cannot be opened");
     if (sync_ && fsync(file.get()) != 0) return trouble(shown, "cannot be synced to disk");
-    OutputEntry entry{relative, 0, {}};
+    OutputEntry entry{relative, 0, {}, false};
     base::Sha256Stream hash;
     for (;;) {
       if (stop_ && *stop_) return {Code::kUnavailable, fmt::format("{}: stopped", shown)};
@@ -196,6 +167,20 @@ int rename_new(const std::string& from, const std::string& to) {
 
 }  // namespace
 
+Status make_folders(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) return {};
+    errno = ENOTDIR;
+    return trouble(path, "is in the way of an output directory");
+  }
+  if (std::string parent = parent_of(path); parent != path) {
+    if (Status made = make_folders(parent); !made.is_ok()) return made;
+  }
+  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return trouble(path, "cannot be made");
+  return sync_folder(parent_of(path));
+}
+
 std::string staging_path(const std::string& output_directory, uint16_t attempt, uint64_t fence) {
   std::string final = output_directory;
   while (final.size() > 1 && final.back() == '/') final.pop_back();
@@ -224,6 +209,19 @@ Result<OutputListing> list_output(const std::string& directory, bool sync, const
   Status walked = walk.folder(fd, base::to_utf8(directory), "", 0);
   if (!walked.is_ok()) return walked;
   return walk.take();
+}
+
+std::vector<std::string> names_below(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  auto entry = fs::recursive_directory_iterator(directory, fs::directory_options::skip_permission_denied, error);
+  for (; !error && entry != fs::recursive_directory_iterator() && names.size() < kMaxFiles; entry.increment(error)) {
+    std::error_code kind;
+    if (entry->symlink_status(kind).type() != fs::file_type::regular) continue;
+    names.push_back(entry->path().lexically_relative(directory));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Status publish_folder(const std::string& staging, const std::string& final) {

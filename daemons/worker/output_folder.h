@@ -1,14 +1,13 @@
 // The directory of a version's output while it is made, and how it appears: whole, by rename, or not at all (promise P7).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/sha256.h"
 #include "base/status.h"
+#include "daemons/worker/file_bytes.h"
 
 namespace daemons {
 
@@ -16,6 +15,8 @@ namespace daemons {
 
 /// Where attempt `attempt` writes: hidden, beside the final directory, so that the rename stays in one file system.
 std::string staging_path(const std::string& output_directory, uint16_t attempt, uint64_t fence);
+/// Makes `path` and what is missing above it; what was made is durable.
+base::Status make_folders(const std::string& path);
 /// Makes the staging directory and what is missing above it. The message names path and cause.
 base::Status make_staging(const std::string& staging);
 
@@ -26,17 +27,20 @@ struct OutputEntry {
   std::string path;  // relative to the directory
   uint64_t size_bytes = 0;
   base::Sha256 sha256{};
+  bool declared = false;  // the script named it as a result
 };
 struct OutputListing {
   std::vector<OutputEntry> files;     // sorted by path
   std::vector<std::string> problems;  // what is no regular file, one sentence each
   uint64_t total_bytes = 0;
 };
-using StopFlag = std::shared_ptr<std::atomic<bool>>;
 
 /// Every regular file below `directory` with its hash; symlinks are not followed. With `sync`, files and directories are on disk
 /// when it returns. kUnavailable when `stop` was set meanwhile.
 base::Result<OutputListing> list_output(const std::string& directory, bool sync, const StopFlag& stop);
+
+/// Paths of the regular files below `directory`, relative to it and sorted; none where it cannot be listed.
+std::vector<std::string> names_below(const std::string& directory);
 
 /// Renames `staging` to `final`, never over anything, and makes the new name durable. kAlreadyExists, kNotFound (no staging).
 base::Status publish_folder(const std::string& staging, const std::string& final);

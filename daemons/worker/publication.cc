@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/text.h"
+#include "daemons/worker/extra_copies.h"
+#include "daemons/worker/flat_links.h"
+#include "ledger/canonical.h"
+#include "rpc/answers.h"
+
 namespace daemons {
 namespace {
 
@@ -37,6 +43,15 @@ Moved move_into_place(const Publication& publication) {
   return {renamed, kept.is_ok() ? *kept : publication.staging};
 }
 
+/// After the rename: the copies, and nothing left over where there is no output.
+void settle_copies(const Publication& publication, const Moved& moved) {
+  if (moved.status.is_ok()) {
+    finish_copies(publication.staging, publication.final);
+  } else {
+    drop_copies(publication.staging);
+  }
+}
+
 kj::Promise<void> report_failure(Reporter& reporter, const Publication& publication, const Moved& moved) {
   AttemptPlan plan;
   plan.job = publication.job;
@@ -50,17 +65,62 @@ kj::Promise<void> report_failure(Reporter& reporter, const Publication& publicat
       });
 }
 
+VersionFolders version_folders(capnp::List<schema::JobRow>::Reader jobs) {
+  VersionFolders folders;
+  for (auto job : jobs) {
+    if (job.getQueued().getKind() != schema::JobKind::REDUCTION) continue;
+    std::string directory(ledger::view(job.getQueued().getOutputDirectory()));
+    while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+    folders[job.getQueued().getVersion()] = std::move(directory);
+  }
+  return folders;
+}
+
+/// What cannot be linked is said in the daemon log: the result is what it is without it.
+kj::Promise<void> refresh_links(rpc::Loop& loop, schema::Runs::Client runs, const Publication& publication) {
+  if (publication.flat_folder.empty()) return kj::READY_NOW;
+  auto request = runs.showRequest();
+  request.initRun().setInstrument(publication.instrument);
+  request.getRun().setRunNumber(publication.run_number);
+  return request.send().then([&loop, publication](auto&& response) -> kj::Promise<void> {
+    if (base::Status status = rpc::status_of(response.getRefusal()); !status.is_ok()) {
+      spdlog::warn("{}: its files are not linked: {}", base::printable(publication.flat_folder), base::printable(status.message()));
+      return kj::READY_NOW;
+    }
+    VersionFolders versions = version_folders(response.getVersions());
+    versions[publication.version] = publication.final;
+    auto refresh = [publication, versions = std::move(versions)] {
+      return refresh_flat_links(publication.flat_folder, publication.version, versions);
+    };
+    return loop.on_pool(std::move(refresh)).then([](std::vector<std::string> problems) {
+      for (const std::string& problem : problems) spdlog::warn("not linked: {}", base::printable(problem));
+    });
+  });
+}
+
 }  // namespace
 
-kj::Promise<void> publish(rpc::Loop& loop, Reporter& reporter, Publication publication) {
-  return loop.on_pool([publication] { return move_into_place(publication); })
-      .then([&reporter, publication](Moved moved) -> kj::Promise<void> {
-        if (!moved.status.is_ok()) return report_failure(reporter, publication, moved);
-        return reporter.published(publication.job, publication.attempt, publication.fence).then([publication](Status status) {
+Publication Publication::of(const AttemptPlan& plan, const std::string& staging) {
+  bool linked = plan.kind == schema::JobKind::REDUCTION;
+  return {plan.job,          plan.attempt, plan.fence, staging, plan.output_directory, plan.instrument, plan.run_number(),
+          plan.version, linked ? plan.flat_folder : ""};
+}
+
+kj::Promise<void> publish(rpc::Loop& loop, schema::Runs::Client runs, Reporter& reporter, Publication publication) {
+  auto move = [publication] {
+    Moved moved = move_into_place(publication);
+    settle_copies(publication, moved);
+    return moved;
+  };
+  return loop.on_pool(move).then([&loop, runs, &reporter, publication](Moved moved) mutable -> kj::Promise<void> {
+    if (!moved.status.is_ok()) return report_failure(reporter, publication, moved);
+    return refresh_links(loop, runs, publication)
+        .then([&reporter, publication] { return reporter.published(publication.job, publication.attempt, publication.fence); })
+        .then([publication](Status status) {
           if (!status.is_ok())
             spdlog::error("job {}, attempt {}: published, but {}", publication.job, publication.attempt, status.message());
         });
-      });
+  });
 }
 
 }  // namespace daemons

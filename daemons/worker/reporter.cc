@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "base/reduction_log.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "ledger/canonical.h"
-#include "schema/document.capnp.h"
 
 namespace daemons {
 namespace {
@@ -37,20 +37,21 @@ void write_outputs(const ReportedOutputs& outputs, std::vector<std::string_view>
   summary.setFiles(outputs.files);
   summary.setTotalBytes(outputs.total_bytes);
   summary.setDirectory(base::to_utf8(outputs.directory));
+  summary.setOutside(outputs.outside);
+  summary.setRemarks(outputs.remarks);
 }
 
 }  // namespace
 
-ReportedOutputs ReportedOutputs::of(const OutputListing& listing, const std::string& directory) {
-  capnp::MallocMessageBuilder message;
-  auto files = message.initRoot<schema::OutputManifest>().initFiles(listing.files.size());
-  for (size_t i = 0; i < listing.files.size(); ++i) {
-    files[i].setPath(base::to_utf8(listing.files[i].path));
-    files[i].setSizeBytes(listing.files[i].size_bytes);
-    files[i].setSha256(ledger::data(base::as_bytes(listing.files[i].sha256)));
+ReportedOutputs ReportedOutputs::of(const OutputRecord& record, const std::string& directory) {
+  ReportedOutputs outputs{record.manifest(), 0, 0, directory, static_cast<uint32_t>(record.outside.size()),
+                          static_cast<uint32_t>(record.remarks.size())};
+  for (const OutputEntry& file : record.listing.files) {
+    if (base::is_reduction_log(file.path)) continue;
+    outputs.files += 1;
+    outputs.total_bytes += file.size_bytes;
   }
-  return {ledger::canonical_bytes(message.getRoot<schema::OutputManifest>().asReader()),
-          static_cast<uint32_t>(listing.files.size()), listing.total_bytes, directory};
+  return outputs;
 }
 
 kj::Promise<Result<bool>> Reporter::succeeded(const AttemptPlan& plan, const ReportedOutputs& outputs, const std::string& message,
@@ -81,7 +82,7 @@ kj::Promise<Result<bool>> Reporter::failed(const AttemptPlan& plan, const Attemp
   body.setMessage(sentence(verdict.message));
   body.setTraceback(ledger::data(named(verdict.traceback, blobs)));
   body.setLog(ledger::data(named(log, blobs)));
-  if (!outputs.directory.empty()) write_outputs(outputs, blobs, body.initOutputs());
+  if (!outputs.directory.empty() || !outputs.manifest.empty()) write_outputs(outputs, blobs, body.initOutputs());
   body.setExitStatus(verdict.wait_status);
   command.attach(blobs);
   return send(kj::mv(command), plan.job, plan.fence, Outcome::FAILED);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "daemons/port.h"
-#include "daemons/worker/output_folder.h"
+#include "daemons/worker/output_record.h"
 #include "daemons/worker/plan.h"
 
 namespace daemons {
@@ -14,11 +14,12 @@ namespace daemons {
 /// What an attempt wrote, as it is reported.
 struct ReportedOutputs {
   std::string manifest;  // OutputManifest document; empty = nothing was listed
-  uint32_t files = 0;
+  uint32_t files = 0;    // without those in reduction_log/, which only the manifest has
   uint64_t total_bytes = 0;
   std::string directory;
+  uint32_t outside = 0, remarks = 0;
 
-  static ReportedOutputs of(const OutputListing& listing, const std::string& directory);
+  static ReportedOutputs of(const OutputRecord& record, const std::string& directory);
 };
 
 /// Owns:    the capability, and commands on their way. Borrows the timer.

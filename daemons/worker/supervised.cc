@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 namespace daemons {
 namespace {
@@ -52,7 +53,7 @@ std::optional<SupervisedEnd> SupervisedEnd::parse(const std::string& line) {
 }
 
 base::Result<kj::Own<Supervised>> Supervised::start(ProcessLauncher& launcher, kj::Timer& timer, const SupervisedProgram& program,
-                                                    LogCapture& log) {
+                                                    Printed& printed) {
   ProcessRequest request;
   request.program = program.supervisor;
   if (program.memory_limit_bytes > 0) request.arguments = {"--memory", std::to_string(program.memory_limit_bytes)};
@@ -62,28 +63,39 @@ base::Result<kj::Own<Supervised>> Supervised::start(ProcessLauncher& launcher, k
   request.working_directory = program.working_directory;
   request.input = ProcessRequest::Stream::kPipe;
   request.output = ProcessRequest::Stream::kPipe;
-  request.error = ProcessRequest::Stream::kOutput;
+  request.error = program.streams_apart ? ProcessRequest::Stream::kPipe : ProcessRequest::Stream::kOutput;
   request.extra_outputs = 1;
   request.kill_when_dropped = false;  // it must live to kill the others
   auto process = launcher.start(request);
   if (!process.is_ok()) return process.status();
-  return kj::heap<Supervised>(kj::mv(*process), timer, log);
+  return kj::heap<Supervised>(kj::mv(*process), timer, printed, program.streams_apart);
 }
 
-Supervised::Supervised(kj::Own<Process> process, kj::Timer& timer, LogCapture& log)
+Supervised::Supervised(kj::Own<Process> process, kj::Timer& timer, Printed& printed, bool streams_apart)
     : process_(kj::mv(process)),
       timer_(timer),
-      log_(log),
-      chunk_(kj::heapArray<kj::byte>(kChunkBytes)),
-      reading_(read_log().catch_([](kj::Exception&&) {}).fork()),
+      printed_(printed),
+      output_{STDOUT_FILENO, streams_apart ? &printed.output : nullptr, kj::heapArray<kj::byte>(kChunkBytes)},
+      errors_{streams_apart ? STDERR_FILENO : -1, &printed.errors, kj::heapArray<kj::byte>(streams_apart ? kChunkBytes : 0)},
+      reading_(read_all().fork()),
       end_(watch().fork()) {}
 
-kj::Promise<void> Supervised::read_log() {
-  return process_->output(STDOUT_FILENO).tryRead(chunk_.begin(), 1, chunk_.size()).then([this](size_t size) -> kj::Promise<void> {
+kj::Promise<void> Supervised::read_all() {
+  auto reading = kj::heapArrayBuilder<kj::Promise<void>>(2);
+  reading.add(read(output_).catch_([](kj::Exception&&) {}));
+  reading.add(errors_.descriptor < 0 ? kj::Promise<void>(kj::READY_NOW) : read(errors_).catch_([](kj::Exception&&) {}));
+  return kj::joinPromises(reading.finish());
+}
+
+kj::Promise<void> Supervised::read(Stream& stream) {
+  auto& pipe = process_->output(stream.descriptor);
+  return pipe.tryRead(stream.chunk.begin(), 1, stream.chunk.size()).then([this, &stream](size_t size) -> kj::Promise<void> {
     if (size == 0) return kj::READY_NOW;
-    auto bytes = chunk_.slice(0, size).asChars();
-    log_.add({bytes.begin(), bytes.size()});
-    return read_log();
+    auto bytes = stream.chunk.slice(0, size).asChars();
+    std::string_view text(bytes.begin(), bytes.size());
+    printed_.all.add(text);
+    if (stream.own != nullptr) stream.own->add(text);
+    return read(stream);
   });
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "daemons/process/process.h"
-#include "daemons/worker/log_capture.h"
+#include "daemons/worker/printed.h"
 
 namespace daemons {
 
@@ -19,6 +19,7 @@ struct SupervisedProgram {
   std::vector<std::string> environment;
   std::string working_directory;
   uint64_t memory_limit_bytes = 0;  // 0 = none; of each process, not of their sum
+  bool streams_apart = false;       // standard output and error come through pipes of their own
 };
 
 /// How it ended.
@@ -37,27 +38,34 @@ struct SupervisedEnd {
 };
 
 /// Owns:    the supervisor's process; dropping this ends the whole tree, a moment later.
-/// Threads: loop thread. Borrows log and timer.
+/// Threads: loop thread. Borrows printed and timer.
 /// Errors:  start() says why the supervisor could not be started; a program that could not be is an end like others.
 class Supervised {
  public:
   static base::Result<kj::Own<Supervised>> start(ProcessLauncher& launcher, kj::Timer& timer, const SupervisedProgram& program,
-                                                 LogCapture& log);
-  /// After everything the program printed is in the log. Any number of times.
+                                                 Printed& printed);
+  /// After everything the program printed has been read. Any number of times.
   kj::Promise<SupervisedEnd> end() { return end_.addBranch(); }
   /// Kills the program and all it started; end() tells when that is done.
   void kill_tree();
 
-  Supervised(kj::Own<Process> process, kj::Timer& timer, LogCapture& log);  // for start()
+  Supervised(kj::Own<Process> process, kj::Timer& timer, Printed& printed, bool streams_apart);  // for start()
 
  private:
-  kj::Promise<void> read_log();
+  struct Stream {
+    int descriptor = -1;
+    LogCapture* own = nullptr;  // beside what goes to printed_.all; nullptr = nowhere
+    kj::Array<kj::byte> chunk;
+  };
+
+  kj::Promise<void> read_all();
+  kj::Promise<void> read(Stream& stream);
   kj::Promise<SupervisedEnd> watch();
 
   kj::Own<Process> process_;
   kj::Timer& timer_;
-  LogCapture& log_;
-  kj::Array<kj::byte> chunk_;
+  Printed& printed_;
+  Stream output_, errors_;  // errors_ is not read where the two share a pipe
   std::string status_;
   kj::ForkedPromise<void> reading_;
   kj::ForkedPromise<SupervisedEnd> end_;

@@ -22,6 +22,7 @@
 #include "daemons/signs_of_life.h"
 #include "daemons/worker/attempt.h"
 #include "daemons/worker/environments.h"
+#include "daemons/worker/extra_copies.h"
 #include "daemons/worker/runner_copy.h"
 #include "ledger/canonical.h"
 #include "rpc/answers.h"
@@ -122,6 +123,9 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
 
   // knowing where scripts run
   kj::Promise<void> watch_events();
+  kj::Promise<void> note_waiting_jobs();
+  kj::Promise<void> note_waiting_jobs(schema::Operator::Client desk, std::string after);
+  kj::Promise<void> note_interpreter(uint64_t job);
   kj::Promise<void> refresh_environments();
   kj::Promise<void> ask_interpreters();
   kj::Promise<void> follow_changes();
@@ -157,6 +161,7 @@ class Worker::Impl final : public kj::TaskSet::ErrorHandler {
   bool stopping_ = false, joined_ = false, has_left_ = false, changes_pending_ = false;
   uint64_t asked_ = 0;  // nextJob calls so far
   std::vector<std::string> interpreters_;
+  std::set<std::string> interpreters_of_jobs_;  // those of instruments and others that a job was queued with
   std::map<uint64_t, Attempt*> attempts_;  // by fence
   std::set<uint64_t> publications_seen_;   // fences of others' publications at the last look
   bool looking_ = false;                   // for publications
@@ -199,6 +204,7 @@ kj::Promise<void> Worker::Impl::set_up() {
         return join().then([this, jobs = kj::mv(jobs)]() mutable { return settle(kj::mv(jobs)); });
       })
       .then([this] { return watch_events(); })
+      .then([this] { return note_waiting_jobs(); })
       .then([this] { return refresh_environments(); });
 }
 
@@ -286,7 +292,7 @@ kj::Promise<void> Worker::Impl::settle_job(uint64_t job) {
       if (attempt.getOutcome() == schema::AttemptRow::Outcome::PUBLISHING) {
         steps.add(publish_accepted(plan, attempt));
       } else if (own_name && attempt.getOutcome() == schema::AttemptRow::Outcome::LOST) {
-        steps.add(loop_.on_pool([staging = plan.staging()] { remove_folder(staging).ignore(); }));
+        steps.add(loop_.on_pool([staging = plan.staging()] { drop_staging(staging).ignore(); }));
       }
     }
     return kj::joinPromises(steps.releaseAsArray());
@@ -297,8 +303,7 @@ kj::Promise<void> Worker::Impl::settle_job(uint64_t job) {
 
 kj::Promise<void> Worker::Impl::publish_accepted(const AttemptPlan& plan, schema::AttemptRow::Reader attempt) {
   spdlog::info("{}: finishing its publication, begun by {}", plan.name(), base::printable(ledger::view(attempt.getWorker())));
-  return publish(loop_, KJ_ASSERT_NONNULL(reporter_),
-                 {plan.job, plan.attempt, plan.fence, attempt.getStaging().cStr(), plan.output_directory});
+  return publish(loop_, KJ_ASSERT_NONNULL(runs_), KJ_ASSERT_NONNULL(reporter_), Publication::of(plan, attempt.getStaging().cStr()));
 }
 
 /// A publication that stands open at two looks has lost its worker, or its worker the ledger's ear. Whoever else is still at it is not
@@ -355,17 +360,48 @@ kj::Promise<void> Worker::Impl::watch_events() {
     auto body = event.getBody();
     if (body.isJobCancelled()) return look_after(body.getJobCancelled().getJob());
     if (body.isAttemptLost()) return look_after(body.getAttemptLost().getJob());
+    if (body.isJobQueued() && !interpreters_of_jobs_.insert(body.getJobQueued().getInterpreter().cStr()).second) return;
     changes_pending_ = true;
     instruments_changed_.raise();
   };
-  return EventWatch::start(KJ_ASSERT_NONNULL(runs_), {Body::INSTRUMENT_CONFIGURED, Body::JOB_CANCELLED, Body::ATTEMPT_LOST}, on_event)
+  return EventWatch::start(KJ_ASSERT_NONNULL(runs_),
+                           {Body::INSTRUMENT_CONFIGURED, Body::JOB_QUEUED, Body::JOB_CANCELLED, Body::ATTEMPT_LOST}, on_event)
       .then([this](EventWatch watch) { background_->add(events_.emplace(kj::mv(watch)).ended()); });
+}
+
+/// A job may ask for an interpreter that no instrument has for its own: one of the others it names, a stage's, a script's conda environment.
+kj::Promise<void> Worker::Impl::note_waiting_jobs() {
+  return session_.operatorRequest().send().then([this](auto&& response) {
+    require_granted(response.getRefusal(), "worker " + settings_.name + ": asking what waits");
+    return note_waiting_jobs(response.getOperator(), {});
+  });
+}
+
+kj::Promise<void> Worker::Impl::note_waiting_jobs(schema::Operator::Client desk, std::string after) {
+  auto request = desk.queueRequest();
+  request.setAfter(ledger::data(after));
+  return request.send().then([this, desk](auto&& response) mutable {
+    auto notes = KJ_MAP(row, response.getWaiting()) { return note_interpreter(row.getJob()); };
+    std::string next(ledger::view(response.getNext()));
+    return kj::joinPromises(kj::mv(notes)).then([this, desk, next]() mutable -> kj::Promise<void> {
+      return next.empty() ? kj::Promise<void>(kj::READY_NOW) : note_waiting_jobs(kj::mv(desk), next);
+    });
+  });
+}
+
+kj::Promise<void> Worker::Impl::note_interpreter(uint64_t job) {
+  auto request = KJ_ASSERT_NONNULL(reporter_).port().jobRequest();
+  request.setJob(job);
+  return request.send().then([this](auto&& response) {
+    interpreters_of_jobs_.insert(response.getJob().getQueued().getInterpreter().cStr());
+  });
 }
 
 kj::Promise<void> Worker::Impl::refresh_environments() {
   return KJ_ASSERT_NONNULL(runs_).instrumentsRequest().send().then([this](auto&& response) {
     interpreters_.clear();
     for (auto row : response.getInstruments()) interpreters_.emplace_back(ledger::view(row.getConfig().getInterpreter()));
+    interpreters_.insert(interpreters_.end(), interpreters_of_jobs_.begin(), interpreters_of_jobs_.end());
     std::erase(interpreters_, "");
     return ask_interpreters();
   });

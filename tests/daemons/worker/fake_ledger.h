@@ -40,6 +40,8 @@ class FakeLedger {
     row.setState(schema::RunState::QUEUED);
     describe(row.initQueued());
     waiting_.push_back(id);
+    std::string interpreter = row.getQueued().getInterpreter().cStr();
+    push([&](schema::Event::Body::Builder body) { body.initJobQueued().setInterpreter(interpreter); });
     dispatch();
     return id;
   }
@@ -166,6 +168,7 @@ class FakeLedger {
     std::erase_if(asking_, [](Asking& asking) { return !asking.fulfiller->isWaiting(); });
     while (!waiting_.empty() && !asking_.empty()) {
       uint64_t id = waiting_.front();
+      if (!environments.contains(job(id).getQueued().getInterpreter().cStr())) return check();
       start(id, asking_.front().worker);
       auto fulfiller = kj::mv(asking_.front().fulfiller);
       asking_.erase(asking_.begin());
@@ -327,6 +330,13 @@ class FakeLedger {
       context.getResults().setTotalBytes(found->second.size());
       return kj::READY_NOW;
     }
+    /// Every job is a version of the run that is asked for.
+    kj::Promise<void> show(ShowContext context) override {
+      auto versions = context.getResults().initVersions(ledger_.jobs_.size());
+      size_t i = 0;
+      for (const auto& [id, message] : ledger_.jobs_) versions.setWithCaveats(i++, ledger_.job(id));
+      return kj::READY_NOW;
+    }
     kj::Promise<void> watch(WatchContext context) override {
       ledger_.sink_ = std::make_unique<kj::Maybe<schema::EventSink::Client>>(context.getParams().getSink());
       context.getResults().setSubscription(kj::heap<Subscription>());
@@ -345,6 +355,11 @@ class FakeLedger {
   class Operator final : public schema::Operator::Server {
    public:
     explicit Operator(FakeLedger& ledger) : ledger_(ledger) {}
+    kj::Promise<void> queue(QueueContext context) override {
+      auto rows = context.getResults().initWaiting(ledger_.waiting_.size());
+      for (size_t i = 0; i < ledger_.waiting_.size(); ++i) rows[i].setJob(ledger_.waiting_[i]);
+      return kj::READY_NOW;
+    }
     kj::Promise<void> workers(WorkersContext context) override {
       auto row = context.getResults().initWorkers(1)[0];
       row.initWorker().setWorker("alpha");

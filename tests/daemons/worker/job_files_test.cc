@@ -7,7 +7,8 @@
 #include <fstream>
 
 #include "base/sha256.h"
-#include "daemons/worker/output_folder.h"
+#include "daemons/worker/file_bytes.h"
+#include "daemons/worker/inputs.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {
@@ -72,10 +73,11 @@ TEST_F(JobFilesTest, ScriptAndSiblingsAreWrittenAndDescribed) {
   plan.contract = schema::Contract::ISIS;
   plan.script_path = "/archive/it's \"here\"/reduce.py";
   plan.siblings = {{"reduce_vars.py", ""}};
-  plan.run_number = 28001;
+  plan.runs = {28001};
   plan.output_directory = folder / "out";
   plan.attempt = 1;
   plan.fence = 9;
+  ASSERT_TRUE(daemons::make_job_folders(folders).is_ok());
   ASSERT_TRUE(daemons::write_job_files(folders, plan, {"the script", {"the variables"}, ""}).is_ok());
   EXPECT_EQ(slurp(folders.script() + "/reduce.py"), "the script");
   EXPECT_EQ(slurp(folders.script() + "/reduce_vars.py"), "the variables");
@@ -92,21 +94,23 @@ TEST_F(JobFilesTest, TamperedCopyOfTheScriptIsNoticed) {
   plan.script_path = "/archive/reduce.py";
   plan.script_sha256 = sha256("the script");
   plan.siblings = {{"reduce_vars.py", sha256("the variables")}};
+  ASSERT_TRUE(daemons::make_job_folders(folders).is_ok());
   ASSERT_TRUE(daemons::write_job_files(folders, plan, {"the script", {"the variables"}, ""}).is_ok());
-  EXPECT_EQ(daemons::script_problem(folders, plan), "");
+  EXPECT_EQ(daemons::script_problem(folders.script(), plan), "");
   std::ofstream(folders.script() + "/reduce_vars.py") << "other variables";
-  EXPECT_THAT(daemons::script_problem(folders, plan), HasSubstr("script/reduce_vars.py: is not the bytes recorded any more"));
+  EXPECT_THAT(daemons::script_problem(folders.script(), plan), HasSubstr("script/reduce_vars.py: is not the bytes recorded any more"));
   std::ofstream(folders.script() + "/reduce.py") << "another script";
-  EXPECT_THAT(daemons::script_problem(folders, plan), HasSubstr("script/reduce.py: is not the bytes recorded any more"));
+  EXPECT_THAT(daemons::script_problem(folders.script(), plan), HasSubstr("script/reduce.py: is not the bytes recorded any more"));
   std::filesystem::remove(folders.script() + "/reduce.py");
-  EXPECT_THAT(daemons::script_problem(folders, plan), HasSubstr("reduce.py: cannot be read"));
+  EXPECT_THAT(daemons::script_problem(folders.script(), plan), HasSubstr("reduce.py: cannot be read"));
 }
 
 TEST_F(JobFilesTest, SiblingThatLeavesTheFolderIsRefused) {
   AttemptPlan plan;
   plan.script_path = "/archive/reduce.py";
   plan.siblings = {{"../../escape.py", ""}};
-  base::Status written = daemons::write_job_files(folders, plan, {"x", {"y"}, ""});
+  ASSERT_TRUE(daemons::make_job_folders(folders).is_ok());
+  base::Status written = daemons::write_job_files(folders, plan, {"x", {"y"}, ""}).status();
   EXPECT_EQ(written.code(), base::Code::kInvalidArgument);
   EXPECT_THAT(written.message(), HasSubstr("escape.py"));
 }

@@ -12,6 +12,7 @@
 namespace {
 
 using daemons::LogCapture;
+using daemons::Printed;
 using daemons::Supervised;
 using daemons::SupervisedEnd;
 using daemons::SupervisedProgram;
@@ -34,7 +35,7 @@ class SuperviseTest : public testing::Test {
   SupervisedProgram python(std::string script) { return program("/usr/bin/python3", {"-u", "-c", std::move(script)}); }
 
   kj::Own<Supervised> start(const SupervisedProgram& wanted) {
-    auto started = Supervised::start(*launcher, loop.timer(), wanted, log);
+    auto started = Supervised::start(*launcher, loop.timer(), wanted, printed);
     EXPECT_TRUE(started.is_ok()) << started.status().message();
     return kj::mv(*started);
   }
@@ -52,7 +53,8 @@ class SuperviseTest : public testing::Test {
   support::TemporaryFolder folder;
   rpc::Loop loop;
   std::unique_ptr<daemons::ProcessLauncher> launcher = daemons::make_process_launcher(loop);
-  LogCapture log;
+  Printed printed;
+  LogCapture& log = printed.all;
 };
 
 TEST_F(SuperviseTest, ExitStatusOutputAndUsageAreReported) {

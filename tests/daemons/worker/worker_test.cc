@@ -4,126 +4,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <spdlog/spdlog.h>
-#include <sys/stat.h>
 
-#include <fstream>
-
-#include "base/program.h"
 #include "daemons/worker/output_folder.h"
 #include "daemons/worker/publication.h"
-#include "tests/daemons/worker/fake_ledger.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/daemons/worker/worker_case.h"
 
 namespace {
 
 using Body = schema::Command::Body;
 using schema::FailureKind;
 using support::FakeLedger;
+using support::kCopy;
 using testing::HasSubstr;
 using testing::Not;
 using Outcome = schema::AttemptRow::Outcome;
 namespace fs = std::filesystem;
 
-class WorkerTest : public testing::Test {
- protected:
-  WorkerTest() {
-    spdlog::set_level(spdlog::level::off);
-    write(raw, "raw bytes");
-  }
-
-  static void write(const fs::path& path, const std::string& text) {
-    fs::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << text;
-  }
-  static std::string read(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
-  uint64_t queue(
-      const std::string& script, const FakeLedger::Change& change = [](schema::JobQueued::Builder) {}) {
-    return ledger.queue([&](schema::JobQueued::Builder job) {
-      auto run = job.initRuns(1)[0];
-      run.setInstrument("MARI");
-      run.setRunNumber(28001);
-      job.setVersion(1);
-      job.setContract(schema::Contract::ISIS);
-      job.setScriptPath((folder / "scripts/reduce.py").string());
-      job.setScriptSha256(ledger::data(ledger.store(script)));
-      struct stat info {};
-      stat(raw.c_str(), &info);
-      auto input = job.initInputs(1)[0];
-      input.setPath(raw.string());
-      input.setSizeBytes(static_cast<uint64_t>(info.st_size));
-      input.setSha256(ledger::data(base::as_bytes(base::sha256(read(raw)))));
-      input.setModifiedAt(int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
-      job.setOutputDirectory(output.string());
-      job.setInterpreter("/usr/bin/python3");
-      job.setTimeLimitMs(60'000);
-      change(job);
-    });
-  }
-
-  std::unique_ptr<daemons::Worker> make_worker() {
-    daemons::WorkerSettings settings;
-    settings.name = worker_name;
-    settings.host = "testhost";
-    settings.scratch = folder / "scratch";
-    settings.run_script = base::shared_file("run_script.py");
-    settings.supervisor = base::companion_program("runledger-supervise");
-    settings.slots = slots;
-    settings.lease_ms = lease_ms;
-    return std::make_unique<daemons::Worker>(loop, ledger.session(), settings, *launcher, clock);
-  }
-  /// Lets a worker work until the job's attempt has ended, and leave.
-  schema::AttemptRow::Builder work(uint64_t job) {
-    auto worker = make_worker();
-    auto running = worker->run().eagerlyEvaluate(nullptr);
-    loop.wait(ledger.when_settled(job));
-    loop.wait(worker->drain());
-    loop.wait(kj::mv(running));
-    return ledger.attempt(job);
-  }
-  schema::AttemptRow::Builder reduce(const std::string& script) { return work(queue(script)); }
-  schema::DaemonPort::Client port() { return ledger.session().daemonRequest().send().getPort(); }
-  std::string log_of(schema::AttemptRow::Reader attempt) { return ledger.blob(attempt.getLog()); }
-  std::string traceback_of(schema::AttemptRow::Reader attempt) { return ledger.blob(attempt.getTraceback()); }
-  /// Everything in the folder the outputs go to.
-  std::vector<std::string> around_output() {
-    std::vector<std::string> names;
-    if (!fs::exists(output.parent_path())) return names;
-    for (const auto& entry : fs::directory_iterator(output.parent_path())) names.push_back(entry.path().filename());
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-  void expect_nothing_left() {
-    for (const auto& entry : fs::directory_iterator(folder / "scratch")) EXPECT_EQ(entry.path().filename(), "runner");
-    for (const std::string& name : around_output()) EXPECT_FALSE(name.starts_with(".")) << name;
-  }
-
-  support::TemporaryFolder folder;
-  fs::path raw = folder / "archive/MAR28001.nxs";
-  fs::path output = folder / "reduced/28001/run-version-1";
-  std::string worker_name = "alpha";
-  uint16_t slots = 1;
-  uint64_t lease_ms = 30'000;
-  support::FakeClock clock;
-  rpc::Loop loop;
-  std::unique_ptr<daemons::ProcessLauncher> launcher = daemons::make_process_launcher(loop);
-  FakeLedger ledger;
-};
-
-constexpr const char* kCopy = R"(
-import os, shutil
-def main(input_file, output_dir):
-    print("reducing", os.path.basename(input_file))
-    shutil.copy(input_file, output_dir)
-    os.mkdir(output_dir + "plots")
-    open(output_dir + "plots/one.txt", "w").write("1")
-    return "fine"
-)";
+class WorkerTest : public support::WorkerCase {};
 
 TEST_F(WorkerTest, SuccessAppearsWholeWithItsManifestAndLog) {
   auto attempt = reduce(kCopy);
@@ -135,8 +32,10 @@ TEST_F(WorkerTest, SuccessAppearsWholeWithItsManifestAndLog) {
   EXPECT_EQ(attempt.getOutputs().getFiles(), 2u);
   EXPECT_EQ(attempt.getOutputs().getTotalBytes(), 10u);
   ledger::Row<schema::OutputManifest> manifest(ledger.blob(attempt.getOutputs().getManifest()));
-  ASSERT_EQ(manifest.get().getFiles().size(), 2u);
+  ASSERT_EQ(manifest.get().getFiles().size(), 3u);
   EXPECT_EQ(std::string(manifest.get().getFiles()[1].getPath().cStr()), "plots/one.txt");
+  EXPECT_EQ(std::string(manifest.get().getFiles()[2].getPath().cStr()), "reduction_log/RB_unknown_Run_28001_Script.out");
+  EXPECT_EQ(read(output / "reduction_log/RB_unknown_Run_28001_Script.out"), "reducing MAR28001.nxs\n");
   EXPECT_EQ(ledger::view(manifest.get().getFiles()[0].getSha256()), base::as_bytes(base::sha256("raw bytes")));
   EXPECT_EQ(around_output(), std::vector<std::string>{"run-version-1"});
   expect_nothing_left();
@@ -685,8 +584,8 @@ TEST_F(WorkerTest, WorkersThatPublishOneAttemptDoNotDisturbEachOther) {
                                      output.string() + std::to_string(round)};
     write(fs::path(publication.staging) / "one.txt", "1");
     auto both = kj::heapArrayBuilder<kj::Promise<void>>(2);
-    both.add(daemons::publish(loop, one, publication));
-    both.add(daemons::publish(loop, other, publication));
+    both.add(daemons::publish(loop, ledger.session().runsRequest().send().getRuns(), one, publication));
+    both.add(daemons::publish(loop, ledger.session().runsRequest().send().getRuns(), other, publication));
     loop.wait(kj::joinPromises(both.finish()));
     ASSERT_EQ(ledger.attempt(job).getOutcome(), Outcome::SUCCEEDED) << ledger.attempt(job).getMessage().cStr();
     ASSERT_EQ(ledger.count(Body::FAIL_ATTEMPT), 0u);
