@@ -39,14 +39,30 @@ class RunnerCase(unittest.TestCase):
 
     def write_script(self, name, text):
         """Puts a script (or a module beside it) into the archive and captures it."""
-        data = text if isinstance(text, bytes) else textwrap.dedent(text).encode("utf-8")
         for folder in (self.archive, self.captured):
-            with open(os.path.join(folder, name), "wb") as file:
-                file.write(data)
+            write_file(os.path.join(folder, name), text)
+        return os.path.join(self.captured, name)
+
+    def capture_folder(self, folder):
+        """Captures all files of a folder as a script's; returns them by name, as a job has its siblings."""
+        copies = {}
+        for place, _, names in os.walk(folder):
+            for name in names:
+                path = os.path.join(place, name)
+                with open(path, "rb") as file:
+                    below = os.path.relpath(path, folder)
+                    copies[below] = self.write_script(below, file.read())
+        return copies
+
+    def neighbour(self, name, text):
+        """Puts a file beside the script that is not captured: the job sees it by a link."""
+        write_file(self.original(name), text)
+        top = name.split("/")[0]
+        if not os.path.lexists(os.path.join(self.captured, top)):
+            os.symlink(self.original(top), os.path.join(self.captured, top))
 
     def change_original(self, name, text):
-        with open(os.path.join(self.archive, name), "w") as file:
-            file.write(textwrap.dedent(text))
+        write_file(self.original(name), text)
 
     def run_isis(self, script, variables=None, reduce_vars=None, **job):
         self.write_script("reduce.py", script)
@@ -55,9 +71,13 @@ class RunnerCase(unittest.TestCase):
             job.setdefault("siblings", {"reduce_vars.py": os.path.join(self.captured, "reduce_vars.py")})
         return self.run_job("isis", "reduce.py", variables=variables or [], **job)
 
-    def run_sns(self, script, **job):
-        self.write_script("reduce_DEMO.py", script)
-        return self.run_job("sns", "reduce_DEMO.py", **job)
+    def run_sns(self, script, name="reduce_DEMO.py", **job):
+        self.write_script(name, script)
+        return self.run_job("sns", name, **job)
+
+    def run_fia(self, script, **job):
+        self.write_script("reduce.py", script)
+        return self.run_job("fia", "reduce.py", **job)
 
     def run_job(self, contract, name, before=None, environment=None, **job):
         content = {
@@ -80,7 +100,7 @@ class RunnerCase(unittest.TestCase):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict(os.environ, PYTHONUNBUFFERED="1", **(environment or {})),
+            env=dict(os.environ, **dict({"PYTHONUNBUFFERED": "1"}, **(environment or {}))),
             preexec_fn=before,
             timeout=120,
         )
@@ -108,6 +128,30 @@ class RunnerCase(unittest.TestCase):
         self.assertNotIn("runledger_runner", result["traceback"])
         self.assertNotIn("importlib", result["traceback"])
 
+    def read_defaults(self, contract, script):
+        out = os.path.join(self.root, "defaults.json")
+        self.ended = subprocess.run(
+            [sys.executable, RUNNER, "--defaults", contract, "--folder", self.captured, "--script", self.original(script), out],
+            cwd=self.work,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+        self.assertEqual(self.ended.returncode, 0, self.ended.stderr)
+        with open(out) as file:
+            return json.load(file)
+
+    def written(self):
+        """The files of the output directory, as paths below it."""
+        return sorted(
+            os.path.relpath(os.path.join(folder, name), self.output) for folder, _, names in os.walk(self.output) for name in names
+        )
+
+    def read_output(self, name):
+        with open(os.path.join(self.output, name), encoding="utf-8") as file:
+            return file.read()
+
     def printed(self):
         return json.loads(self.stdout.strip().splitlines()[-1])
 
@@ -117,3 +161,9 @@ class RunnerCase(unittest.TestCase):
 
 def variable(name, value, group="standard"):
     return {"group": group, "name": name, "value": value}
+
+
+def write_file(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(text if isinstance(text, bytes) else textwrap.dedent(text).encode("utf-8"))

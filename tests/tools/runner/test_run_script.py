@@ -29,11 +29,11 @@ class IsisContractTest(RunnerCase):
         self.assert_succeeded(result)
         self.assertEqual(self.printed(), [self.raw, "/archive/second.nxs"])
 
-    def test_the_captured_text_runs_and_sees_itself_as_the_original(self):
+    def test_the_captured_text_runs_from_the_captured_folder(self):
         self.write_script("reduce.py", "import json\ndef main(input_file, output_dir): print(json.dumps(__file__))\n")
         self.change_original("reduce.py", "raise SystemExit(9)\n")
         self.assert_succeeded(self.run_job("isis", "reduce.py"))
-        self.assertEqual(self.printed(), self.original("reduce.py"))
+        self.assertEqual(self.printed(), os.path.join(self.captured, "reduce.py"))
 
     def test_the_traceback_quotes_the_lines_that_ran(self):
         self.write_script("reduce.py", "def main(input_file, output_dir):\n    return 1 / 0  # as captured\n")
@@ -53,15 +53,63 @@ class IsisContractTest(RunnerCase):
         self.assert_succeeded(
             self.run_job("isis", "reduce.py", siblings={"reduce_vars.py": os.path.join(self.captured, "reduce_vars.py")})
         )
-        self.assertEqual(self.printed(), ["captured", self.original("reduce_vars.py")])
+        self.assertEqual(self.printed(), ["captured", os.path.join(self.captured, "reduce_vars.py")])
 
     def test_modules_beside_the_script_import_and_leave_no_bytecode_there(self):
-        with open(self.original("helpers.py"), "w") as file:
-            file.write("def double(x): return 2 * x\n")
+        self.neighbour("helpers.py", "def double(x): return 2 * x\n")
         result = self.run_isis("import helpers\ndef main(input_file, output_dir): print(helpers.double(21))\n")
         self.assert_succeeded(result)
         self.assertEqual(self.printed(), 42)
         self.assertEqual(sorted(os.listdir(self.archive)), ["helpers.py", "reduce.py"])
+
+    def test_captured_packages_import_from_the_captured_folder(self):
+        names = ("tools/__init__.py", "tools/inner/__init__.py", "tools/inner/deep.py", "loose/part.py")
+        siblings = {name: self.write_script(name, "where = __file__\n") for name in names}
+        for name in names:
+            self.change_original(name, "raise ImportError('changed since')\n")
+        self.change_original("tools/uncaptured.py", "where = 'original'\n")
+        result = self.run_isis(
+            """
+            import json, pickle
+            from tools.inner import deep
+            import tools, tools.uncaptured, loose.part
+            def main(input_file, output_dir):
+                print(json.dumps([tools.where, tools.inner.where, deep.where, loose.part.where, tools.uncaptured.where]))
+            """,
+            siblings=siblings,
+        )
+        self.assert_succeeded(result)
+        self.assertEqual(self.printed(), [siblings[name] for name in names] + ["original"])
+        self.assertEqual(result["remarks"], ["read tools/uncaptured.py beside the script, which is not on record"])
+
+    def test_a_package_elsewhere_keeps_its_modules(self):
+        elsewhere = self.folder("elsewhere/tools")
+        for name, text in (("__init__.py", ""), ("part.py", "where = 'elsewhere'\n")):
+            with open(os.path.join(elsewhere, name), "w") as file:
+                file.write(text)
+        result = self.run_isis(
+            "import sys\nsys.path.insert(0, %r)\nimport tools.part\n"
+            "def main(input_file, output_dir): print(tools.part.where)\n" % os.path.dirname(elsewhere),
+            siblings={"tools/part.py": self.write_script("tools/part.py", "where = 'captured'\n")},
+        )
+        self.assert_succeeded(result)
+        self.assertEqual(self.stdout, "elsewhere\n")
+
+    def test_tracebacks_name_the_files_the_scientist_keeps(self):
+        self.neighbour("linked.py", "def call(): from tools.part import fail; fail()\n")
+        siblings = {"tools/part.py": self.write_script("tools/part.py", "\ndef fail(): raise KeyError('x')  # captured\n")}
+        result = self.run_isis("import linked\ndef main(input_file, output_dir): linked.call()\n", siblings=siblings)
+        self.assert_failed(result, "script_exception", "KeyError: 'x'")
+        for name, line in (("reduce.py", 2), ("linked.py", 1), ("tools/part.py", 2)):
+            self.assertIn('File "%s", line %d' % (self.original(name), line), result["traceback"])
+        self.assertNotIn(self.captured, result["traceback"])
+        self.assertIn("raise KeyError('x')  # captured", result["traceback"])
+
+    def test_a_syntax_error_of_an_uncaptured_neighbour_names_the_original(self):
+        self.neighbour("linked.py", "x = 1\nprint x\n")
+        result = self.run_isis("import linked\n")
+        self.assert_failed(result, "script_syntax", self.original("linked.py") + ", line 2: SyntaxError")
+        self.assertNotIn(self.captured, result["traceback"])
 
     def test_web_var_holds_defaults_updated_with_the_given_values(self):
         result = self.run_isis(
@@ -138,7 +186,7 @@ class IsisContractTest(RunnerCase):
         result = self.run_isis("def main(input_file, output_dir): return object()\n")
         self.assert_succeeded(result)
         self.assertIsNone(result["returned"])
-        self.assertIn("main returned a object", result["message"])
+        self.assertEqual(result["remarks"], ["main returned a object, which is not kept: return None, a text or a list of texts"])
 
     def test_skip_text_skips_the_run(self):
         result = self.run_isis("def main(input_file, output_dir): raise RuntimeError('Skip: event mode')\n")
@@ -196,8 +244,8 @@ class SnsContractTest(RunnerCase):
             """
         )
         self.assert_succeeded(result)
-        path = self.original("reduce_DEMO.py")
-        self.assertEqual(self.printed(), ["__main__", [path, self.raw, self.output + "/"], self.archive, path, path])
+        path = os.path.join(self.captured, "reduce_DEMO.py")
+        self.assertEqual(self.printed(), ["__main__", [path, self.raw, self.output + "/"], self.captured, path, path])
 
     def test_output_on_stderr_is_no_failure_here(self):
         self.assert_succeeded(self.run_sns("import sys\nsys.stderr.write('a warning\\n')\n"))
@@ -216,7 +264,7 @@ class SnsContractTest(RunnerCase):
 
     def test_an_unknown_contract_is_refused_by_name(self):
         self.write_script("reduce.py", "pass\n")
-        self.assert_failed(self.run_job("fia", "reduce.py"), "contract", "no such contract: fia", "isis, sns")
+        self.assert_failed(self.run_job("live", "reduce.py"), "contract", "no such contract: live", "fia, isis, sns")
 
 
 class SourceTest(RunnerCase):
@@ -276,6 +324,18 @@ class FailureTest(RunnerCase):
         result = self.run_isis("import os\nimport no_such_reduction_package\ndef main(input_file, output_dir): pass\n")
         self.assert_failed(result, "script_exception", "No module named 'no_such_reduction_package'")
         self.assertIn("line 2, in <module>", result["traceback"])
+
+    def test_a_script_that_leaves_nothing_of_the_interpreter_is_answered(self):
+        for text in ("sys.path[:] = []; sys.meta_path[:] = []", "sys.path = None", "sys.modules.clear()", "sys.modules['traceback'] = None",
+                     "os.environ.clear()", "sys.modules['linecache'] = 5", "import builtins; builtins.open = None; os.path.isfile = None"):
+            for run in (self.run_isis, self.run_sns, self.run_fia):
+                with self.subTest(text, contract=run.__name__):
+                    result = run("import os, sys\n%s\nraise ValueError('told')\n" % text)
+                    self.assert_failed(result, "script_exception", "ValueError: told")
+
+    def test_a_folder_that_is_gone_is_no_trouble(self):
+        result = self.run_sns("import os, shutil, sys\nshutil.rmtree(sys.argv[2])\nos.mkdir('x'); os.chdir('x'); os.rmdir('../x')\n")
+        self.assert_succeeded(result)
 
     def test_a_chain_of_exceptions_is_kept(self):
         result = self.run_sns("try:\n    {}['a']\nexcept KeyError as e:\n    raise ValueError('no a') from e\n")
@@ -381,6 +441,19 @@ class PrintingTest(RunnerCase):
         result = self.run_sns("raise ValueError('name \\udcff')\n")
         self.assert_failed(result, "script_exception", "ValueError: name \\udcff")
 
+    def test_bytes_and_half_characters_pass_as_they_are(self):
+        self.write_script("reduce_DEMO.py", "import sys\nsys.stdout.buffer.write(b'\\xff\\xc3')\nsys.stdout.flush()\nprint(b'\\xff')\n")
+        with self.assertRaises(UnicodeDecodeError):
+            self.run_job("sns", "reduce_DEMO.py")
+        self.assertEqual(self.ended.stdout, b"\xff\xc3b'\\xff'\n")
+        self.assertTrue(os.path.exists(self.result_path))
+
+    def test_descriptors_closed_under_the_streams_are_no_failure(self):
+        for text in ("os.close(1); os.close(2)", "print('x', end=''); os.close(1)", "print('x', end=''); os.dup2(os.open('/dev/full', os.O_WRONLY), 1)"):
+            for run in (self.run_sns, self.run_fia):
+                with self.subTest(text, contract=run.__name__):
+                    self.assert_succeeded(run("import os, sys\n%s\n" % text, environment={"PYTHONUNBUFFERED": ""}))
+
     def test_a_script_that_replaces_or_closes_its_streams_is_still_answered(self):
         for text in ("sys.stdout = sys.stderr = io.StringIO()", "sys.stdout.close(); sys.stderr.close()", "sys.stderr = None"):
             result = self.run_sns("import io, sys\n%s\nraise ValueError('said')\n" % text)
@@ -479,8 +552,7 @@ class HabitTest(RunnerCase):
         self.assertEqual(os.listdir(self.output), [])
 
     def test_a_byte_order_mark_a_sibling_class_and_an_empty_text_returned(self):
-        with open(self.original("DEMOReduction.py"), "w") as file:
-            file.write("class Reduction:\n    def run(self, name): print('reducing', name)\n")
+        self.neighbour("DEMOReduction.py", "class Reduction:\n    def run(self, name): print('reducing', name)\n")
         result = self.run_isis(
             b"\xef\xbb\xbffrom DEMOReduction import Reduction\n"
             b"def main(input_file, output_dir):\n    Reduction().run(input_file)\n    return ''\n"
@@ -541,8 +613,7 @@ class HabitTest(RunnerCase):
         self.assertEqual(sorted(os.listdir(self.output)), ["ran", "reduce_DEMO_2026-01-01_12:00.py"])
 
     def test_a_child_script_that_fails_unnoticed(self):
-        with open(self.original("child.py"), "w") as file:
-            file.write("import os\nos.chmod('x', 0775)\n")
+        self.neighbour("child.py", "import os\nos.chmod('x', 0775)\n")
         result = self.run_sns(
             """
             import os, sys

@@ -1,5 +1,6 @@
 """What is said of a script that did not end well."""
 
+import io
 import os
 import sys
 
@@ -32,16 +33,39 @@ def exception_result(error, job):
     if isinstance(error, MemoryError):
         kind = "memory_limit"
         make_room(error)
-    elif isinstance(error, SyntaxError) and os.path.isabs(error.filename or ""):
+    elif isinstance(error, SyntaxError) and isinstance(error.filename, str) and os.path.isabs(error.filename):
         kind = "script_syntax"  # the script or a module of its folder, rather than an eval()
     else:
         kind = "script_exception"
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str):
+        error.filename = job.captured.original_of(error.filename)  # of a neighbour that was imported by a link
+    text, message = "", type(error).__name__
     try:
-        text = traceback_text(error, job)
         message = message_of(error)
-    except MemoryError:
-        text, message = "", "MemoryError"
+        with OwnImports():
+            text = traceback_text(error, job)
+    except Exception:  # no memory for it, or the script has put something else in the place of what it takes
+        pass
     return {"outcome": "failed", "kind": kind, "message": message, "traceback": text, "exit_status": 1}
+
+
+OWN_PATH, OWN_FINDERS = [], []
+
+
+def remember_own_imports():
+    """What sys.path is before the script's folders and the script change it."""
+    OWN_PATH[:], OWN_FINDERS[:] = sys.path, sys.meta_path
+
+
+class OwnImports:
+    """Imports as before the script: one that has left nothing of sys.path still gets its traceback."""
+
+    def __enter__(self):
+        self.of_the_script = sys.path, sys.meta_path
+        sys.path, sys.meta_path = list(OWN_PATH), list(OWN_FINDERS)
+
+    def __exit__(self, *error):
+        sys.path, sys.meta_path = self.of_the_script
 
 
 def make_room(error):
@@ -82,6 +106,8 @@ def traceback_text(error, job):
             continue
         seen.add(id(part))
         part.stack[:] = [frame for frame in part.stack if not is_runner_frame(frame.filename)]
+        for frame in part.stack:  # neighbours that were imported by a link; their lines have been read
+            frame.filename = job.captured.original_of(frame.filename)
         pending += [part.__cause__, part.__context__] + list(getattr(part, "exceptions", None) or [])
     chained = summary.__cause__ is not None or (summary.__context__ is not None and not summary.__suppress_context__)
     alone = not summary.stack and not chained
@@ -100,11 +126,10 @@ def show_captured_source(job):
     """Tracebacks quote the lines that ran, not those that stand in the original file by now."""
     import linecache
 
-    shown = {job.script_path: job.script}
-    shown.update((os.path.join(job.original_folder, name), copy) for name, copy in job.siblings.items())
-    for original, copy in shown.items():
+    for name, copy in job.captured.copies.items():
         try:
             text = source_text(read_bytes(copy))
         except OSError:
             continue
-        linecache.cache[original] = (len(text), None, text.splitlines(True), original)
+        original = job.captured.original_path(name)
+        linecache.cache[original] = (len(text), None, io.StringIO(text).readlines(), original)

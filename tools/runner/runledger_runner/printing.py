@@ -37,9 +37,56 @@ def flush_printing():
             pass
 
 
+def let_go_of_broken_streams():
+    """A stream whose descriptor the script has closed must not turn a good end of the process into a bad one."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except Exception:
+            setattr(sys, name, None)
+
+
+class TailKeeper(io.FileIO):
+    """A descriptor that is written to, and remembers the last that was written."""
+
+    LIMIT = 1 << 20
+
+    def __init__(self, descriptor):
+        super().__init__(descriptor, "w", closefd=False)
+        self.parts = []
+        self.size = 0
+
+    def write(self, data):
+        written = super().write(data)
+        part = bytes(memoryview(data)[:written])
+        self.parts.append(part)
+        self.size += len(part)
+        if self.size > 2 * self.LIMIT:
+            self.parts = [b"".join(self.parts)[-self.LIMIT :]]
+            self.size = len(self.parts[0])
+        return written
+
+    def last_line(self):
+        return b"".join(self.parts).decode("utf-8", "replace").rstrip().rpartition("\n")[2]
+
+
+def keep_tail_of_stdout():
+    """From now on the last line that Python code prints can be asked for; None where there is no stdout."""
+    if sys.stdout is None:
+        return None
+    flush_printing()
+    keeper = TailKeeper(sys.stdout.fileno())
+    stream = io.TextIOWrapper(keeper, encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True)
+    sys.stdout = sys.__stdout__ = stream
+    return keeper
+
+
 def write_whole(path, content):
     """Writes JSON through a temporary name, so that a reader finds all of it or nothing."""
-    data = json.dumps(content).encode("ascii")
+    write_whole_bytes(path, json.dumps(content).encode("ascii"))
+
+
+def write_whole_bytes(path, data):
     temporary = "%s.%d.part" % (path, os.getpid())
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:

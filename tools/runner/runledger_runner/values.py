@@ -1,14 +1,23 @@
 """Values and text on their way to and from JSON."""
 
 import json
+import os
 
 MESSAGE_LIMIT = 1000  # characters of a message; the traceback has the rest
 NESTING_LIMIT = 20  # lists within lists in a variable's value
+BYTES_LIMIT = 1 << 20  # of one list in the result
+TEMPLATE_SUFFIX = ".template"
 VARIABLE_GROUPS = (("standard", "standard_vars"), ("advanced", "advanced_vars"))
 
 
 def as_json(value):
-    """The value where JSON can say it without loss of type, else {"python": its repr}; tuples become lists."""
+    """The value where JSON can say it without loss of type, else {"python": its repr}; tuples become lists.
+
+    {"url": TEXT, "default": TEXT} names a file to fetch and is kept as it is.
+    """
+    if type(value) is dict and set(value) == {"url", "default"}:
+        if all(type(text) is str and clean(text) == text for text in value.values()):
+            return dict(value)
     plain, known = plain_value(value, NESTING_LIMIT)
     return plain if known else {"python": python_text(value)}
 
@@ -27,6 +36,15 @@ def plain_value(value, depth):
         parts = [plain_value(part, depth - 1) for part in value]
         return [plain for plain, _ in parts], all(known for _, known in parts)
     return None, False
+
+
+def is_left_to_script(value):
+    """A value that has no JSON form: the script keeps its own."""
+    return isinstance(value, dict) and set(value) == {"python"}
+
+
+def is_url(value):
+    return isinstance(value, dict) and "url" in value
 
 
 def python_text(value):
@@ -55,3 +73,19 @@ def one_line(text):
 def clean(text):
     """Text that is valid UTF-8: lone surrogates become visible escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def path_text(path):
+    """A path as the record has it: a byte that is not UTF-8 becomes its two hexadecimal digits after a backslash and x."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def bounded(entries, limit):
+    """The first entries that a result can hold, and how many it cannot."""
+    kept, size = [], 0
+    for entry in entries[:limit]:
+        size += len(json.dumps(entry))
+        if size > BYTES_LIMIT:
+            break
+        kept.append(entry)
+    return kept, len(entries) - len(kept)

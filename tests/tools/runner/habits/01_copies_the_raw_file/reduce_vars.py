@@ -1,0 +1,3 @@
+standard_vars = {}
+advanced_vars = {}
+variable_help = {"standard_vars": {}, "advanced_vars": {}}

@@ -1,0 +1,2 @@
+def use(backend):
+    print("backend", backend)

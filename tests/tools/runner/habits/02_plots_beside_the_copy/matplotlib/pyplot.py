@@ -1,0 +1,6 @@
+def plot(values):
+    pass
+
+
+def savefig(path):
+    open(path, "w").close()

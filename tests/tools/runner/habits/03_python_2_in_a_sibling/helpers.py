@@ -1,0 +1,5 @@
+import os
+
+
+def say(text):
+    print text

@@ -1,0 +1,2 @@
+def SaveNexusProcessed(workspace, Filename):
+    open(Filename, "w").close()

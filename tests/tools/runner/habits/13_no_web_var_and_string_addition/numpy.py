@@ -1,0 +1,2 @@
+def zeros(count):
+    return [0.0] * count

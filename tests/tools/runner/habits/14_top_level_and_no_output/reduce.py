@@ -1,0 +1,1 @@
+print("This script stands in for an instrument that has none")

@@ -1,0 +1,3 @@
+from . import settings
+
+VERSION = "1"

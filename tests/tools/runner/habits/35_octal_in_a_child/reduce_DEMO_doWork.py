@@ -1,0 +1,4 @@
+import os
+import sys
+
+os.chmod(sys.argv[2], 0775)

@@ -1,0 +1,1 @@
+../autoreduce/reduce_DEMO.py

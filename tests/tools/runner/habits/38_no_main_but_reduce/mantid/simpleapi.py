@@ -1,0 +1,7 @@
+def Load(path):
+    return path
+
+
+def SaveNexusProcessed(workspace, path):
+    with open(path, "w") as out:
+        out.write(workspace)
