@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "schema/document.capnp.h"
@@ -36,6 +37,11 @@ class Document {
 inline std::string_view bytes_of(capnp::Data::Reader data) { return {reinterpret_cast<const char*>(data.begin()), data.size()}; }
 inline std::string_view text_of(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
 inline capnp::Data::Reader data_of(std::string_view bytes) { return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}; }
+inline std::vector<uint64_t> numbers_of(capnp::List<uint64_t>::Reader list) {
+  std::vector<uint64_t> numbers;
+  for (const uint64_t number : list) numbers.push_back(number);
+  return numbers;
+}
 inline kj::StringPtr kj_text(const std::string& text) { return {text.c_str(), text.size()}; }
 
 }  // namespace tools

@@ -8,6 +8,7 @@
 #include "base/counted.h"
 #include "tools/access_text.h"
 #include "tools/document.h"
+#include "tools/reducing_text.h"
 #include "tools/run_names.h"
 #include "tools/table.h"
 #include "tools/words.h"
@@ -24,14 +25,6 @@ std::string kind_of(schema::Event::Reader event) {
 }
 
 std::string words(capnp::Text::Reader text) { return std::string(text_of(text)); }
-
-std::string assignments(capnp::List<schema::Variable>::Reader variables) {
-  std::string text;
-  for (auto variable : variables) {
-    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", words(variable.getName()), words(variable.getValue()));
-  }
-  return text;
-}
 
 std::string with_comment(std::string text, capnp::Text::Reader comment) {
   return comment.size() == 0 ? text : fmt::format("{}: {}", text, words(comment));
@@ -78,7 +71,7 @@ std::string plain_text(Body::Reader body) {
     }
     case Body::VARIABLES_SET: {
       auto set = body.getVariablesSet();
-      return with_comment(fmt::format("{} set for {}", assignments(set.getVariables()), scope_text(set.getScope())), set.getComment());
+      return with_comment(fmt::format("{} set for {}", variables_text(set.getVariables()), scope_text(set.getScope())), set.getComment());
     }
     case Body::VARIABLES_CLEARED: {
       auto cleared = body.getVariablesCleared();
@@ -95,7 +88,7 @@ std::string plain_text(Body::Reader body) {
     case Body::REDUCTION_REQUESTED: {
       auto request = body.getReductionRequested();
       std::string text = fmt::format("one more version asked for, {} script", enum_word(request.getScript()));
-      if (request.getVariables().size() > 0) text += ", " + assignments(request.getVariables());
+      if (request.getVariables().size() > 0) text += ", " + variables_text(request.getVariables());
       return with_comment(std::move(text), request.getComment());
     }
     case Body::JOB_QUEUED: return queued_text(body.getJobQueued());
@@ -135,7 +128,7 @@ std::string plain_text(Body::Reader body) {
     case Body::BLOBS_ERASED: return fmt::format("{} erased from the blob store", base::counted(body.getBlobsErased().getBlobs().size(), "document"));
     case Body::COMMANDS_FORGOTTEN:
       return fmt::format("records of commands up to event {} forgotten", body.getCommandsForgotten().getUpTo());
-    default: return "an event of a later release";
+    default: return reducing_text(body).value_or("an event of a later release");
   }
 }
 
@@ -161,6 +154,12 @@ schema::Reason::Reader reason_of(Body::Reader body) {
     case Body::ROLE_GRANTED: return body.getRoleGranted().getReason();
     case Body::ROLE_REVOKED: return body.getRoleRevoked().getReason();
     case Body::TOKEN_REVOKED: return body.getTokenRevoked().getReason();
+    case Body::STAGE_REMOVED: return body.getStageRemoved().getReason();
+    case Body::CAMPAIGN_PAUSED: return body.getCampaignPaused().getReason();
+    case Body::CAMPAIGN_RESUMED: return body.getCampaignResumed().getReason();
+    case Body::CAMPAIGN_STOPPED: return body.getCampaignStopped().getReason();
+    case Body::CAMPAIGN_RUN_PASSED: return body.getCampaignRunPassed().getReason();
+    case Body::CAMPAIGN_FINISHED: return body.getCampaignFinished().getReason();
     default: return {};
   }
 }
@@ -175,7 +174,18 @@ std::string code_without_reason(Body::Reader body) {
   }
 }
 
-EventSubject of_run(schema::RunKey::Reader run) { return {words(run.getInstrument()), run.getRunNumber(), 0, 0}; }
+EventSubject of_run(schema::RunKey::Reader run) {
+  EventSubject subject;
+  subject.instrument = words(run.getInstrument());
+  subject.run_number = run.getRunNumber();
+  return subject;
+}
+
+EventSubject of_campaign(uint64_t campaign) {
+  EventSubject subject;
+  subject.campaign = campaign;
+  return subject;
+}
 
 EventSubject subject_of(schema::Event::Reader event, const JobNames& jobs) {
   Body::Reader body = event.getBody();
@@ -202,6 +212,21 @@ EventSubject subject_of(schema::Event::Reader event, const JobNames& jobs) {
     case Body::RUN_ANNOTATED: return of_run(body.getRunAnnotated().getRun());
     case Body::RUN_SKIPPED: return of_run(body.getRunSkipped().getRun());
     case Body::REDUCTION_REQUESTED: return of_run(body.getReductionRequested().getRun());
+    case Body::SUPPORT_FILE_SEEN: return named(body.getSupportFileSeen().getInstrument());
+    case Body::STAGE_SET: return named(body.getStageSet().getInstrument());
+    case Body::STAGE_REMOVED: return named(body.getStageRemoved().getInstrument());
+    case Body::COMBINATION_REQUESTED: return named(body.getCombinationRequested().getInstrument());
+    case Body::TRIAL_REQUESTED: return of_run(body.getTrialRequested().getRun());
+    case Body::CAMPAIGN_STARTED: return of_campaign(event.getSeq());
+    case Body::CAMPAIGN_PAUSED: return of_campaign(body.getCampaignPaused().getCampaign());
+    case Body::CAMPAIGN_RESUMED: return of_campaign(body.getCampaignResumed().getCampaign());
+    case Body::CAMPAIGN_STOPPED: return of_campaign(body.getCampaignStopped().getCampaign());
+    case Body::CAMPAIGN_FINISHED: return of_campaign(body.getCampaignFinished().getCampaign());
+    case Body::CAMPAIGN_RUN_PASSED: {
+      EventSubject subject = of_run(body.getCampaignRunPassed().getRun());
+      subject.campaign = body.getCampaignRunPassed().getCampaign();
+      return subject;
+    }
     case Body::ROLE_GRANTED: return named(body.getRoleGranted().getGrant().getInstrument());
     case Body::ROLE_REVOKED: return named(body.getRoleRevoked().getGrant().getInstrument());
     case Body::RAW_FILE_REFUSED: {
@@ -238,10 +263,7 @@ void JobNames::learn(schema::Event::Reader event) {
   if (event.getBody().which() != Body::JOB_QUEUED) return;
   auto queued = event.getBody().getJobQueued();
   if (queued.getRuns().size() == 0) return;
-  EventSubject subject = of_run(queued.getRuns()[0]);
-  subject.version = queued.getVersion();
-  subject.job = event.getSeq();
-  names_[event.getSeq()] = subject;
+  names_[event.getSeq()] = subject_of(event.getSeq(), queued);
 }
 
 std::optional<EventSubject> JobNames::find(uint64_t job) const {
@@ -303,10 +325,29 @@ std::string kind_words(const std::string& kind) {
 
 std::string actor_text(const EventLine& line) { return line.right.empty() ? line.actor : fmt::format("{} ({})", line.actor, line.right); }
 
+EventSubject subject_of(uint64_t job, schema::JobQueued::Reader queued) {
+  EventSubject subject = of_run(queued.getRuns()[0]);
+  subject.version = queued.getVersion();
+  subject.job = job;
+  subject.campaign = queued.getCampaign();
+  subject.stage = words(queued.getStage());
+  subject.is_trial = queued.getKind() == schema::JobKind::TRIAL;
+  if (queued.getRuns().size() == 1) return subject;
+  std::vector<uint64_t> runs;
+  for (auto run : queued.getRuns()) runs.push_back(run.getRunNumber());
+  subject.runs = run_ranges_text(std::move(runs));
+  return subject;
+}
+
 std::string subject_text(const EventSubject& subject) {
-  if (subject.run_number != 0) return run_text(subject.instrument, subject.run_number, subject.version);
+  if (subject.run_number != 0) {
+    if (subject.is_trial) return fmt::format("{} {} trial", subject.instrument, subject.run_number);
+    if (subject.stage.empty()) return run_text(subject.instrument, subject.run_number, subject.version);
+    return fmt::format("{} {} {} v{}", subject.instrument, subject.runs.empty() ? std::to_string(subject.run_number) : subject.runs, subject.stage, subject.version);
+  }
   if (!subject.instrument.empty()) return subject.instrument;
-  return subject.job != 0 ? fmt::format("job {}", subject.job) : "";
+  if (subject.job != 0) return fmt::format("job {}", subject.job);
+  return subject.campaign != 0 ? fmt::format("campaign {}", subject.campaign) : "";
 }
 
 std::string scope_text(schema::Scope::Reader scope) {

@@ -16,9 +16,20 @@ namespace tools {
 struct EventSubject {
   std::string instrument;
   uint64_t run_number = 0;
-  uint16_t version = 0;
+  uint16_t version = 0;  // of the run; of a stage's result where `stage` is named
   uint64_t job = 0;
+  uint64_t campaign = 0;
+  std::string stage;  // of a job that is no reduction
+  std::string runs;   // of a job over several: "28001-28004"
+  bool is_trial = false;
+
+  /// Nothing speaks against its being about this version of the run (0 = any): stage results and trials are counted otherwise.
+  bool fits_version(uint16_t wanted) const {
+    return wanted == 0 || (version == 0 && !is_trial) || (version == wanted && stage.empty());
+  }
 };
+/// `queued` names a run at least.
+EventSubject subject_of(uint64_t job, schema::JobQueued::Reader queued);
 
 /// Which run and version a job is: events of a job only bear its number.
 class JobNames {
@@ -55,7 +66,7 @@ uint64_t job_of(schema::Event::Reader event);
 EventLine event_line(schema::Event::Reader event, const JobNames& jobs);
 /// "jobQueued" -> "job queued".
 std::string kind_words(const std::string& kind);
-/// "MARI 28001 v2", "MARI", "job 17" or "".
+/// "MARI 28001 v2", "MARI 28001-28004 sum v1", "MARI 28001 trial", "MARI", "job 17", "campaign 812" or "".
 std::string subject_text(const EventSubject& subject);
 /// "alice (scientist of MARI by group isis_mari_team)"; only the name where no right is on record.
 std::string actor_text(const EventLine& line);

@@ -72,6 +72,27 @@ Json attempt_json(schema::AttemptRow::Reader attempt) {
           {"log_sha256", hash_or_null(attempt.getLog())}};
 }
 
+Json support_files_json(capnp::List<schema::SupportFile>::Reader files) {
+  Json array = Json::array();
+  for (auto file : files) {
+    array.push_back({{"name", text(file.getName())},
+                     {"group", enum_word(file.getGroup())},
+                     {"path", text(file.getPath())},
+                     {"sha256", hash_or_null(file.getSha256())},
+                     {"size_bytes", file.getSizeBytes()},
+                     {"kept", file.getKept()}});
+  }
+  return array;
+}
+
+Json outside_json(capnp::List<schema::OutsideFile>::Reader files) {
+  Json array = Json::array();
+  for (auto file : files) {
+    array.push_back({{"path", text(file.getPath())}, {"what", enum_word(file.getWhat())}, {"size_bytes", file.getSizeBytes()}, {"sha256", hash_or_null(file.getSha256())}});
+  }
+  return array;
+}
+
 Json follow_json(schema::Status::Reader status) {
   if (!status.hasFollow()) return nullptr;
   const auto follow = status.getFollow();
@@ -93,6 +114,7 @@ Json json_value(std::string_view value) {
   Json parsed = Json::parse(value, nullptr, false);
   return parsed.is_discarded() ? Json(base::to_utf8(value)) : parsed;
 }
+Json setting_value(schema::Variable::Reader variable) { return variable.getFollowsScript() ? Json() : json_value(text_of(variable.getValue())); }
 Json time_or_null(int64_t time_ns) { return time_ns == 0 ? Json() : Json(exact_time(time_ns)); }
 Json hash_or_null(std::string_view sha256) { return sha256.empty() ? Json() : Json(base::hex(sha256)); }
 
@@ -149,7 +171,8 @@ Json variables_json(schema::VariableSet::Reader set) {
   for (auto variable : set.getVariables()) {
     array.push_back({{"name", text(variable.getName())},
                      {"group", enum_word(variable.getGroup())},
-                     {"value", value_json(variable.getValue())},
+                     {"value", variable.getValue().size() == 0 ? Json() : value_json(variable.getValue())},
+                     {"needs_value", variable.getValue().size() == 0},
                      {"rule", rule_word(variable.getRule())},
                      {"set_by", text_or_null(variable.getSetBy())},
                      {"set_at", time_or_null(variable.getSetAt())},
@@ -162,7 +185,7 @@ Json variables_json(schema::VariableSet::Reader set) {
 Json version_json(const VersionDetail& detail) {
   schema::JobRow::Reader job = detail.job;
   schema::JobQueued::Reader queued = job.getQueued();
-  Json json = {{"version", queued.getVersion()}, {"job", job.getJob()}, {"state", enum_word(job.getState())}};
+  Json json = {{"version", number_or_null(queued.getVersion())}, {"job", job.getJob()}, {"state", enum_word(job.getState())}};
   add_reason(json, job.getReason());
   json["requested_by"] = text_or_null(job.getRequestedBy().getName());
   json["requested_by_right"] = text_or_null(job.getRequestedBy().getRight());
@@ -187,13 +210,40 @@ Json version_json(const VersionDetail& detail) {
     json["outputs"].push_back({{"path", base::to_utf8(detail.output_directory) + "/" + name},
                                {"size_bytes", file.getSizeBytes()},
                                {"sha256", hash_or_null(file.getSha256())},
-                               {"name", name}});
+                               {"name", name},
+                               {"declared", file.getDeclared()}});
   }
   json["log_sha256"] = log;
   json["inputs"] = raw_files_json(queued.getInputs());
   json["output_directory"] = tools::text_or_null(detail.output_directory);
   json["interpreter"] = text_or_null(queued.getInterpreter());
   json["experiment"] = text_or_null(queued.getExperiment());
+  json["superseded_by"] = number_or_null(detail.superseded_by);
+  json["campaign"] = number_or_null(queued.getCampaign());
+  json["wrote_nothing"] = wrote_nothing(job);
+  json["support_files"] = support_files_json(queued.getSupportFiles());
+  json["outside"] = outside_json(detail.outputs.get().getOutside());
+  json["remarks"] = list(detail.outputs.get().getRemarks());
+  json["plots"] = Json::array();
+  for (const std::string& plot : plots(detail)) json["plots"].push_back(base::to_utf8(detail.output_directory + "/" + plot));
+  return json;
+}
+
+Json other_job_json(schema::JobRow::Reader job) {
+  const auto queued = job.getQueued();
+  Json json = {{"job", job.getJob()},
+               {"stage", text_or_null(queued.getStage())},
+               {"version", number_or_null(queued.getVersion())},
+               {"state", enum_word(job.getState())}};
+  json["runs"] = Json::array();
+  for (auto run : queued.getRuns()) json["runs"].push_back(run.getRunNumber());
+  add_reason(json, job.getReason());
+  json["requested_by"] = text_or_null(job.getRequestedBy().getName());
+  json["queued_at"] = time_or_null(job.getQueuedAt());
+  json["finished_at"] = time_or_null(job.getFinishedAt());
+  json["script"] = {{"sha256", hash_or_null(queued.getScriptSha256())}, {"path", text_or_null(queued.getScriptPath())}};
+  json["output_directory"] = text_or_null(queued.getOutputDirectory());
+  json["superseded_by_job"] = number_or_null(job.getSupersededBy());
   return json;
 }
 
@@ -227,7 +277,8 @@ Json scope_json(schema::Scope::Reader scope) {
 Json rule_json(schema::VariableRule::Reader rule) {
   return {{"name", text(rule.getVariable().getName())},
           {"group", enum_word(rule.getVariable().getGroup())},
-          {"value", value_json(rule.getVariable().getValue())},
+          {"value", setting_value(rule.getVariable())},
+          {"follows_script", rule.getVariable().getFollowsScript()},
           {"scope", scope_json(rule.getScope())},
           {"set_by", text_or_null(rule.getSetBy())},
           {"set_at", time_or_null(rule.getSetAt())},
@@ -245,6 +296,13 @@ Json script_json(schema::ScriptRow::Reader row) {
           {"sha256", hash_or_null(script.getSha256())},
           {"siblings", siblings_json(script.getSiblings())},
           {"problem", text_or_null(script.getProblem())}};
+}
+
+Json difference_json(const ScriptDifference& difference) {
+  return {{"name", tools::text_or_null(difference.name)},
+          {"a_sha256", tools::hash_or_null(difference.a)},
+          {"b_sha256", tools::hash_or_null(difference.b)},
+          {"diff", base::to_utf8(difference.diff)}};
 }
 
 Json directory_json(schema::AccessStatus::Reader status) {
@@ -292,7 +350,10 @@ Json queue_json(schema::QueueRow::Reader row) {
                {"experiment", text_or_null(row.getExperiment())},
                {"priority", row.getPriority()},
                {"held", row.getHeld()},
-               {"queued_at", time_or_null(row.getQueuedAt())}};
+               {"queued_at", time_or_null(row.getQueuedAt())},
+               {"kind", enum_word(row.getKind())},
+               {"stage", text_or_null(row.getStage())},
+               {"campaign", number_or_null(row.getCampaign())}};
   add_reason(json, row.getReason());
   return json;
 }
@@ -314,6 +375,8 @@ Json watch_json(const EventLine& line) {
   json["run_number"] = number_or_null(line.subject.run_number);
   json["version"] = number_or_null(line.subject.version);
   json["job"] = number_or_null(line.subject.job);
+  json["stage"] = tools::text_or_null(line.subject.stage);
+  json["campaign"] = number_or_null(line.subject.campaign);
   return json;
 }
 

@@ -11,9 +11,10 @@
 namespace tools {
 namespace {
 
-constexpr AddCommand kCommands[] = {add_status, add_runs,   add_show, add_trace, add_diff, add_explain, add_log,    add_watch,  add_rerun,
-                                    add_cancel, add_queue, add_vars, add_script, add_pause,   add_resume, add_prove, add_login,
-                                    add_logout, add_whoami, add_token,  add_audit,  add_admin,  add_version};
+constexpr AddCommand kCommands[] = {add_status, add_runs,  add_show,   add_trace,    add_diff,   add_explain, add_log,   add_watch,
+                                    add_stale,  add_rerun, add_try,    add_campaign, add_replay, add_stage,   add_combine, add_cancel,
+                                    add_queue,  add_vars,  add_script, add_pause,    add_resume, add_prove,   add_login, add_logout,
+                                    add_whoami, add_token, add_audit,  add_admin,    add_version};
 
 constexpr const char* kHowRunsAreWritten =
     "A run is written MARI 28001, MARI/28001 or MARI28001, a version MARI/28001/v2, several MARI 28001-28010,28020.\n"

@@ -9,38 +9,38 @@
 namespace tools {
 namespace {
 
-/// Says how far it is in one line of the terminal that messages go to.
 class ShownProgress final : public schema::Progress::Server {
  public:
-  explicit ShownProgress(std::ostream& err) : err_(err) {}
-  ~ShownProgress() noexcept(false) {
-    if (shown_) err_ << "\r\x1b[K" << std::flush;
-  }
+  explicit ShownProgress(Context& context) : line_(context) {}
   kj::Promise<void> report(ReportContext context) override {
     auto params = context.getParams();
     const uint64_t done = params.getDone(), total = params.getTotal();
-    shown_ = true;
-    err_ << "\r\x1b[K" << printable_lines(text_of(params.getWhat()));
-    if (total > 0) err_ << fmt::format(" {} %", done * 100 / total);
-    if (total == 0 && done > 0) err_ << ' ' << done;
-    err_ << std::flush;
+    std::string text = printable_lines(text_of(params.getWhat()));
+    if (total > 0) text += fmt::format(" {} %", done * 100 / total);
+    if (total == 0 && done > 0) text += fmt::format(" {}", done);
+    line_.show(text);
     return kj::READY_NOW;
   }
 
  private:
-  std::ostream& err_;
-  bool shown_ = false;
-};
-
-class SilentProgress final : public schema::Progress::Server {
-  kj::Promise<void> report(ReportContext) override { return kj::READY_NOW; }
+  ProgressLine line_;
 };
 
 }  // namespace
 
-schema::Progress::Client shown_progress(Context& context) {
-  if (context.terminal.is_tty && !context.options.json) return kj::heap<ShownProgress>(context.err);
-  return kj::heap<SilentProgress>();
+ProgressLine::ProgressLine(Context& context) : err_(context.terminal.is_tty && !context.options.json ? &context.err : nullptr) {}
+
+void ProgressLine::show(std::string_view text) {
+  if (err_ == nullptr) return;
+  *err_ << "\r\x1b[K" << text << std::flush;
+  is_there_ = true;
 }
+
+void ProgressLine::wipe() {
+  if (is_there_) *err_ << "\r\x1b[K" << std::flush;
+  is_there_ = false;
+}
+
+schema::Progress::Client shown_progress(Context& context) { return kj::heap<ShownProgress>(context); }
 
 }  // namespace tools

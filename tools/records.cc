@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "tools/event_text.h"
 #include "tools/words.h"
 
 namespace tools {
@@ -167,7 +168,7 @@ base::Result<Document<T>> document_or_empty(Client& client, std::string_view sha
 
 }  // namespace
 
-base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job) {
+base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job, capnp::List<schema::JobRow>::Reader versions) {
   std::string_view manifest, environment;
   std::string output_directory(text_of(job.getQueued().getOutputDirectory()));
   for (auto attempt : job.getAttempts()) {
@@ -184,8 +185,51 @@ base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reade
   if (!outputs.is_ok()) return outputs.status();
   auto environment_document = document_or_empty<schema::Environment>(client, environment, "environment", missing);
   if (!environment_document.is_ok()) return environment_document.status();
-  return VersionDetail{job,  std::move(*variables), std::move(*outputs), std::move(*environment_document), output_directory,
-                       std::move(missing)};
+  VersionDetail detail{job, std::move(*variables), std::move(*outputs), std::move(*environment_document), output_directory, std::move(missing)};
+  for (auto version : versions) {
+    if (job.getSupersededBy() != 0 && version.getJob() == job.getSupersededBy()) detail.superseded_by = version.getQueued().getVersion();
+  }
+  return detail;
+}
+
+bool wrote_nothing(schema::JobRow::Reader job) {
+  if (job.getState() != schema::RunState::SUCCEEDED) return false;
+  for (auto attempt : job.getAttempts()) {
+    if (attempt.getOutcome() == schema::AttemptRow::Outcome::SUCCEEDED) return attempt.getOutputs().getFiles() == 0;
+  }
+  return false;
+}
+
+std::vector<std::string> plots(const VersionDetail& detail) {
+  constexpr std::string_view kEndings[] = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".svg"};
+  std::vector<std::string> stems;
+  for (auto file : detail.job.getQueued().getInputs()) {
+    const std::string_view path = text_of(file.getPath());
+    const std::string_view name = path.substr(path.rfind('/') + 1);
+    stems.push_back(base::ascii_lower(name.substr(0, name.rfind('.'))));
+  }
+  std::vector<std::string> named, others;
+  for (auto file : detail.outputs.get().getFiles()) {
+    const std::string path(text_of(file.getPath()));
+    const std::string name = base::ascii_lower(path.substr(path.rfind('/') + 1));
+    if (std::none_of(std::begin(kEndings), std::end(kEndings), [&](std::string_view ending) { return name.ends_with(ending); })) continue;
+    const bool is_named = std::any_of(stems.begin(), stems.end(), [&](const std::string& stem) { return !stem.empty() && name.starts_with(stem); });
+    (is_named ? named : others).push_back(path);
+  }
+  named.insert(named.end(), others.begin(), others.end());
+  return named;
+}
+
+base::Result<ShownJob> show_job(Client& client, uint64_t job) {
+  auto request = client.session().runsRequest().send().getRuns().jobRequest();
+  request.setJob(job);
+  return ask(client, std::move(request));
+}
+
+std::string job_name(schema::JobRow::Reader job) {
+  if (job.getQueued().getRuns().size() == 0) return fmt::format("job {}", job.getJob());
+  const EventSubject subject = subject_of(job.getJob(), job.getQueued());
+  return subject.is_trial ? fmt::format("{} (job {})", subject_text(subject), job.getJob()) : subject_text(subject);
 }
 
 }  // namespace tools

@@ -61,7 +61,18 @@ struct VersionDetail {
   Document<schema::Environment> environment;    // of the last attempt
   std::string output_directory;
   std::vector<std::string> missing;  // why a document is not there (erased, by whom); it reads as empty
+  uint16_t superseded_by = 0;        // the newer version that is the result now; 0 = none, or it is not among `versions`
 };
-base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job);
+/// `versions`: those of its run, to name the one it is superseded by.
+base::Result<VersionDetail> version_detail(Client& client, schema::JobRow::Reader job, capnp::List<schema::JobRow>::Reader versions = {});
+/// It succeeded, and there is no file of it.
+bool wrote_nothing(schema::JobRow::Reader job);
+/// Images among its outputs, by their path in the output folder; first those that are named after a raw file.
+std::vector<std::string> plots(const VersionDetail& detail);
+/// Any job, also of a stage or a trial.
+using ShownJob = capnp::Response<schema::Runs::JobResults>;
+base::Result<ShownJob> show_job(Client& client, uint64_t job);
+/// "MARI 28001 v2", "MARI 28001-28004 sum v1", "MARI 28001 trial (job 913)".
+std::string job_name(schema::JobRow::Reader job);
 
 }  // namespace tools

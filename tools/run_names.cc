@@ -163,18 +163,27 @@ std::string run_text(std::string_view instrument, uint64_t run_number, uint16_t 
   return text;
 }
 
+std::string run_ranges_text(std::span<const RunRange> ranges) {
+  std::string text;
+  for (const RunRange& range : ranges) {
+    text += fmt::format("{}{}", text.empty() ? "" : ",", range.first);
+    if (range.last != range.first) text += fmt::format("-{}", range.last);
+  }
+  return text;
+}
+
 std::string run_ranges_text(std::vector<uint64_t> runs) {
   std::sort(runs.begin(), runs.end());
   runs.erase(std::unique(runs.begin(), runs.end()), runs.end());
-  std::string text;
-  for (size_t begin = 0; begin < runs.size();) {
-    size_t end = begin;
-    while (end + 1 < runs.size() && runs[end + 1] == runs[end] + 1) ++end;
-    text += fmt::format("{}{}", text.empty() ? "" : ",", runs[begin]);
-    if (end > begin) text += fmt::format("-{}", runs[end]);
-    begin = end + 1;
+  std::vector<RunRange> ranges;
+  for (const uint64_t run : runs) {
+    if (!ranges.empty() && ranges.back().last + 1 == run) {
+      ranges.back().last = run;
+    } else {
+      ranges.push_back({run, run});
+    }
   }
-  return text;
+  return run_ranges_text(std::span<const RunRange>(ranges));
 }
 
 }  // namespace tools

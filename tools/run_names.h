@@ -41,7 +41,9 @@ base::Result<RunName> parse_run(std::span<const std::string> words, std::span<co
 
 /// "MARI 28001", "MARI 28001 v2".
 std::string run_text(std::string_view instrument, uint64_t run_number, uint16_t version = 0);
-/// Run numbers in any order, each perhaps several times: "28001-28010,28020".
+/// "28001-28010,28020".
+std::string run_ranges_text(std::span<const RunRange> ranges);
+/// The same of run numbers in any order, each perhaps several times.
 std::string run_ranges_text(std::vector<uint64_t> runs);
 
 }  // namespace tools

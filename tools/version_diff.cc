@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/reduction_log.h"
 #include "base/text.h"
 #include "tools/words.h"
 
@@ -70,9 +71,18 @@ Parts input_parts(const VersionDetail& detail) {
   return parts;
 }
 
+Parts support_parts(const VersionDetail& detail) {
+  Parts parts;
+  for (auto file : detail.job.getQueued().getSupportFiles()) {
+    add(parts, fmt::format("{}.{} {}", enum_word(file.getGroup()), text_of(file.getName()), text_of(file.getPath())), bytes_text(file.getSizeBytes(), file.getSha256()));
+  }
+  return parts;
+}
+
 Parts output_parts(const VersionDetail& detail) {
   Parts parts;
   for (auto file : detail.outputs.get().getFiles()) {
+    if (base::is_reduction_log(text_of(file.getPath()))) continue;  // two executions never print quite the same
     add(parts, std::string(text_of(file.getPath())), bytes_text(file.getSizeBytes(), file.getSha256()));
   }
   return parts;

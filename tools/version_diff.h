@@ -26,6 +26,7 @@ std::vector<Difference> differences(const Parts& a, const Parts& b);
 Parts variable_parts(const VersionDetail& detail);     // "standard.mon" -> JSON value
 Parts environment_parts(const VersionDetail& detail);  // "host", "NAME" of a variable set for the script -> text
 Parts input_parts(const VersionDetail& detail);        // file name -> "SIZE B, sha256 HEX"
+Parts support_parts(const VersionDetail& detail);      // "standard.mask /archive/mask.xml" -> "SIZE B, sha256 HEX"
 Parts output_parts(const VersionDetail& detail);       // path in the output folder -> "SIZE B, sha256 HEX"
 
 /// Of the last attempt; nullopt while none has ended.

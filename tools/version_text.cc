@@ -32,6 +32,31 @@ std::string lines(capnp::List<capnp::Text>::Reader texts, std::string_view separ
   return text;
 }
 
+std::string state_text(const VersionDetail& detail) {
+  std::string text = enum_word(detail.job.getState());
+  if (wrote_nothing(detail.job)) text += ", but wrote nothing";
+  if (detail.superseded_by != 0) text += fmt::format("; superseded by v{}", detail.superseded_by);
+  return text;
+}
+
+std::string support_files_text(capnp::List<schema::SupportFile>::Reader files) {
+  std::string text;
+  for (auto file : files) {
+    text += fmt::format("{}{} = {} ({}{})\nsha256 {}", text.empty() ? "" : "\n", text_of(file.getName()), text_of(file.getPath()), human_size(file.getSizeBytes()),
+                        file.getKept() ? "" : ", not kept here", base::hex(bytes_of(file.getSha256())));
+  }
+  return text;
+}
+
+std::string outside_text(capnp::List<schema::OutsideFile>::Reader files) {
+  std::string text;
+  for (auto file : files) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : "\n", enum_word(file.getWhat()), text_of(file.getPath()));
+    if (file.getWhat() != schema::OutsideFile::What::REMOVED) text += fmt::format(" ({})", human_size(file.getSizeBytes()));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string decision_text(schema::Decision::Reader decision) {
@@ -80,23 +105,45 @@ Labelled version_lines(const VersionDetail& detail) {
   std::string attempts, outputs;
   for (auto attempt : job.getAttempts()) attempts += (attempts.empty() ? "" : "\n") + attempt_text(attempt);
   for (auto file : detail.outputs.get().getFiles()) {
-    outputs += fmt::format("{}{} ({})", outputs.empty() ? "" : "\n", text_of(file.getPath()), human_size(file.getSizeBytes()));
+    outputs += fmt::format("{}{} ({}{})", outputs.empty() ? "" : "\n", text_of(file.getPath()), human_size(file.getSizeBytes()),
+                           file.getDeclared() ? ", named by the script" : "");
   }
-  return {{"state", enum_word(job.getState())},
-          {"because", decision_text(job.getReason())},
-          {"job", std::to_string(job.getJob())},
-          {"requested by", std::string(text_of(job.getRequestedBy().getName()))},
-          {"queued", fmt::format("{}, {}", human_time(job.getQueuedAt()), text_of(queued.getReason().getText()))},
-          {"script", fmt::format("{}\nsha256 {}", text_of(queued.getScriptPath()), base::hex(bytes_of(queued.getScriptSha256())))},
-          {"attempts", attempts.empty() ? "none yet" : attempts},
-          {"output in", or_dash(detail.output_directory)},
-          {"outputs", outputs.empty() ? "none" : outputs}};
+  Labelled text = {{"state", state_text(detail)},
+                   {"because", decision_text(job.getReason())},
+                   {"job", std::to_string(job.getJob())},
+                   {"requested by", std::string(text_of(job.getRequestedBy().getName()))},
+                   {"queued", fmt::format("{}, {}", human_time(job.getQueuedAt()), text_of(queued.getReason().getText()))}};
+  if (queued.getCampaign() != 0) text.emplace_back("campaign", std::to_string(queued.getCampaign()));
+  text.emplace_back("script", fmt::format("{}\nsha256 {}", text_of(queued.getScriptPath()), base::hex(bytes_of(queued.getScriptSha256()))));
+  if (queued.getSupportFiles().size() > 0) text.emplace_back("support files", support_files_text(queued.getSupportFiles()));
+  text.emplace_back("attempts", attempts.empty() ? "none yet" : attempts);
+  text.emplace_back("output in", or_dash(detail.output_directory));
+  text.emplace_back("outputs", outputs.empty() ? "none" : outputs);
+  std::string images;
+  for (const std::string& plot : plots(detail)) images += (images.empty() ? "" : "\n") + plot;
+  if (!images.empty()) text.emplace_back("plots", images);
+  const auto manifest = detail.outputs.get();
+  if (manifest.getOutside().size() > 0) text.emplace_back("written outside", outside_text(manifest.getOutside()));
+  if (manifest.getRemarks().size() > 0) text.emplace_back("remarks", lines(manifest.getRemarks(), "\n"));
+  return text;
+}
+
+std::string other_job_text(schema::JobRow::Reader job) {
+  std::string text = fmt::format("{} {}", job_name(job), enum_word(job.getState()));
+  if (job.getQueued().getKind() != schema::JobKind::TRIAL) text += fmt::format(", job {}", job.getJob());
+  if (job.getSupersededBy() != 0) text += fmt::format(", superseded by job {}", job.getSupersededBy());
+  if (job.getState() == schema::RunState::SUCCEEDED) return text + fmt::format(", in {}", text_of(job.getQueued().getOutputDirectory()));
+  return job.getReason().getText().size() == 0 ? text : fmt::format("{}: {}", text, text_of(job.getReason().getText()));
+}
+
+std::string setting_text(schema::Variable::Reader variable) {
+  return variable.getFollowsScript() ? "follows the script" : std::string(text_of(variable.getValue()));
 }
 
 std::string variable_table_text(schema::VariableSet::Reader set, const Terminal& terminal) {
   Table table({{"VARIABLE"}, {"GROUP"}, {"VALUE", Table::Align::kLeft, true}, {"RULE"}, {"SET BY"}, {"SET AT"}});
   for (auto variable : set.getVariables()) {
-    table.add({variable.getName().cStr(), enum_word(variable.getGroup()), variable.getValue().cStr(), rule_word(variable.getRule()),
+    table.add({variable.getName().cStr(), enum_word(variable.getGroup()), or_dash(text_of(variable.getValue())), rule_word(variable.getRule()),
                or_dash(text_of(variable.getSetBy())), human_time(variable.getSetAt())});
   }
   return table.is_empty() ? "" : table.text(terminal);

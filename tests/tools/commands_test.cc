@@ -110,7 +110,7 @@ TEST_F(CommandsTest, ShowJsonHasRunAndVersions) {
   EXPECT_EQ(version["script"]["sha256"], base::hex(script_hash));
   EXPECT_EQ(version["variables"][0],
             json::parse(R"({"name": "mon", "group": "standard", "value": 2, "rule": "from_run", "set_by": "alice",
-                            "set_at": "2026-11-01T12:00:00.000000000Z", "set_event": 1, "help": null})"));
+                            "set_at": "2026-11-01T12:00:00.000000000Z", "set_event": 1, "help": null, "needs_value": false})"));
   EXPECT_EQ(version["variables"][1]["rule"], "script_default");
   EXPECT_EQ(version["variables"][1]["value"], true);
   EXPECT_TRUE(version["variables"][1]["set_by"].is_null());
@@ -491,7 +491,7 @@ TEST_F(CommandsTest, VarsHistoryIsTheChangesOnly) {
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_EQ(changes[0]["actor"], "alice");
   EXPECT_EQ(changes[0]["scope"]["from_run"], 28000);
-  EXPECT_EQ(changes[0]["variables"], json::parse(R"([{"name": "mon", "group": "standard", "value": 2}])"));
+  EXPECT_EQ(changes[0]["variables"], json::parse(R"([{"name": "mon", "group": "standard", "value": 2, "follows_script": false}])"));
   EXPECT_EQ(changes[0]["text"], "MARI: mon = 2 set for runs from 28000");
   EXPECT_EQ(command({"vars", "history", "MARI", "other"}).exit_code, 1);
   EXPECT_EQ(command({"vars", "history", "SANS2D"}).exit_code, 1);

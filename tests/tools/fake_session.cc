@@ -16,6 +16,12 @@ bool is_done_to(schema::Event::Body::Reader body, capnp::Text::Reader account) {
          (body.isTokenIssued() && body.getTokenIssued().getAccount() == account) || (body.isTokenRevoked() && body.getTokenRevoked().getAccount() == account);
 }
 
+bool is_of_campaign(schema::Event::Reader event, uint64_t campaign) {
+  const auto body = event.getBody();
+  return (body.isCampaignStarted() && event.getSeq() == campaign) || (body.isCampaignStopped() && body.getCampaignStopped().getCampaign() == campaign) ||
+         (body.isJobQueued() && body.getJobQueued().getCampaign() == campaign);
+}
+
 bool touches(schema::Event::Reader event, schema::Subject::Reader subject, const Ledger& ledger) {
   uint64_t job = tools::job_of(event);
   if (subject.isActor()) return event.getActor().getName() == subject.getActor() || is_done_to(event.getBody(), subject.getActor());
@@ -32,6 +38,8 @@ bool touches(schema::Event::Reader event, schema::Subject::Reader subject, const
   auto body = event.getBody();
   if (body.isRunDetected()) return is_run(body.getRunDetected().getRun());
   if (body.isRunSkipped()) return is_run(body.getRunSkipped().getRun());
+  if (body.isTrialRequested()) return is_run(body.getTrialRequested().getRun());
+  if (subject.isCampaign()) return is_of_campaign(event, subject.getCampaign());
   if (body.isReductionRequested()) return is_run(body.getReductionRequested().getRun());
   if (subject.isInstrument()) {
     if (body.isVariablesSet()) return body.getVariablesSet().getInstrument() == subject.getInstrument();
@@ -41,34 +49,12 @@ bool touches(schema::Event::Reader event, schema::Subject::Reader subject, const
   return false;
 }
 
-void refuse(schema::Refusal::Builder refusal, schema::Refusal::Code code, const std::string& text) {
-  refusal.setCode(code);
-  refusal.setText(text.c_str());
-}
-
-/// Answers a change: refused when the test says so, else with the next seq.
-void answer(Ledger& ledger, schema::Answer::Builder answer, const std::string& what) {
-  if (!ledger.refuse_changes.empty() && ledger.asked.size() >= ledger.refuse_after) {
-    refuse(answer.initRefusal(), schema::Refusal::Code::PERMISSION_DENIED, ledger.refuse_changes);
-    return;
-  }
-  ledger.asked.push_back(what);
-  answer.initEvents(1).set(0, 900 + ledger.asked.size());
-}
-
 std::string scope_word(schema::Scope::Reader scope) {
   if (scope.isFromRun()) return fmt::format("from {} to {}", scope.getFromRun(), scope.getToRun());
   return scope.isExperiment() ? fmt::format("experiment {}", scope.getExperiment().cStr()) : "default";
 }
 
-std::string variables_text(capnp::List<schema::Variable>::Reader variables) {
-  std::string text;
-  for (auto variable : variables) {
-    text += fmt::format(" {}.{}={}", variable.getGroup() == schema::Variable::Group::STANDARD ? "standard" : "advanced",
-                        variable.getName().cStr(), variable.getValue().cStr());
-  }
-  return text;
-}
+std::string interpreter_text(capnp::Text::Reader name) { return name.size() == 0 ? "" : fmt::format(" with {}", name.cStr()); }
 
 class Watching final : public schema::Subscription::Server, private kj::TaskSet::ErrorHandler {
  public:
@@ -106,13 +92,14 @@ class Watching final : public schema::Subscription::Server, private kj::TaskSet:
   kj::TaskSet tasks_;
 };
 
-class Runs final : public schema::Runs::Server {
+class Runs final : public ReducingRuns {
  public:
-  explicit Runs(Ledger& ledger) : ledger_(ledger) {}
+  explicit Runs(Ledger& ledger) : ReducingRuns(ledger), ledger_(ledger) {}
 
   kj::Promise<void> list(ListContext context) override {
     auto params = context.getParams();
     auto filter = params.getFilter();
+    ledger_.reducing.filter = kj::str(filter).cStr();
     std::vector<size_t> found;
     for (size_t i = 0; i < ledger_.runs.size(); ++i) {
       auto run = ledger_.runs[i].read();
@@ -121,7 +108,8 @@ class Runs final : public schema::Runs::Server {
       bool fits = state && (filter.getInstrument() == "" || filter.getInstrument() == run.getRun().getInstrument()) &&
                   (filter.getExperiment() == "" || filter.getExperiment() == run.getExperiment()) &&
                   run.getRun().getRunNumber() >= filter.getFirstRun() &&
-                  (filter.getLastRun() == 0 || run.getRun().getRunNumber() <= filter.getLastRun());
+                  (filter.getLastRun() == 0 || run.getRun().getRunNumber() <= filter.getLastRun()) && is_in(filter.getRanges(), run.getRun().getRunNumber()) &&
+                  (filter.getScript().size() == 0 || is_made_with(filter.getScript(), run));
       if (fits) found.push_back(i);
     }
     // Pages of at most two rows, so that every listing has to go on.
@@ -133,6 +121,17 @@ class Runs final : public schema::Runs::Server {
     return kj::READY_NOW;
   }
 
+  static bool is_in(capnp::List<schema::RunRange>::Reader ranges, uint64_t number) {
+    bool is_in = ranges.size() == 0;
+    for (auto range : ranges) is_in |= number >= range.getFirst() && number <= range.getLast();
+    return is_in;
+  }
+  bool is_made_with(capnp::Data::Reader script, schema::RunRow::Reader run) const {
+    return std::any_of(ledger_.jobs.begin(), ledger_.jobs.end(), [&](const auto& job) {
+      return job.read().getJob() == run.getJob() && bytes(job.read().getQueued().getScriptSha256()).starts_with(bytes(script));
+    });
+  }
+
   kj::Promise<void> show(ShowContext context) override {
     auto key = context.getParams().getRun();
     auto same = [&](schema::RunKey::Reader run) { return run.getInstrument() == key.getInstrument() && run.getRunNumber() == key.getRunNumber(); };
@@ -141,7 +140,8 @@ class Runs final : public schema::Runs::Server {
       context.getResults().setRun(run.read());
       std::vector<schema::JobRow::Reader> jobs;
       for (const auto& job : ledger_.jobs) {
-        if (same(job.read().getQueued().getRuns()[0])) jobs.push_back(job.read());
+        const bool is_version = job.read().getQueued().getKind() == schema::JobKind::REDUCTION;
+        if (is_version && same(job.read().getQueued().getRuns()[0])) jobs.push_back(job.read());
       }
       auto versions = context.getResults().initVersions(jobs.size());
       for (uint32_t i = 0; i < jobs.size(); ++i) versions.setWithCaveats(i, jobs[i]);
@@ -185,10 +185,11 @@ class Runs final : public schema::Runs::Server {
 
   kj::Promise<void> rerun(RerunContext context) override {
     auto request = context.getParams().getRequest();
-    answer(ledger_, context.getResults().initAnswer(),
+    answer_change(ledger_, context.getResults().initAnswer(),
            fmt::format("rerun {} {} basis {} {}{}{} ({})", request.getRun().getInstrument().cStr(), request.getRun().getRunNumber(), request.getBasis(),
                        request.getScript() == schema::ReductionRequested::ScriptChoice::STORED ? "stored" : "current",
-                       request.getFreshVariables() ? " fresh" : "", variables_text(request.getVariables()), request.getComment().cStr()));
+                       request.getFreshVariables() ? " fresh" : "", variables_text(request.getVariables()) + interpreter_text(request.getInterpreter()),
+                       request.getComment().cStr()));
     return kj::READY_NOW;
   }
 
@@ -208,20 +209,20 @@ class Runs final : public schema::Runs::Server {
   Ledger& ledger_;
 };
 
-class Instrument final : public schema::Instrument::Server {
+class Instrument final : public StagedInstrument {
  public:
-  Instrument(Ledger& ledger, std::string name) : ledger_(ledger), name_(std::move(name)) {}
+  Instrument(Ledger& ledger, std::string name) : StagedInstrument(ledger), ledger_(ledger), name_(std::move(name)) {}
 
   kj::Promise<void> show(ShowContext context) override {
     context.getResults().setInstrument(ledger_.instruments.at(name_).read());
     return kj::READY_NOW;
   }
   kj::Promise<void> pause(PauseContext context) override {
-    answer(ledger_, context.getResults().initAnswer(), fmt::format("pause {} ({})", name_, context.getParams().getComment().cStr()));
+    answer_change(ledger_, context.getResults().initAnswer(), fmt::format("pause {} ({})", name_, context.getParams().getComment().cStr()));
     return kj::READY_NOW;
   }
   kj::Promise<void> resume(ResumeContext context) override {
-    answer(ledger_, context.getResults().initAnswer(), fmt::format("resume {} ({})", name_, context.getParams().getComment().cStr()));
+    answer_change(ledger_, context.getResults().initAnswer(), fmt::format("resume {} ({})", name_, context.getParams().getComment().cStr()));
     return kj::READY_NOW;
   }
   kj::Promise<void> variableRules(VariableRulesContext context) override {
@@ -236,7 +237,7 @@ class Instrument final : public schema::Instrument::Server {
   }
   kj::Promise<void> setVariables(SetVariablesContext context) override {
     auto change = context.getParams().getChange();
-    answer(ledger_, context.getResults().initAnswer(),
+    answer_change(ledger_, context.getResults().initAnswer(),
            fmt::format("set {} {}{} ({})", change.getInstrument().cStr(), scope_word(change.getScope()), variables_text(change.getVariables()),
                        change.getComment().cStr()));
     return kj::READY_NOW;
@@ -245,7 +246,7 @@ class Instrument final : public schema::Instrument::Server {
     auto change = context.getParams().getChange();
     std::string names;
     for (auto name : change.getNames()) names += fmt::format(" {}", name.cStr());
-    answer(ledger_, context.getResults().initAnswer(), fmt::format("clear {} {}{}", change.getInstrument().cStr(), scope_word(change.getScope()), names));
+    answer_change(ledger_, context.getResults().initAnswer(), fmt::format("clear {} {}{}", change.getInstrument().cStr(), scope_word(change.getScope()), names));
     return kj::READY_NOW;
   }
   kj::Promise<void> blame(BlameContext context) override {
@@ -281,7 +282,7 @@ class Operator final : public schema::Operator::Server {
     return kj::READY_NOW;
   }
   kj::Promise<void> cancel(CancelContext context) override {
-    answer(ledger_, context.getResults().initAnswer(), fmt::format("cancel {}", context.getParams().getJob()));
+    answer_change(ledger_, context.getResults().initAnswer(), fmt::format("cancel {}", context.getParams().getJob()));
     return kj::READY_NOW;
   }
 
@@ -314,6 +315,10 @@ class Session final : public AccessSession {
     context.getResults().setAuditor(make_auditor(ledger_));
     return kj::READY_NOW;
   }
+  kj::Promise<void> campaigns(CampaignsContext context) override {
+    context.getResults().setCampaigns(make_campaigns(ledger_));
+    return kj::READY_NOW;
+  }
   kj::Promise<void> at(AtContext context) override {
     auto moment = context.getParams().getMoment();
     ledger_.asked.push_back(moment.isSeq() ? fmt::format("at event {}", moment.getSeq()) : fmt::format("at time {}", moment.getTime()));
@@ -333,6 +338,29 @@ class Session final : public AccessSession {
 };
 
 }  // namespace
+
+void refuse(schema::Refusal::Builder refusal, schema::Refusal::Code code, const std::string& text) {
+  refusal.setCode(code);
+  refusal.setText(text.c_str());
+}
+
+void answer_change(Ledger& ledger, schema::Answer::Builder answer, const std::string& what) {
+  if (!ledger.refuse_changes.empty() && ledger.asked.size() >= ledger.refuse_after) {
+    refuse(answer.initRefusal(), schema::Refusal::Code::PERMISSION_DENIED, ledger.refuse_changes);
+    return;
+  }
+  ledger.asked.push_back(what);
+  answer.initEvents(1).set(0, 900 + ledger.asked.size());
+}
+
+std::string variables_text(capnp::List<schema::Variable>::Reader variables) {
+  std::string text;
+  for (auto variable : variables) {
+    text += fmt::format(" {}.{}{}", variable.getGroup() == schema::Variable::Group::STANDARD ? "standard" : "advanced", variable.getName().cStr(),
+                        variable.getFollowsScript() ? " follows the script" : fmt::format("={}", variable.getValue().cStr()));
+  }
+  return text;
+}
 
 schema::RunRow::Builder Ledger::add_run(const char* instrument, uint64_t number, schema::RunState state) {
   auto run = runs.emplace_back().get();

@@ -14,6 +14,7 @@
 #include "schema/document.capnp.h"
 #include "tests/tools/fake_access.h"
 #include "tests/tools/fake_message.h"
+#include "tests/tools/fake_reducing.h"
 #include "tools/client.h"
 #include "tools/program.h"
 
@@ -35,6 +36,7 @@ struct Ledger {
   Message<schema::VariablesEffect> effect;
   Message<schema::VerifyReport> report;
   Access access;
+  Reducing reducing;
   std::filesystem::path state_folder;  // where logins are kept; empty = nowhere
   bool rewritten = false;  // proofs hold other events than those the tree is of
   Ledger* past = nullptr;  // what is seen by who looks back
@@ -57,6 +59,12 @@ struct Ledger {
   }
   schema::InstrumentRow::Builder add_instrument(const char* name);
 };
+
+void refuse(schema::Refusal::Builder refusal, schema::Refusal::Code code, const std::string& text);
+/// Answers a change, remembered as `what`: refused when the test says so, else with the next seq.
+void answer_change(Ledger& ledger, schema::Answer::Builder answer, const std::string& what);
+/// " standard.mon=2 advanced.grid follows the script"
+std::string variables_text(capnp::List<schema::Variable>::Reader variables);
 
 /// A client on its own KJ loop.
 class Client final : public tools::Client {

@@ -2,18 +2,47 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "tools/command_id.h"
 #include "tools/json_output.h"
 #include "tools/near_words.h"
-#include "tools/records.h"
 
 namespace tools {
+namespace {
+
+constexpr size_t kMostValueBytes = 1u << 20;  // of a variable that is read from a file
+
+/// The value in a file: all its text but the last line end.
+base::Result<std::string> value_in_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string value(kMostValueBytes + 1, '\0');
+  file.read(value.data(), static_cast<std::streamsize>(value.size()));
+  if (!file.is_open() || file.bad()) {
+    return base::Status(base::Code::kInvalidArgument, fmt::format("'@{0}': the file {0} cannot be read: {1}; a text that begins with @ is written '\"@...\"'",
+                                                                  base::printable(path), strerror(errno)));
+  }
+  value.resize(static_cast<size_t>(file.gcount()));
+  if (value.size() > kMostValueBytes) {
+    return base::Status(base::Code::kInvalidArgument, fmt::format("'@{}': the file has more than {} bytes; name it in the variable instead of putting it there",
+                                                                  base::printable(path), kMostValueBytes));
+  }
+  if (value.ends_with('\n')) value.pop_back();
+  return value;
+}
+
+}  // namespace
 
 void add_change_options(CLI::App& command, ChangeOptions& change) {
   command.add_option("--comment", change.comment, "Why; kept with the event")->type_name("TEXT");
+  add_command_id(command, change);
+}
+
+void add_command_id(CLI::App& command, ChangeOptions& change) {
   command
       .add_option("--command-id", change.command_id,
                   "A name you choose for this change: sent again with the same one, it is carried out once")
@@ -41,7 +70,12 @@ base::Result<Assignment> parse_assignment(const std::string& text) {
   Assignment assignment;
   assignment.name = text.substr(0, equals);
   std::string value = text.substr(equals + 1);
-  if (!base::is_utf8(text)) {
+  if (value.size() > 1 && value.starts_with('@')) {
+    base::Result<std::string> read = value_in_file(value.substr(1));
+    if (!read.is_ok()) return read.status();
+    value = std::move(*read);
+  }
+  if (!base::is_utf8(text) || !base::is_utf8(value)) {
     return base::Status(base::Code::kInvalidArgument, fmt::format("'{}' is not UTF-8 text; a variable has to be", base::printable(text)));
   }
   for (auto group : {schema::Variable::Group::STANDARD, schema::Variable::Group::ADVANCED}) {
@@ -91,6 +125,25 @@ base::Status KnownVariables::complete(Assignment& assignment) const {
                                                       base::printable(assignment.name), assignment.value)};
   }
   return base::Status::ok();
+}
+
+base::Result<KnownVariables> known_variables(Client& client, const RunName& run) {
+  KnownVariables known;
+  base::Result<ShownRun> shown = show_run(client, run);
+  if (!shown.is_ok()) return shown.status();
+  if (std::optional<schema::JobRow::Reader> job = chosen_version(*shown, run.version)) {
+    auto variables = document<schema::VariableSet>(client, bytes_of(job->getQueued().getVariables()));
+    if (!variables.is_ok()) return variables.status();
+    known.add(variables->get());
+  }
+  base::Result<schema::Instrument::Client> of = instrument(client, run.instrument);
+  if (!of.is_ok()) return of.status();
+  auto row = ask(client, of->showRequest());
+  if (!row.is_ok()) return row.status();
+  auto defaults = document<schema::VariableSet>(client, bytes_of(row->getInstrument().getScript().getDefaults()));
+  if (!defaults.is_ok()) return defaults.status();
+  known.add(defaults->get());
+  return known;
 }
 
 base::Result<std::vector<Assignment>> parse_assignments(const std::vector<std::string>& texts, const KnownVariables& known) {

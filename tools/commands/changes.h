@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "schema/document.capnp.h"
 #include "tools/context.h"
+#include "tools/records.h"
 
 namespace tools {
 
@@ -20,12 +21,14 @@ struct ChangeOptions {
   std::string command_id;  // empty: a random one
 };
 void add_change_options(CLI::App& command, ChangeOptions& change);
+/// Of a change that takes no comment.
+void add_command_id(CLI::App& command, ChangeOptions& change);
 /// The id given, else 32 random hex digits: another one each time.
 std::string command_id(const ChangeOptions& change);
 /// Says what the ledger answered: `done` with the event, or `already` where nothing had to change; in JSON the event.
 int report(Context& context, schema::Answer::Reader answer, const std::string& done, const std::string& already);
 
-/// A variable's name and value as given: NAME=VALUE, standard.NAME=VALUE or advanced.NAME=VALUE.
+/// A variable's name and value as given: NAME=VALUE, standard.NAME=VALUE or advanced.NAME=VALUE; @FILE for VALUE is what the file holds.
 struct Assignment {
   std::string name;
   std::string value;  // JSON text: the VALUE itself when it is JSON, else as a JSON string
@@ -40,6 +43,7 @@ class KnownVariables {
   /// Fills the group. kInvalidArgument: the script has no such variable (the message lists what it has), the name is in both groups
   /// and none is given, or text is given for a true/false variable. While no variable is known, everything passes.
   base::Status complete(Assignment& assignment) const;
+  bool has(const std::string& name) const { return names_.contains(name); }
 
  private:
   struct Known {
@@ -48,6 +52,9 @@ class KnownVariables {
   };
   std::map<std::string, Known> names_;
 };
+
+/// What the version to repeat and the instrument's present script have for variables.
+base::Result<KnownVariables> known_variables(Client& client, const RunName& run);
 
 /// Parses and completes each; the first that is wrong is the error.
 base::Result<std::vector<Assignment>> parse_assignments(const std::vector<std::string>& texts, const KnownVariables& known);

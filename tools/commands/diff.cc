@@ -1,11 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/text.h"
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
-#include "tools/unified_diff.h"
+#include "tools/script_files.h"
 #include "tools/version_diff.h"
 #include "tools/version_text.h"
 #include "tools/words.h"
@@ -17,7 +18,7 @@ namespace {
 struct Side {
   ShownVersion version;
   VersionDetail detail;
-  std::map<std::string, std::string> files;  // script files: name -> SHA-256; "" is the script itself
+  ScriptFiles script;
 };
 
 base::Result<Side> read_side(Context& context, const std::string& word) {
@@ -28,38 +29,8 @@ base::Result<Side> read_side(Context& context, const std::string& word) {
   if (!version.is_ok()) return version.status();
   base::Result<VersionDetail> detail = version_detail(client, version->job);
   if (!detail.is_ok()) return detail.status();
-  const auto queued = version->job.getQueued();
-  std::map<std::string, std::string> files = {{"", std::string(bytes_of(queued.getScriptSha256()))}};
-  for (auto file : queued.getSiblings()) files[file.getName().cStr()] = bytes_of(file.getSha256());
-  return Side{std::move(*version), std::move(*detail), std::move(files)};
-}
-
-/// A script file of another text on each side; a side without it counts as empty.
-struct ScriptDifference {
-  std::string name;  // "" = the script
-  std::string a, b;  // SHA-256; empty = there is none
-  std::string diff;  // unified
-};
-
-base::Result<std::vector<ScriptDifference>> script_differences(Client& client, const Side& a, const Side& b) {
-  std::vector<ScriptDifference> found;
-  const auto heading = [](const Side& side, const std::string& name, const std::string& sha256) {
-    const std::string path = name.empty() ? std::string(text_of(side.detail.job.getQueued().getScriptPath())) : name;
-    return fmt::format("{} {} sha256 {}", side.version.name, base::printable(path), sha256.empty() ? "none" : base::hex(sha256));
-  };
-  for (const Difference& each : differences(a.files, b.files)) {
-    ScriptDifference difference{each.name, each.a.value_or(""), each.b.value_or(""), {}};
-    std::string texts[2];
-    for (const auto& [sha256, text] : {std::pair(&difference.a, &texts[0]), std::pair(&difference.b, &texts[1])}) {
-      if (sha256->empty()) continue;
-      base::Result<std::string> read = blob(client, *sha256);
-      if (!read.is_ok()) return read.status();
-      *text = std::move(*read);
-    }
-    difference.diff = unified_diff(texts[0], texts[1], heading(a, each.name, difference.a), heading(b, each.name, difference.b));
-    found.push_back(std::move(difference));
-  }
-  return found;
+  ScriptFiles script = script_files(version->name, version->job.getQueued());
+  return Side{std::move(*version), std::move(*detail), std::move(script)};
 }
 
 struct Section {
@@ -67,11 +38,18 @@ struct Section {
   std::vector<Difference> differences;
 };
 
+/// "support_files" -> "support files".
+std::string spaced(std::string title) {
+  std::replace(title.begin(), title.end(), '_', ' ');
+  return title;
+}
+
 std::vector<Section> sections_of(const Side& a, const Side& b) {
   const auto state = [](const Side& side) { return Parts{{"state", enum_word(side.detail.job.getState())}}; };
   return {{"variables", differences(variable_parts(a.detail), variable_parts(b.detail))},
           {"environment", differences(environment_parts(a.detail), environment_parts(b.detail))},
           {"inputs", differences(input_parts(a.detail), input_parts(b.detail))},
+          {"support_files", differences(support_parts(a.detail), support_parts(b.detail))},
           {"outputs", differences(output_parts(a.detail), output_parts(b.detail))},
           {"outcome", differences(state(a), state(b))}};
 }
@@ -91,10 +69,7 @@ Json side_json(const Side& side) {
 Json diff_json(const Side& a, const Side& b, const std::vector<ScriptDifference>& scripts, const std::vector<Section>& sections, bool same) {
   Json json = {{"a", side_json(a)}, {"b", side_json(b)}, {"same", same}};
   json["scripts"] = Json::array();
-  for (const ScriptDifference& script : scripts) {
-    json["scripts"].push_back({{"name", text_or_null(script.name)}, {"a_sha256", hash_or_null(script.a)}, {"b_sha256", hash_or_null(script.b)},
-                               {"diff", base::to_utf8(script.diff)}});
-  }
+  for (const ScriptDifference& script : scripts) json["scripts"].push_back(difference_json(script));
   for (const Section& section : sections) {
     const bool values = std::string_view(section.title) == "variables";
     const auto side = [&](const std::optional<std::string>& text) {
@@ -122,7 +97,7 @@ base::Result<int> diff(Context& context, const std::vector<std::string>& words) 
   if (!a.is_ok()) return a.status();
   base::Result<Side> b = read_side(context, words[1]);
   if (!b.is_ok()) return b.status();
-  base::Result<std::vector<ScriptDifference>> scripts = script_differences(**context.client(), *a, *b);
+  base::Result<std::vector<ScriptDifference>> scripts = script_differences(**context.client(), a->script, b->script);
   if (!scripts.is_ok()) return scripts.status();
   const std::vector<Section> sections = sections_of(*a, *b);
   bool same = scripts->empty();
@@ -143,17 +118,17 @@ base::Result<int> diff(Context& context, const std::vector<std::string>& words) 
     for (const Difference& difference : section.differences) {
       table.add({difference.name, difference.a.value_or("-"), difference.b.value_or("-")});
     }
-    context.out << fmt::format("\n{}\n", section.title);
+    context.out << fmt::format("\n{}\n", spaced(section.title));
     context.print(table);
   }
-  if (same) context.say("they do not differ in script, variables, environment, inputs, outputs or outcome");
+  if (same) context.say("they do not differ in script, variables, environment, inputs, support files, outputs or outcome");
   return same ? kDone : kNothingFound;
 }
 
 }  // namespace
 
 void add_diff(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("diff", "How two versions differ: script, variables, environment, inputs, outputs, outcome");
+  CLI::App* command = app.add_subcommand("diff", "How two versions differ: script, variables, environment, inputs, support files, outputs, outcome");
   auto words = std::make_shared<std::vector<std::string>>();
   command->add_option("versions", *words, "Two versions, or runs for their latest; each in one word")->type_name("A B")->required()->expected(2);
   command->footer("Exit code 0 when nothing differs, 1 when something does; duration and reason are shown and not compared.\n"

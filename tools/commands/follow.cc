@@ -26,19 +26,6 @@ struct Following {
   bool is_over() { return !done->isWaiting(); }
 };
 
-bool ends_a_version(schema::Event::Body::Which kind) {
-  using Body = schema::Event::Body;
-  switch (kind) {
-    case Body::JOB_SUCCEEDED:
-    case Body::JOB_FAILED:
-    case Body::JOB_SKIPPED:
-    case Body::JOB_CANCELLED:
-    case Body::RUN_SKIPPED:
-    case Body::RAW_FILE_REFUSED: return true;
-    default: return false;
-  }
-}
-
 /// The state of what is waited for, once it is final.
 std::optional<schema::RunState> final_state(schema::Runs::ShowResults::Reader shown, uint16_t version) {
   if (shown.getRefusal().getCode() != schema::Refusal::Code::OK) return std::nullopt;
@@ -101,8 +88,9 @@ class Sink final : public schema::EventSink::Server {
       bool check_now = false;
       for (const auto& event : *events) {
         if (following->is_over()) return kj::Promise<void>(kj::READY_NOW);
-        if (!following->order.use(event_line(event.get(), following->jobs))) following->done->fulfill(States());
-        check_now |= ends_a_version(event.get().getBody().which());
+        const EventLine line = event_line(event.get(), following->jobs);
+        if (!following->order.use(line)) following->done->fulfill(States());
+        check_now |= ends_a_version(line.kind);
       }
       return check_now ? check(following) : kj::Promise<void>(kj::READY_NOW);
     });
@@ -144,6 +132,11 @@ void write_filter(const EventSelection& about, schema::EventFilter::Builder filt
 }
 
 }  // namespace
+
+bool ends_a_version(std::string_view kind) {
+  constexpr std::string_view kLast[] = {"jobSucceeded", "jobFailed", "jobSkipped", "jobCancelled", "runSkipped", "rawFileRefused"};
+  return std::find(std::begin(kLast), std::end(kLast), kind) != std::end(kLast);
+}
 
 base::Result<States> follow(Client& client, Follow order) {
   schema::Runs::Client runs = client.session().runsRequest().send().getRuns();

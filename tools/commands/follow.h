@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/client.h"
@@ -29,6 +30,9 @@ struct Follow {
   /// Ends once each of these is finished: the version named, else the latest with nothing asked for any more. Empty: never.
   std::vector<RunName> until_finished;
 };
+
+/// Such an event is the last of a version, or says that there will be none.
+bool ends_a_version(std::string_view kind);
 
 /// The states of `until_finished` at the end; kUnavailable when the connection is lost, empty when `use` ended it.
 base::Result<std::vector<schema::RunState>> follow(Client& client, Follow order);

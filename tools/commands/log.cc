@@ -12,6 +12,7 @@ namespace {
 
 struct LogOptions {
   std::vector<std::string> words;
+  uint64_t job = 0;  // 0 = the words name a version
   uint16_t attempt = 0;
   uint64_t tail = 0;
   bool raw = false;
@@ -27,7 +28,37 @@ std::string_view last_lines(std::string_view text, uint64_t count) {
   return text.substr(begin);
 }
 
-base::Result<schema::AttemptRow::Reader> choose_attempt(const ShownVersion& version, uint16_t number) {
+/// Whose log it is. Borrows the row from the answer it came in.
+struct LogOf {
+  std::optional<ShownVersion> version;
+  std::optional<ShownJob> other;
+  schema::JobRow::Reader job;
+  std::string name;  // "MARI 28001 v2", "MARI 28001 sum v1"
+};
+
+base::Result<LogOf> find_job(Context& context, const LogOptions& options) {
+  LogOf found;
+  if (options.job != 0) {
+    base::Result<Client*> client = context.client();
+    if (!client.is_ok()) return client.status();
+    base::Result<ShownJob> shown = show_job(**client, options.job);
+    if (!shown.is_ok()) return shown.status();
+    found.other = std::move(*shown);
+    found.job = found.other->getJob();
+    found.name = job_name(found.job);
+    return found;
+  }
+  base::Result<RunName> name = context.run(options.words);
+  if (!name.is_ok()) return name.status();
+  base::Result<ShownVersion> version = show_version(**context.client(), *name);
+  if (!version.is_ok()) return version.status();
+  found.version = std::move(*version);
+  found.job = found.version->job;
+  found.name = found.version->name;
+  return found;
+}
+
+base::Result<schema::AttemptRow::Reader> choose_attempt(const LogOf& version, uint16_t number) {
   std::optional<schema::AttemptRow::Reader> chosen;
   for (auto attempt : version.job.getAttempts()) {
     if (number == 0 || attempt.getNumber() == number) chosen = attempt;
@@ -60,11 +91,14 @@ std::string ending(schema::AttemptRow::Reader attempt, const std::string& name) 
 }
 
 base::Result<int> print_log(Context& context, const LogOptions& options) {
-  base::Result<RunName> name = context.run(options.words);
-  if (!name.is_ok()) return name.status();
-  Client& client = **context.client();
-  base::Result<ShownVersion> version = show_version(client, *name);
+  if (options.words.empty() != (options.job != 0)) {
+    return base::Status(base::Code::kInvalidArgument, "name a run or version, or a job with --job, and not both");
+  }
+  base::Result<LogOf> version = find_job(context, options);
   if (!version.is_ok()) return version.status();
+  Client& client = **context.client();
+  const auto key = version->job.getQueued().getRuns()[0];
+  const std::string instrument(text_of(key.getInstrument()));
   base::Result<schema::AttemptRow::Reader> attempt = choose_attempt(*version, options.attempt);
   if (!attempt.is_ok()) return attempt.status();
   const std::string attempt_name = fmt::format("{} attempt {}", version->name, attempt->getNumber());
@@ -72,7 +106,7 @@ base::Result<int> print_log(Context& context, const LogOptions& options) {
   if (attempt->getOutcome() == Outcome::RUNNING) {
     return base::Status(base::Code::kNotFound,
                         fmt::format("{} is still running; its log is kept when it ends, see runledger watch {}", attempt_name,
-                                    run_text(name->instrument, name->run_number)));
+                                    run_text(instrument, key.getRunNumber())));
   }
 
   // A script that broke before it could print has a traceback only.
@@ -96,9 +130,11 @@ base::Result<int> print_log(Context& context, const LogOptions& options) {
   }
   std::string_view shown_text = options.tail > 0 ? last_lines(text, options.tail) : std::string_view(text);
   if (context.options.json) {
-    context.print(Json{{"instrument", name->instrument},
-                       {"run_number", name->run_number},
-                       {"version", version->job.getQueued().getVersion()},
+    context.print(Json{{"instrument", base::to_utf8(instrument)},
+                       {"run_number", key.getRunNumber()},
+                       {"version", version->job.getQueued().getVersion() == 0 ? Json() : Json(version->job.getQueued().getVersion())},
+                       {"stage", text_or_null(text_of(version->job.getQueued().getStage()))},
+                       {"job", version->job.getJob()},
                        {"attempt", attempt->getNumber()},
                        {"outcome", enum_word(attempt->getOutcome())},
                        {"message", text_or_null(text_of(attempt->getMessage()))},
@@ -115,7 +151,7 @@ base::Result<int> print_log(Context& context, const LogOptions& options) {
   if (std::string how = ending(*attempt, attempt_name); !how.empty()) context.say(how);
   if (!kept) {
     context.say(fmt::format("what {} had printed until then was not kept; `runledger explain {} {}` says what happened next",
-                            attempt_name, name->instrument, name->run_number));
+                            attempt_name, instrument, key.getRunNumber()));
     return kNothingFound;
   }
   if (hash.empty()) context.say(fmt::format("{} printed nothing", attempt_name));
@@ -127,7 +163,8 @@ base::Result<int> print_log(Context& context, const LogOptions& options) {
 void add_log(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("log", "The reduction log: what a script printed");
   auto options = std::make_shared<LogOptions>();
-  command->add_option("run", options->words, "Run or version; without a version the latest")->type_name("RUN")->required();
+  command->add_option("run", options->words, "Run or version; without a version the latest")->type_name("RUN");
+  command->add_option("--job", options->job, "Of this job instead: of a stage or a trial, as runledger show lists them")->type_name("JOB")->check(CLI::PositiveNumber);
   command->add_option("--attempt", options->attempt, "This attempt instead of the last; counted from 1")->type_name("N");
   command->add_option("--tail", options->tail, "Only the last N lines; 0 = all")->type_name("N");
   command->add_flag("--raw", options->raw, "Control characters as they are, also on a terminal");

@@ -52,13 +52,23 @@ base::Result<schema::Operator::Client> operator_of(Client& client) {
   return answer->getOperator();
 }
 
+EventSubject subject_of(schema::QueueRow::Reader row) {
+  EventSubject subject;
+  subject.instrument = text_of(row.getRun().getInstrument());
+  subject.run_number = row.getRun().getRunNumber();
+  subject.version = row.getVersion();
+  subject.stage = text_of(row.getStage());
+  subject.is_trial = row.getKind() == schema::JobKind::TRIAL;
+  return subject;
+}
+
 base::Result<int> show_queue(Context& context, const OperateOptions& options) {
   base::Result<Client*> client = context.client();
   if (!client.is_ok()) return client.status();
   base::Result<schema::Operator::Client> operate = operator_of(**client);
   if (!operate.is_ok()) return operate.status();
   Json json = Json::array();
-  Table table({{"JOB", Table::Align::kRight}, {"VERSION"}, {"EXPERIMENT"}, {"PRIORITY", Table::Align::kRight}, {"QUEUED"}, {"WAITS BECAUSE", Table::Align::kLeft, true}});
+  Table table({{"JOB", Table::Align::kRight}, {"VERSION"}, {"EXPERIMENT"}, {"PRIORITY", Table::Align::kRight}, {"CAMPAIGN", Table::Align::kRight}, {"QUEUED"}, {"WAITS BECAUSE", Table::Align::kLeft, true}});
   std::string after;
   do {
     auto request = operate->queueRequest();
@@ -69,8 +79,8 @@ base::Result<int> show_queue(Context& context, const OperateOptions& options) {
       if (options.limit != 0 && json.size() >= options.limit) break;
       json.push_back(queue_json(row));
       table.add({std::to_string(row.getJob()),
-                 run_text(text_of(row.getRun().getInstrument()), row.getRun().getRunNumber(), row.getVersion()),
-                 or_dash(text_of(row.getExperiment())), std::to_string(row.getPriority()), human_time(row.getQueuedAt()),
+                 subject_text(subject_of(row)), or_dash(text_of(row.getExperiment())), std::to_string(row.getPriority()),
+                 row.getCampaign() == 0 ? "-" : std::to_string(row.getCampaign()), human_time(row.getQueuedAt()),
                  fmt::format("{}{}", row.getHeld() ? "held: " : "", text_of(row.getReason().getText()))});
     }
     after = bytes_of(answer->getNext());

@@ -1,8 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <memory>
+#include <set>
 
 #include "tools/commands/changes.h"
+#include "tools/commands/choosing.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/follow.h"
 #include "tools/json_output.h"
@@ -11,72 +15,55 @@
 namespace tools {
 namespace {
 
-constexpr size_t kMostRuns = 10'000;  // one command line; beyond it somebody meant something else
+constexpr size_t kMostRuns = 20;  // more are a campaign: planned, put behind everything else, and stopped as one thing
 
 struct RerunOptions {
-  std::vector<std::string> words;
+  RunChoice choice;
   std::vector<std::string> assignments;
   std::string script = "stored";
+  std::string interpreter;
   bool fresh_variables = false;
   bool wait = false;
   ChangeOptions change;
 };
 
-/// The runs a selection names; of a range those that exist. kNotFound: there is no such run or version.
-base::Result<std::vector<RunName>> named_runs(Client& client, const RunSelection& selection) {
-  if (selection.is_one_run()) {
-    RunName name{selection.instrument, selection.ranges[0].first, selection.version};
+base::Status too_many(const ChosenRuns& chosen, const RunChoice& choice) {
+  return {base::Code::kInvalidArgument,
+          fmt::format("{}: that is more than {} runs; make it a campaign, which can be looked at first and stopped: runledger campaign start {} --purpose 'why'",
+                      chosen.text, kMostRuns, as_arguments(choice))};
+}
+
+/// Of a range without any run that is said: somebody mistyped it.
+base::Status check_ranges(const RunSelection& named, const std::vector<RunName>& runs) {
+  for (const RunRange& range : named.ranges) {
+    const bool found = std::any_of(runs.begin(), runs.end(), [&](const RunName& run) { return run.run_number >= range.first && run.run_number <= range.last; });
+    if (found) continue;
+    return {base::Code::kNotFound, fmt::format("{0} {1}: there is no such run, so nothing was asked for; `runledger runs {0}` lists those there are",
+                                               named.instrument, run_ranges_text(std::span(&range, 1)))};
+  }
+  return {};
+}
+
+/// The runs that were chosen; of a range those that exist. kNotFound: there is no such run or version.
+base::Result<std::vector<RunName>> chosen_runs(Client& client, const ChosenRuns& chosen, const RunChoice& choice) {
+  const RunSelection& named = chosen.named;
+  if (named.is_one_run() && !choice.has_options()) {
+    RunName name{named.instrument, named.ranges[0].first, named.version};
     if (base::Result<ShownRun> shown = show_run(client, name); !shown.is_ok()) return shown.status();
     return std::vector<RunName>{std::move(name)};
   }
-  std::vector<RunName> names;
-  schema::Runs::Client runs = client.session().runsRequest().send().getRuns();
-  for (const RunRange& range : selection.ranges) {
-    std::string after;
-    size_t before = names.size();
-    do {
-      auto request = runs.listRequest();
-      request.getFilter().setInstrument(kj_text(selection.instrument));
-      request.getFilter().setFirstRun(range.first);
-      request.getFilter().setLastRun(range.last);
-      request.setLimit(1000);
-      request.setAfter(data_of(after));
-      auto answer = ask(client, std::move(request));
-      if (!answer.is_ok()) return answer.status();
-      for (auto run : answer->getRuns()) names.push_back({run.getRun().getInstrument().cStr(), run.getRun().getRunNumber(), 0});
-      if (names.size() > kMostRuns) {
-        return base::Status(base::Code::kInvalidArgument, fmt::format("more than {} runs are named; name fewer at once", kMostRuns));
-      }
-      after = bytes_of(answer->getNext());
-    } while (!after.empty());
-    if (names.size() == before) {
-      return base::Status(
-          base::Code::kNotFound,
-          fmt::format("{0} {1}{2}: there is no such run, so nothing was asked for; `runledger runs {0}` lists those there are",
-                      selection.instrument, range.first, range.last == range.first ? "" : fmt::format("-{}", range.last)));
-    }
+  std::vector<RunName> runs;
+  base::Result<bool> read = read_runs(client, *chosen.filter, 0, [&](schema::RunRow::Reader run) {
+    runs.push_back({run.getRun().getInstrument().cStr(), run.getRun().getRunNumber(), named.version});
+    return runs.size() <= kMostRuns;
+  });
+  if (!read.is_ok()) return read.status();
+  if (runs.size() > kMostRuns) return too_many(chosen, choice);
+  if (!choice.has_options()) {
+    if (base::Status status = check_ranges(named, runs); !status.is_ok()) return status;
   }
-  return names;
-}
-
-/// What the version to repeat and the instrument's present script have for variables.
-base::Result<KnownVariables> known_variables(Client& client, const RunName& run) {
-  KnownVariables known;
-  base::Result<ShownRun> shown = show_run(client, run);
-  if (!shown.is_ok()) return shown.status();
-  if (std::optional<schema::JobRow::Reader> job = chosen_version(*shown, run.version)) {
-    auto variables = document<schema::VariableSet>(client, bytes_of(job->getQueued().getVariables()));
-    if (!variables.is_ok()) return variables.status();
-    known.add(variables->get());
-  }
-  base::Result<schema::Instrument::Client> of = instrument(client, run.instrument);
-  if (!of.is_ok()) return of.status();
-  auto row = ask(client, of->showRequest());
-  if (!row.is_ok()) return row.status();
-  auto defaults = document<schema::VariableSet>(client, bytes_of(row->getInstrument().getScript().getDefaults()));
-  if (!defaults.is_ok()) return defaults.status();
-  known.add(defaults->get());
-  return known;
+  if (runs.empty()) return base::Status(base::Code::kNotFound, fmt::format("{}: no runs match, so nothing was asked for", chosen.text));
+  return runs;
 }
 
 /// Asks for one more version; the seq of the request's event.
@@ -90,6 +77,7 @@ base::Result<uint64_t> request_version(Client& client, const RunName& run, const
   wish.setScript(options.script == "current" ? schema::ReductionRequested::ScriptChoice::CURRENT : schema::ReductionRequested::ScriptChoice::STORED);
   wish.setBasis(run.version);
   wish.setFreshVariables(options.fresh_variables);
+  wish.setInterpreter(kj_text(options.interpreter));
   wish.setComment(kj_text(options.change.comment));
   write_assignments(assignments, wish.initVariables(assignments.size()));
   auto answer = ask(client, std::move(request));
@@ -156,14 +144,14 @@ base::Status look_up(Client& client, Asked& asked) {
 base::Status wait_for(Context& context, Client& client, std::vector<Asked>& all) {
   Follow order;
   order.from_seq = all[0].event;
-  order.about.instrument = all[0].run.instrument;
-  std::set<uint64_t> numbers;
+  std::set<std::pair<std::string, uint64_t>> runs;
   for (const Asked& asked : all) {
     order.until_finished.push_back({asked.run.instrument, asked.run.run_number, 0});
-    numbers.insert(asked.run.run_number);
+    runs.emplace(asked.run.instrument, asked.run.run_number);
   }
+  if (all.front().run.instrument == all.back().run.instrument) order.about.instrument = all.front().run.instrument;  // they are in order
   order.use = [&](const EventLine& line) {
-    if (!context.options.json && numbers.count(line.subject.run_number) > 0) context.say(line.text);
+    if (!context.options.json && runs.contains({line.subject.instrument, line.subject.run_number})) context.say(line.text);
     return true;
   };
   base::Result<std::vector<schema::RunState>> states = follow(client, std::move(order));
@@ -192,35 +180,33 @@ int report(Context& context, const std::vector<Asked>& all, bool waited) {
   return code;
 }
 
-/// "MARI 28001-28003,28007", as `rerun` takes it: the runs that were not asked for.
+/// "MARI 28001-28003,28007", as `rerun` takes it: the runs that were not asked for; of several instruments with a semicolon between.
 std::string left_out(const std::vector<RunName>& runs, const std::vector<Asked>& all) {
-  std::vector<RunRange> ranges;
+  std::map<std::string, std::vector<uint64_t>> numbers;
   auto asked = all.begin();
   for (const RunName& run : runs) {  // in the order they were asked for
-    if (asked != all.end() && asked->run.run_number == run.run_number) {
+    if (asked != all.end() && asked->run.instrument == run.instrument && asked->run.run_number == run.run_number) {
       ++asked;
-    } else if (!ranges.empty() && ranges.back().last + 1 == run.run_number) {
-      ranges.back().last = run.run_number;
     } else {
-      ranges.push_back({run.run_number, run.run_number});
+      numbers[run.instrument].push_back(run.run_number);
     }
   }
   std::string text;
-  for (const RunRange& range : ranges) {
-    text += fmt::format("{}{}", text.empty() ? "" : ",", range.first);
-    if (range.last != range.first) text += fmt::format("-{}", range.last);
-  }
-  return fmt::format("{} {}", runs.front().instrument, text);
+  for (auto& [instrument, of_it] : numbers) text += fmt::format("{}{} {}", text.empty() ? "" : "; ", instrument, run_ranges_text(std::move(of_it)));
+  return text;
 }
 
 base::Result<int> rerun(Context& context, const RerunOptions& options) {
-  base::Result<RunSelection> selection = context.selection(options.words);
-  if (!selection.is_ok()) return selection.status();
-  if (selection->ranges.empty()) {
-    return base::Status(base::Code::kInvalidArgument, fmt::format("'{0}': name the runs, as in runledger rerun {0} 28001-28010", selection->instrument));
+  if (options.choice.words.empty() && !options.choice.has_options()) {
+    return base::Status(base::Code::kInvalidArgument, "which runs? name them, as in runledger rerun MARI 28001-28010, or choose them by options; see runledger rerun --help");
+  }
+  base::Result<ChosenRuns> chosen = choose(context, options.choice);
+  if (!chosen.is_ok()) return chosen.status();
+  if (chosen->named.ranges.empty() && !options.choice.has_options()) {
+    return base::Status(base::Code::kInvalidArgument, fmt::format("'{0}': name the runs, as in runledger rerun {0} 28001-28010", chosen->named.instrument));
   }
   Client& client = **context.client();
-  base::Result<std::vector<RunName>> runs = named_runs(client, *selection);
+  base::Result<std::vector<RunName>> runs = chosen_runs(client, *chosen, options.choice);
   if (!runs.is_ok()) return runs.status();
   // Everything that can be wrong with the words is found before the first request is made.
   std::vector<std::vector<Assignment>> assignments(runs->size());
@@ -269,9 +255,7 @@ base::Result<int> rerun(Context& context, const RerunOptions& options) {
 void add_rerun(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("rerun", "Ask for one more version, with the same or changed variables");
   auto options = std::make_shared<RerunOptions>();
-  command->add_option("runs", options->words, "Run, or a version of it to repeat, or several runs (those there are)")
-      ->type_name("RUNS")
-      ->required();
+  add_choice_options(*command, options->choice);
   command->add_option("--set", options->assignments, "A value for this version: JSON, else text. May be repeated")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
@@ -280,11 +264,13 @@ void add_rerun(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"stored", "current"}))
       ->type_name("WHICH")
       ->capture_default_str();
+  command->add_option("--interpreter", options->interpreter, "One of the instrument's interpreters by name, or \"instrument\" for its own")->type_name("NAME");
   command->add_flag("--fresh-variables", options->fresh_variables, "Variables as they are set now, not those of the version repeated");
   command->add_flag("--wait", options->wait,
                     "Wait for the end and say what each came to; exit code 2 unless all succeeded or were skipped");
   add_change_options(*command, options->change);
-  command->footer("Example: runledger rerun MARI/28001 --set mon=3 --script stored --wait");
+  command->footer(fmt::format("A version may be named to be repeated: MARI/28001/v2. More than {} runs are a campaign: runledger campaign start.\n"
+                              "Example: runledger rerun MARI/28001 --set mon=3 --script stored --wait", kMostRuns));
   command->callback([&context, options] { context.finish(rerun(context, *options)); });
 }
 

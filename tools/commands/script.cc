@@ -1,12 +1,15 @@
+#include <capnp/message.h>
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
-#include <optional>
 
 #include "base/text.h"
+#include "tools/commands/choosing.h"
 #include "tools/commands/commands.h"
 #include "tools/json_output.h"
-#include "tools/unified_diff.h"
+#include "tools/progress.h"
+#include "tools/script_files.h"
 
 namespace tools {
 namespace {
@@ -16,48 +19,27 @@ struct ScriptOptions {
   std::string file;
 };
 
-/// A script's identity, wherever it was found.
-struct FoundScript {
-  std::string name;    // what was asked for: "MARI 28001 v2"
-  std::string path;
-  std::string sha256;  // bytes
-  std::vector<std::pair<std::string, std::string>> siblings;
-};
-
 std::string no_script_yet(const std::string& instrument) {
   return fmt::format("{} has no script registered yet; it is read when a run is reduced", instrument);
 }
 
-template <typename Source>
-void take_siblings(FoundScript& script, Source source) {
-  for (auto file : source.getSiblings()) script.siblings.emplace_back(file.getName().cStr(), bytes_of(file.getSha256()));
-}
-
-base::Result<FoundScript> script_of_version(Client& client, const RunName& run) {
+base::Result<ScriptFiles> script_of_version(Client& client, const RunName& run) {
   base::Result<ShownVersion> version = show_version(client, run);
   if (!version.is_ok()) return version.status();
-  auto queued = version->job.getQueued();
-  FoundScript script{
-      version->name, std::string(text_of(queued.getScriptPath())), std::string(bytes_of(queued.getScriptSha256())), {}};
-  take_siblings(script, queued);
-  return script;
+  return script_files(version->name, version->job.getQueued());
 }
 
-base::Result<FoundScript> script_of_instrument(Client& client, const std::string& name) {
+base::Result<ScriptFiles> script_of_instrument(Client& client, const std::string& name) {
   base::Result<schema::Instrument::Client> of = instrument(client, name);
   if (!of.is_ok()) return of.status();
   auto row = ask(client, of->showRequest());
   if (!row.is_ok()) return row.status();
-  auto registered = row->getInstrument().getScript();
-  if (registered.getSha256().size() == 0) {
-    return base::Status(base::Code::kNotFound, no_script_yet(name));
-  }
-  FoundScript script{name, std::string(text_of(registered.getPath())), std::string(bytes_of(registered.getSha256())), {}};
-  take_siblings(script, registered);
-  return script;
+  const auto registered = row->getInstrument().getScript();
+  if (registered.getSha256().size() > 0) return script_files(name, registered);
+  return base::Status(base::Code::kNotFound, no_script_yet(name));
 }
 
-base::Result<FoundScript> find_script(Context& context, const std::vector<std::string>& words) {
+base::Result<ScriptFiles> find_script(Context& context, const std::vector<std::string>& words) {
   base::Result<RunSelection> selection = context.selection(words);
   if (!selection.is_ok()) return selection.status();
   Client& client = **context.client();
@@ -66,29 +48,31 @@ base::Result<FoundScript> find_script(Context& context, const std::vector<std::s
   return script_of_version(client, {selection->instrument, selection->ranges[0].first, selection->version});
 }
 
-/// The text of the script itself, or of a file beside it. kNotFound: there is no such file.
-base::Result<std::string> text_of_script(Client& client, const FoundScript& script, const std::string& file) {
-  if (file.empty()) return blob(client, script.sha256);
+/// Of the files beside the script; kNotFound names those there are.
+base::Status check_file(const ScriptFiles& script, const std::string& file) {
+  if (script.files.contains(file)) return {};
   std::string names;
-  for (const auto& [name, sha256] : script.siblings) {
-    if (name == file) return blob(client, sha256);
-    names += (names.empty() ? "" : ", ") + name;
+  for (const auto& [name, sha256] : script.files) {
+    if (!name.empty()) names += (names.empty() ? "" : ", ") + name;
   }
-  return base::Status(base::Code::kNotFound, fmt::format("{}: no file {} was kept beside the script{}", script.name, base::printable(file),
-                                                         names.empty() ? "" : "; there is " + names));
+  return {base::Code::kNotFound, fmt::format("{}: no file {} was kept beside the script{}", script.name, base::printable(file),
+                                             names.empty() ? "" : "; there is " + base::printable(names))};
 }
 
-Json found_json(const FoundScript& script) {
-  Json json = {{"path", text_or_null(script.path)}, {"sha256", hash_or_null(script.sha256)}};
+Json found_json(const ScriptFiles& script) {
+  Json json = {{"path", text_or_null(script.path)}, {"sha256", hash_or_null(script.files.at(""))}};
   json["siblings"] = Json::array();
-  for (const auto& [name, sha256] : script.siblings) json["siblings"].push_back({{"name", base::to_utf8(name)}, {"sha256", hash_or_null(sha256)}});
+  for (const auto& [name, sha256] : script.files) {
+    if (!name.empty()) json["siblings"].push_back({{"name", base::to_utf8(name)}, {"sha256", hash_or_null(sha256)}});
+  }
   return json;
 }
 
 base::Result<int> show(Context& context, const ScriptOptions& options) {
-  base::Result<FoundScript> script = find_script(context, options.words);
+  base::Result<ScriptFiles> script = find_script(context, options.words);
   if (!script.is_ok()) return script.status();
-  base::Result<std::string> text = text_of_script(**context.client(), *script, options.file);
+  if (base::Status status = check_file(*script, options.file); !status.is_ok()) return status;
+  base::Result<std::string> text = blob(**context.client(), script->files.at(options.file));
   if (!text.is_ok()) return text.status();
   if (context.options.json) {
     Json json = found_json(*script);
@@ -100,6 +84,12 @@ base::Result<int> show(Context& context, const ScriptOptions& options) {
   return kDone;
 }
 
+std::string siblings_text(capnp::List<schema::ScriptFile>::Reader siblings) {
+  std::string text;
+  for (auto file : siblings) text += fmt::format("{}{}", text.empty() ? "" : ", ", text_of(file.getName()));
+  return or_dash(text);
+}
+
 base::Result<int> list(Context& context, const std::string& word) {
   base::Result<std::string> name = context.instrument(word);
   if (!name.is_ok()) return name.status();
@@ -109,35 +99,91 @@ base::Result<int> list(Context& context, const std::string& word) {
   auto answer = ask(client, of->scriptsRequest());
   if (!answer.is_ok()) return answer.status();
   Json json = Json::array();
-  Table table({{"EVENT", Table::Align::kRight}, {"REGISTERED"}, {"SHA256"}, {"PATH", Table::Align::kLeft, true}, {"PROBLEM", Table::Align::kLeft, true}});
+  Table table({{"EVENT", Table::Align::kRight}, {"REGISTERED"}, {"SHA256"}, {"PATH", Table::Align::kLeft, true}, {"BESIDE IT", Table::Align::kLeft, true}, {"PROBLEM", Table::Align::kLeft, true}});
   for (auto row : answer->getScripts()) {
     json.push_back(script_json(row));
     table.add({std::to_string(row.getSeq()), human_time(row.getRegisteredAt()), short_hash(bytes_of(row.getScript().getSha256())),
-               row.getScript().getPath().cStr(), or_dash(text_of(row.getScript().getProblem()))});
+               row.getScript().getPath().cStr(), siblings_text(row.getScript().getSiblings()), or_dash(text_of(row.getScript().getProblem()))});
   }
   return context.print_listing(json, table, no_script_yet(*name));
 }
 
-base::Result<int> diff(Context& context, const std::vector<std::string>& sides, const std::string& file) {
-  std::vector<FoundScript> scripts;
-  std::vector<std::string> texts;
-  for (const std::string& side : sides) {
-    base::Result<FoundScript> script = find_script(context, {side});
-    if (!script.is_ok()) return script.status();
-    base::Result<std::string> text = text_of_script(**context.client(), *script, file);
-    if (!text.is_ok()) return text.status();
-    scripts.push_back(std::move(*script));
-    texts.push_back(std::move(*text));
+/// Runs whose newest result was made with a script of this text.
+struct Use {
+  uint64_t runs = 0, first = 0, last = 0;
+};
+
+base::Result<Use> use_of(Client& client, const std::string& instrument, capnp::Data::Reader sha256, ProgressLine& progress) {
+  capnp::MallocMessageBuilder message;
+  auto filter = message.initRoot<schema::RunFilter>();
+  filter.setInstrument(kj_text(instrument));
+  filter.setScript(sha256);
+  Use use;
+  base::Result<bool> read = read_runs(client, filter, 0, [&](schema::RunRow::Reader run) {
+    const uint64_t number = run.getRun().getRunNumber();
+    if (use.runs == 0) use.first = number;
+    use.last = number;
+    if (++use.runs % 1000 == 0) progress.show(fmt::format("{}: {} runs", short_hash(bytes_of(sha256)), use.runs));
+    return true;
+  });
+  if (!read.is_ok()) return read.status();
+  return use;
+}
+
+base::Result<int> history(Context& context, const std::string& word) {
+  base::Result<std::string> name = context.instrument(word);
+  if (!name.is_ok()) return name.status();
+  Client& client = **context.client();
+  base::Result<schema::Instrument::Client> of = instrument(client, *name);
+  if (!of.is_ok()) return of.status();
+  auto answer = ask(client, of->scriptsRequest());
+  if (!answer.is_ok()) return answer.status();
+  Json json = Json::array();
+  Table table({{"EVENT", Table::Align::kRight}, {"REGISTERED"}, {"SHA256"}, {"RUNS", Table::Align::kRight}, {"FIRST", Table::Align::kRight},
+               {"LAST", Table::Align::kRight}, {"PROBLEM", Table::Align::kLeft, true}});
+  std::map<std::string, Use> uses;  // a text may have come back
+  ProgressLine progress(context);
+  for (auto row : answer->getScripts()) {
+    const auto script = row.getScript();
+    const auto [known, is_new] = uses.try_emplace(std::string(bytes_of(script.getSha256())));
+    if (is_new) {
+      base::Result<Use> use = use_of(client, *name, script.getSha256(), progress);
+      if (!use.is_ok()) return use.status();
+      known->second = *use;
+    }
+    const Use& use = known->second;
+    json.push_back(script_json(row));
+    json.back()["runs"] = use.runs;
+    json.back()["first_run"] = use.runs == 0 ? Json() : Json(use.first);
+    json.back()["last_run"] = use.runs == 0 ? Json() : Json(use.last);
+    table.add({std::to_string(row.getSeq()), human_time(row.getRegisteredAt()), short_hash(bytes_of(script.getSha256())), std::to_string(use.runs),
+               use.runs == 0 ? "-" : std::to_string(use.first), use.runs == 0 ? "-" : std::to_string(use.last), or_dash(text_of(script.getProblem()))});
   }
-  auto heading = [](const FoundScript& script) {
-    return fmt::format("{} {} sha256 {}", base::printable(script.name), base::printable(script.path), base::hex(script.sha256));
-  };
-  std::string difference = unified_diff(texts[0], texts[1], heading(scripts[0]), heading(scripts[1]));
+  progress.wipe();
+  return context.print_listing(json, table, no_script_yet(*name));
+}
+
+base::Result<int> diff(Context& context, const std::vector<std::string>& sides, const std::string& file) {
+  std::vector<ScriptFiles> scripts;
+  for (const std::string& side : sides) {
+    base::Result<ScriptFiles> script = find_script(context, {side});
+    if (!script.is_ok()) return script.status();
+    if (base::Status status = check_file(*script, file); !status.is_ok()) return status;
+    scripts.push_back(std::move(*script));
+  }
+  auto found = script_differences(**context.client(), scripts[0], scripts[1], file.empty() ? nullptr : &file);
+  if (!found.is_ok()) return found.status();
+  std::string whole;
+  Json files = Json::array();
+  for (const ScriptDifference& difference : *found) {
+    whole += difference.diff;
+    files.push_back(difference_json(difference));
+  }
   if (context.options.json) {
-    context.print(Json{{"a", found_json(scripts[0])}, {"b", found_json(scripts[1])}, {"same", difference.empty()}, {"diff", base::to_utf8(difference)}});
+    context.print(Json{{"a", found_json(scripts[0])}, {"b", found_json(scripts[1])}, {"same", found->empty()}, {"diff", base::to_utf8(whole)}, {"files", files}});
   } else {
-    context.print_raw(difference);
-    if (difference.empty()) context.say("the scripts are the same, byte for byte");
+    context.print_raw(whole);
+    if (found->empty()) context.say(file.empty() ? "the scripts and the files beside them are the same, byte for byte" : "the files are the same, byte for byte");
   }
   return kDone;
 }
@@ -145,7 +191,7 @@ base::Result<int> diff(Context& context, const std::vector<std::string>& sides, 
 }  // namespace
 
 void add_script(CLI::App& app, Context& context) {
-  CLI::App* script = app.add_subcommand("script", "Reduction scripts: show, list, diff");
+  CLI::App* script = app.add_subcommand("script", "Reduction scripts: show, list, history, diff");
   script->require_subcommand(1);
   script->footer("Example: runledger script show MARI");
 
@@ -162,11 +208,17 @@ void add_script(CLI::App& app, Context& context) {
   list_command->footer("Example: runledger script list MARI");
   list_command->callback([&context, listed] { context.finish(list(context, *listed)); });
 
+  auto of_history = std::make_shared<std::string>();
+  CLI::App* history_command = script->add_subcommand("history", "Every text an instrument's script ever had, and how many results each has made");
+  history_command->add_option("instrument", *of_history, "Instrument, as runledger status lists it")->type_name("NAME")->required();
+  history_command->footer("A run counts for the text that made its result. Which runs: runledger runs MARI --script-hash SHA256.\nExample: runledger script history MARI");
+  history_command->callback([&context, of_history] { context.finish(history(context, *of_history)); });
+
   auto sides = std::make_shared<std::vector<std::string>>();
   auto file = std::make_shared<std::string>();
-  CLI::App* diff_command = script->add_subcommand("diff", "How two scripts differ");
+  CLI::App* diff_command = script->add_subcommand("diff", "How two scripts differ, and the files beside them");
   diff_command->add_option("scripts", *sides, "Two of: instrument, run, version; each in one word")->type_name("A B")->required()->expected(2);
-  diff_command->add_option("--file", *file, "Compare a file kept beside the scripts instead")->type_name("NAME");
+  diff_command->add_option("--file", *file, "Compare only a file of this name beside the scripts")->type_name("NAME");
   diff_command->footer("Example: runledger script diff MARI/28001/v1 MARI");
   diff_command->callback([&context, sides, file] { context.finish(diff(context, *sides, *file)); });
 }

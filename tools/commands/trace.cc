@@ -149,7 +149,7 @@ base::Result<int> trace(Context& context, const TraceOptions& options) {
   if (!shown.is_ok()) return shown.status();
   std::optional<schema::JobRow::Reader> job = chosen_version(*shown, name->version);
   if (!job) return trace_without_version(context, client, *name, shown->getRun());
-  base::Result<VersionDetail> detail = version_detail(client, *job);
+  base::Result<VersionDetail> detail = version_detail(client, *job, shown->getVersions());
   if (!detail.is_ok()) return detail.status();
   for (const std::string& reason : detail->missing) context.say(reason);
   base::Result<Events> events = version_events(client, *name, *detail);

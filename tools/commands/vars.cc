@@ -9,6 +9,7 @@
 #include "tools/commands/changes.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/vars_record.h"
+#include "tools/commands/vars_upcoming.h"
 #include "tools/json_output.h"
 #include "tools/version_text.h"
 #include "tools/words.h"
@@ -97,7 +98,7 @@ base::Result<int> show_rules(Context& context, Client& client, const std::string
   Table table({{"VARIABLE"}, {"GROUP"}, {"VALUE", Table::Align::kLeft, true}, {"FOR"}, {"SET BY"}, {"SET AT"}, {"COMMENT", Table::Align::kLeft, true}});
   for (auto rule : answer->getRules()) {
     json.push_back(rule_json(rule));
-    table.add({rule.getVariable().getName().cStr(), enum_word(rule.getVariable().getGroup()), rule.getVariable().getValue().cStr(),
+    table.add({rule.getVariable().getName().cStr(), enum_word(rule.getVariable().getGroup()), setting_text(rule.getVariable()),
                scope_text(rule.getScope()), rule.getSetBy().cStr(), human_time(rule.getSetAt()), rule.getComment().cStr()});
   }
   for (Json& variable : variables_json(defaults)) {
@@ -202,6 +203,17 @@ Json effect_json(schema::VariablesEffect::Reader effect) {
   return json;
 }
 
+/// As its script will see it: "int", "float", "str", "bool", "None", "list", "dict".
+std::string type_word(const std::string& value) {
+  const Json json = json_value(value);
+  if (json.is_number_integer()) return "int";
+  if (json.is_number()) return "float";
+  if (json.is_string()) return "str";
+  if (json.is_boolean()) return "bool";
+  if (json.is_null()) return "None";
+  return json.is_array() ? "list" : "dict";
+}
+
 /// What setting would do. Exit code 2, as of the setting itself, where it would be refused.
 base::Result<int> preview(Context& context, const VarsOptions& options, schema::Instrument::Client& of, const std::string& name,
                           const std::vector<Assignment>& assignments) {
@@ -213,8 +225,16 @@ base::Result<int> preview(Context& context, const VarsOptions& options, schema::
   if (!answer.is_ok()) return answer.status();
   const auto effect = answer->getEffect();
   if (context.options.json) {
-    context.print(effect_json(effect));
+    Json json = effect_json(effect);
+    json["values"] = Json::array();
+    for (const Assignment& assignment : assignments) {
+      json["values"].push_back({{"name", assignment.name}, {"value", json_value(assignment.value)}, {"type", type_word(assignment.value)}});
+    }
+    context.print(std::move(json));
   } else if (effect.getProblems().size() == 0) {
+    for (const Assignment& assignment : assignments) {
+      context.out << printable_lines(fmt::format("{} = {} ({})", assignment.name, assignment.value, type_word(assignment.value))) << '\n';
+    }
     for (auto sentence : effect.getComing()) context.out << printable_lines(text_of(sentence)) << '\n';
     context.out << fmt::format("of {} in that scope {} would get another value if reduced afresh\n",
                                base::counted(effect.getConsidered(), "run"),
@@ -259,6 +279,32 @@ base::Result<int> set(Context& context, const VarsOptions& options) {
   return ask_change(context, options, *name, std::move(request), what);
 }
 
+base::Result<int> reset(Context& context, const VarsOptions& options) {
+  if (base::Status status = check_scope(options.scope); !status.is_ok()) return status;
+  base::Result<std::string> name = context.instrument(options.instrument);
+  if (!name.is_ok()) return name.status();
+  Client& client = **context.client();
+  base::Result<schema::Instrument::Client> of = instrument(client, *name);
+  if (!of.is_ok()) return of.status();
+  base::Result<ScriptVariables> script = script_variables(client, *of);
+  if (!script.is_ok()) return script.status();
+  KnownVariables known;
+  known.add(script->defaults.get());
+  auto request = of->setVariablesRequest();
+  auto variables = request.getChange().initVariables(static_cast<uint32_t>(options.rest.size()));
+  for (uint32_t i = 0; i < variables.size(); ++i) {
+    base::Result<Assignment> wanted = parse_assignment(options.rest[i] + "=null");  // for its name and group
+    if (!wanted.is_ok() || options.rest[i].find('=') != std::string::npos) {
+      return base::Status(base::Code::kInvalidArgument, fmt::format("'{}' is no variable's name; write vars reset MARI mon --default", base::printable(options.rest[i])));
+    }
+    if (base::Status status = known.complete(*wanted); !status.is_ok()) return status.in(*name);
+    variables[i].setGroup(*wanted->group);
+    variables[i].setName(kj_text(wanted->name));
+    variables[i].setFollowsScript(true);
+  }
+  return ask_change(context, options, *name, std::move(request), fmt::format("{} follow{} the script", fmt::join(options.rest, ", "), options.rest.size() == 1 ? "s" : ""));
+}
+
 base::Result<int> clear(Context& context, const VarsOptions& options) {
   if (base::Status status = check_scope(options.scope); !status.is_ok()) return status;
   base::Result<std::string> name = context.instrument(options.instrument);
@@ -276,7 +322,7 @@ base::Result<int> clear(Context& context, const VarsOptions& options) {
 }  // namespace
 
 void add_vars(CLI::App& app, Context& context) {
-  CLI::App* vars = app.add_subcommand("vars", "Reduction variables: show, set, clear, history, blame");
+  CLI::App* vars = app.add_subcommand("vars", "Reduction variables: show, upcoming, set, reset, clear, history, blame");
   vars->require_subcommand(1);
   vars->footer(
       "What is given with a rerun wins over what is set for the experiment, that over the latest --from-run, that over --default.\n"
@@ -296,7 +342,7 @@ void add_vars(CLI::App& app, Context& context) {
       ->required();
   set_command
       ->add_option("values", to_set->rest,
-                   "Values: JSON (3, true, null, [1,2]), else text; standard.NAME or advanced.NAME where both have it")
+                   "Values: JSON (3, true, null, [1,2]), else text; @FILE: what the file holds; standard.NAME or advanced.NAME where both have it")
       ->type_name("NAME=VALUE")
       ->required();
   add_scope_options(*set_command, to_set->scope);
@@ -305,6 +351,17 @@ void add_vars(CLI::App& app, Context& context) {
   set_command->footer(
       "One of --default, --from-run and --experiment is needed.\nExample: runledger vars set MARI mon=2 --from-run 28000");
   set_command->callback([&context, to_set] { context.finish(set(context, *to_set)); });
+
+  auto to_reset = std::make_shared<VarsOptions>();
+  CLI::App* reset_command = vars->add_subcommand("reset", "Let variables follow the script again, whatever wider settings say");
+  reset_command->add_option("instrument", to_reset->instrument, "Instrument, as runledger status lists it")->type_name("NAME")->required();
+  reset_command->add_option("names", to_reset->rest, "The variables; standard.NAME or advanced.NAME where both have it")->type_name("VARIABLE")->required();
+  add_scope_options(*reset_command, to_reset->scope);
+  add_change_options(*reset_command, to_reset->change);
+  reset_command->footer(
+      "One of --default, --from-run and --experiment is needed. vars clear takes a setting back; this is one.\n"
+      "Example: runledger vars reset MARI mon --from-run 28000");
+  reset_command->callback([&context, to_reset] { context.finish(reset(context, *to_reset)); });
 
   auto to_clear = std::make_shared<VarsOptions>();
   CLI::App* clear_command = vars->add_subcommand("clear", "Take back what was set; without names everything set for those runs");
@@ -319,6 +376,7 @@ void add_vars(CLI::App& app, Context& context) {
       "One of --default, --from-run and --experiment is needed.\nExample: runledger vars clear MARI mon --experiment 2010001");
   clear_command->callback([&context, to_clear] { context.finish(clear(context, *to_clear)); });
 
+  add_vars_upcoming(*vars, context);
   add_vars_history(*vars, context);
   add_vars_blame(*vars, context);
 }

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "tools/json_output.h"
+#include "tools/version_text.h"
 #include "tools/words.h"
 
 namespace tools {
@@ -44,7 +45,8 @@ Json change_json(schema::Event::Reader event) {
     for (auto variable : event.getBody().getVariablesSet().getVariables()) {
       json["variables"].push_back({{"name", base::to_utf8(text_of(variable.getName()))},
                                    {"group", enum_word(variable.getGroup())},
-                                   {"value", json_value(text_of(variable.getValue()))}});
+                                   {"value", setting_value(variable)},
+                                   {"follows_script", variable.getFollowsScript()}});
     }
   } else {
     for (auto name : event.getBody().getVariablesCleared().getNames()) json["variables"].push_back({{"name", base::to_utf8(text_of(name))}});
@@ -109,7 +111,7 @@ base::Result<int> show_blame(Context& context, const RecordOptions& options) {
   for (auto value : answer->getValues()) {
     const auto rule = value.getRule();
     json.push_back(value_history_json(value));
-    table.add({std::to_string(rule.getSeq()), rule.getVariable().getValue().cStr(),
+    table.add({std::to_string(rule.getSeq()), setting_text(rule.getVariable()),
                value.getFromScript() ? "script default" : scope_text(rule.getScope()), or_dash(text_of(rule.getSetBy())),
                human_time(rule.getSetAt()), value.getEndedSeq() == 0 ? "holds" : fmt::format("event {}", value.getEndedSeq()),
                versions_text(value), or_dash(text_of(rule.getComment()))});

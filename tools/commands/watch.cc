@@ -42,7 +42,7 @@ bool is_about(const EventSubject& subject, const RunSelection& selection) {
   bool in_range = std::any_of(selection.ranges.begin(), selection.ranges.end(), [&](const RunRange& range) {
     return subject.run_number >= range.first && subject.run_number <= range.last;
   });
-  return in_range && (selection.version == 0 || subject.version == 0 || subject.version == selection.version);
+  return in_range && subject.fits_version(selection.version);
 }
 
 void print_line(Context& context, const EventLine& line) {
