@@ -47,7 +47,7 @@ METADATA = {
 VARIABLE = {
     "name": str, "group": Text("standard|advanced"), "value": ANY,
     "rule": Text("script_default|default|from_run|experiment|given|previous_version"),
-    "set_by": OrNull(str), "set_at": OrNull(TIME), "set_event": OrNull(int), "help": OrNull(str),
+    "set_by": OrNull(str), "set_at": OrNull(TIME), "set_event": OrNull(int), "help": OrNull(str), "needs_value": bool,
 }
 ATTEMPT = {
     "number": int, "worker": str, "started_at": TIME, "finished_at": OrNull(TIME),
@@ -60,9 +60,15 @@ VERSION = {
     "version": int, "job": int, "state": STATE, **REASON, "requested_by": str, "requested_by_right": OrNull(str), "queued_at": TIME, "queued_because": str, "started_at": OrNull(TIME),
     "finished_at": OrNull(TIME),
     "script": {"sha256": SHA256, "path": str, "contract": Text("isis|sns"), "siblings": [{"name": str, "sha256": SHA256}]},
-    "variables": [VARIABLE], "attempts": [ATTEMPT], "outputs": [{"path": str, "size_bytes": int, "sha256": SHA256, "name": str}],
+    "variables": [VARIABLE], "attempts": [ATTEMPT], "outputs": [{"path": str, "size_bytes": int, "sha256": SHA256, "name": str, "declared": bool}],
     "log_sha256": OrNull(SHA256), "inputs": [RAW_FILE], "output_directory": OrNull(str), "interpreter": str,
-    "experiment": OrNull(str),
+    "experiment": OrNull(str), "superseded_by": OrNull(int), "campaign": OrNull(int), "wrote_nothing": bool,
+    "support_files": [{"name": str, "group": str, "path": str, "sha256": SHA256, "size_bytes": int, "kept": bool}],
+    "outside": [{"path": str, "what": Text("created|changed|removed"), "size_bytes": int, "sha256": OrNull(SHA256)}], "remarks": [str], "plots": [str],
+}
+OTHER_JOB = {
+    "job": int, "stage": OrNull(str), "version": OrNull(int), "state": STATE, "runs": [int], **REASON, "requested_by": OrNull(str), "queued_at": TIME,
+    "finished_at": OrNull(TIME), "script": {"sha256": SHA256, "path": str}, "output_directory": OrNull(str), "superseded_by_job": OrNull(int),
 }
 EVENT = {"seq": int, "time": TIME, "kind": str, "actor": str, "code": OrNull(str), "text": str, "cause": OrNull(int), "right": OrNull(str)}
 ENVIRONMENT = {
@@ -70,7 +76,7 @@ ENVIRONMENT = {
     "variables": [str],
     "working_directory": OrNull(str),
 }
-SHOW = {**RUN, "run": METADATA, "versions": [VERSION]}
+SHOW = {**RUN, "run": METADATA, "versions": [VERSION], "stages": [OTHER_JOB], "trials": [OTHER_JOB]}
 HISTORY = {"events": [int], "history": [EVENT]}
 TRACE = {
     "instrument": str, "run_number": int, "title": OrNull(str), "raw_files": [RAW_FILE], **VERSION,
@@ -106,7 +112,29 @@ variable_help = {"standard_vars": {"scale": "factor"}, "advanced_vars": {}}
 """
 
 
-class JsonTest(unittest.TestCase):
+class FormTest(unittest.TestCase):
+    def check(self, value, form, where):
+        if form is ANY:
+            return
+        if isinstance(form, OrNull):
+            if value is not None:
+                self.check(value, form.inner, where)
+        elif isinstance(form, dict):
+            self.assertIsInstance(value, dict, where)
+            self.assertEqual(set(value), set(form), where)
+            for name, inner in form.items():
+                self.check(value[name], inner, f"{where}.{name}")
+        elif isinstance(form, list):
+            self.assertIsInstance(value, list, where)
+            for index, item in enumerate(value):
+                self.check(item, form[0], f"{where}[{index}]")
+        elif isinstance(form, Text):
+            self.assertTrue(form(value), f"{where}: {value!r}")
+        else:
+            self.assertIs(type(value), form, f"{where}: {value!r}")  # a bool is no int here
+
+
+class JsonTest(FormTest):
     @classmethod
     def setUpClass(cls):
         cls.site = SiteUnderTest()
@@ -129,26 +157,6 @@ class JsonTest(unittest.TestCase):
         cls.states = {("MARI", 1): "succeeded", ("MARI", 2): "failed", ("MARI", 3): "refused", ("BARE", 1): "skipped",
                       ("HELD", 1): "held", ("EQSANS", 1): "succeeded"}
         cls.site.wait_for_states(cls.states)
-
-    def check(self, value, form, where):
-        if form is ANY:
-            return
-        if isinstance(form, OrNull):
-            if value is not None:
-                self.check(value, form.inner, where)
-        elif isinstance(form, dict):
-            self.assertIsInstance(value, dict, where)
-            self.assertEqual(set(value), set(form), where)
-            for name, inner in form.items():
-                self.check(value[name], inner, f"{where}.{name}")
-        elif isinstance(form, list):
-            self.assertIsInstance(value, list, where)
-            for index, item in enumerate(value):
-                self.check(item, form[0], f"{where}[{index}]")
-        elif isinstance(form, Text):
-            self.assertTrue(form(value), f"{where}: {value!r}")
-        else:
-            self.assertIs(type(value), form, f"{where}: {value!r}")  # a bool is no int here
 
     def test_runs(self):
         runs = self.site.json("runs")

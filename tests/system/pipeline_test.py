@@ -40,8 +40,9 @@ class PipelineTest(unittest.TestCase):
         trace = self.site.json("trace", "MARI/28001/v1")
         self.assertEqual(trace["script"]["sha256"], hashlib.sha256(self.site.script_path("MARI").read_bytes()).hexdigest())
         self.assertEqual({v["name"]: v["value"] for v in trace["variables"]}, {"scale": 1, "mask file": "a.xml", "background": None})
-        self.assertEqual([o["path"] for o in trace["outputs"]], [str(output / "sum.txt")])
-        self.assertEqual(trace["outputs"][0]["sha256"], hashlib.sha256(b"6").hexdigest())
+        printed = output / "reduction_log/RB_2010001_Run_28001_Script.out"
+        self.assertEqual([o["path"] for o in trace["outputs"]], [str(printed), str(output / "sum.txt")])
+        self.assertEqual(trace["outputs"][1]["sha256"], hashlib.sha256(b"6").hexdigest())
         self.assertEqual(trace["events"], sorted(trace["events"]))
         self.assertEqual(self.site.stop(up), 0)
 

@@ -128,7 +128,7 @@ class TroubleTest(unittest.TestCase):
             self.assertEqual(runs[("MARI", number)]["version"], 1)
             folder = self.site.folder / f"output/MARI/2010001/{number}"
             self.assertEqual(sorted(os.listdir(folder)), ["run-version-1"])
-            self.assertEqual(sorted(os.listdir(folder / "run-version-1")), ["a", "b", "c"])
+            self.assertEqual(sorted(os.listdir(folder / "run-version-1")), ["a", "b", "c", "reduction_log"])
             events = self.site.json("explain", "MARI", number)
             self.assertEqual(len([e for e in events if e["kind"] == "jobSucceeded"]), 1)
             self.assertEqual(len([e for e in events if e["kind"] == "runDetected"]), 1)
